@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"iter"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Adapter keeps the events and snapshots of aggregates. All methods are safe for
+// concurrent use, and what one method call stored is seen by every later call in any
+// process that uses the same database.
+//
+// An adapter copies what it keeps: it neither holds on to nor modifies a slice it was
+// given after the method returned, and what it returns belongs to the receiver.
+type Adapter interface {
+	// Commit stores the events of one aggregate, runs the projections of its own
+	// kind and records the command IDs, all together or nothing of it.
+	//
+	// Another event at one of the sequences is ErrConflict, also when other causes of
+	// refusal are present: it is looked for first. The caller guarantees that the
+	// event before the first is stored; an adapter that notices otherwise
+	// answers ErrInvalidEvent.
+	//
+	// Other errors: ErrInvalidEvent (refused for what it says, now and always),
+	// ErrDuplicateTimestamp, ErrDuplicateCommand, a *ProjectionError, ErrUnavailable (the database
+	// could not be asked), and ErrOutcomeUnknown. After every error but the last, the commit
+	// is not stored and never will be. After ErrOutcomeUnknown it may be stored now, later or never;
+	// to commit the very same events again is safe and, once it answers nil or
+	// ErrConflict, settles the question: after ErrConflict the events are stored if the log has
+	// them with the same timestamps, and never will be if it hasn't.
+	//
+	// A context that ends before anything was sent ends the call with its error, and
+	// nothing is stored. After that the adapter sees the commit through and bounds the
+	// wait by itself.
+	Commit(ctx context.Context, c Commit) error
+
+	// Load reads what a cold aggregate needs, in one round trip: the newest snapshot whose
+	// sequence is in r, if there is one, then the events of r that come after it, in the order of
+	// their sequences. It yields a zero Entry with the error that ended it, if
+	// any. Whatever Load holds is released when the loop ends, also early.
+	Load(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[Entry, error]
+
+	// Events reads the events of r in the order of their sequences, whatever their
+	// timestamps say. It yields a zero Event with the error that ended it, if any.
+	Events(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[types.Event, error]
+
+	// Snapshot returns the snapshot if its sequence is in r, else nil.
+	Snapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
+
+	// CommitSnapshot stores s if there is no snapshot of the aggregate with the same or a
+	// higher sequence; otherwise it does nothing and returns nil.
+	CommitSnapshot(ctx context.Context, s types.Snapshot) error
+}
+
+// Tx is an adapter whose methods are part of a transaction that the
+// application began: what they store is visible to that transaction and commits or
+// rolls back with it. A refused Commit leaves the transaction usable. Like the
+// transaction itself it is not safe for concurrent use.
+type Tx interface {
+	Adapter
+
+	// Base returns the adapter outside of the transaction.
+	Base() Adapter
+}
+
+// Range selects sequences: those after After, up to and including Max.
+type Range struct {
+	// After is excluded. The zero value begins with the first event.
+	After types.Sequence
+
+	// Max is included. The zero value means no upper bound.
+	Max types.Sequence
+}
+
+// Contains reports whether s is in the range.
+func (r Range) Contains(s types.Sequence) bool {
+	return s > r.After && (r.Max == 0 || s <= r.Max)
+}
+
+// Entry is one step of a Load: a snapshot, which can only be the first, or an event.
+type Entry struct {
+	// Snapshot is nil where the entry is an event.
+	Snapshot *types.Snapshot
+
+	// Event is the zero value where the entry is a snapshot.
+	Event types.Event
+}

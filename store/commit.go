@@ -1,0 +1,114 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Commit is what is stored together or not at all.
+type Commit struct {
+	// AggregateID names the aggregate that all the events belong to.
+	AggregateID hlc.Timestamp
+
+	// Events are contiguous in sequence and rise in timestamp. They may be empty only if
+	// Commands is not.
+	Events []types.Event
+
+	// Projections run with the commit, each for every event in order. An adapter
+	// skips those of another kind than its own.
+	Projections []Projection
+
+	// Commands are the command IDs that are used up by this commit.
+	Commands []CommandRecord
+}
+
+// Projection is code that runs in the transaction that commits the events. Each adapter
+// package makes its own kind of them and documents what they get.
+type Projection interface {
+	// StoreKind names the adapter package the projection is for, such as "postgres".
+	StoreKind() string
+}
+
+// CommandRecord is the outcome of a command that had an ID.
+type CommandRecord struct {
+	// ID is the command's, unique within the aggregate; 1 to types.MaxTypeLength bytes.
+	ID string
+
+	// Fingerprint is a hash of the command's type and data.
+	Fingerprint [32]byte
+
+	// Events of the command are those in (After, Last]; equal if it had none.
+	After, Last types.Sequence
+}
+
+// Check reports what makes c unfit to be stored, as an *InvalidEventError, or nil. Adapters
+// call it first. Bodies are not looked at.
+func (c Commit) Check() error {
+	if c.AggregateID.IsZero() {
+		return c.invalid(0, "aggregate id", "is zero")
+	}
+	if len(c.Events) == 0 && len(c.Commands) == 0 {
+		return c.invalid(0, "commit", "has no events")
+	}
+	for i := range c.Events {
+		if err := c.checkEvent(i); err != nil {
+			return err
+		}
+	}
+	for _, r := range c.Commands {
+		if reason := typeFault(r.ID); reason != "" {
+			return c.invalid(r.Last, "command id", reason)
+		}
+	}
+	return nil
+}
+
+func (c Commit) checkEvent(i int) error {
+	e := &c.Events[i]
+	switch {
+	case e.AggregateID != c.AggregateID:
+		return c.invalid(e.Sequence, "aggregate id", fmt.Sprintf("is another aggregate's: %v", e.AggregateID))
+	case e.Sequence < 1 || e.Sequence > types.MaxSequence:
+		return c.invalid(e.Sequence, "sequence", fmt.Sprintf("is not in 1 to %d", types.MaxSequence))
+	case e.Timestamp.IsZero():
+		return c.invalid(e.Sequence, "timestamp", "is zero")
+	case len(e.Body) == 0:
+		return c.invalid(e.Sequence, "body", "is empty")
+	}
+	if reason := typeFault(e.Type); reason != "" {
+		return c.invalid(e.Sequence, "type", reason)
+	}
+	if i == 0 {
+		return nil
+	}
+	switch before := &c.Events[i-1]; {
+	case e.Sequence != before.Sequence+1:
+		return c.invalid(e.Sequence, "sequence", fmt.Sprintf("does not follow %d", before.Sequence))
+	case !before.Timestamp.Before(e.Timestamp):
+		return c.invalid(e.Sequence, "timestamp", "is not after the one before")
+	}
+	return nil
+}
+
+func (c Commit) invalid(s types.Sequence, field, reason string) error {
+	return &InvalidEventError{AggregateID: c.AggregateID, Sequence: s, Field: field, Reason: reason}
+}
+
+// typeFault says what is wrong with a type string or a command ID, or nothing.
+func typeFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > types.MaxTypeLength:
+		return fmt.Sprintf("has %d bytes, more than %d", len(s), types.MaxTypeLength)
+	case !utf8.ValidString(s):
+		return "is not valid UTF-8"
+	case strings.IndexByte(s, 0) >= 0:
+		return "contains a NUL byte"
+	}
+	return ""
+}

@@ -1,0 +1,8 @@
+// Package store says what the library needs of a database: the [Adapter]
+// contract, its errors, and the few optional capabilities beside it.
+//
+// Package memory is its executable specification, package postgres the real one,
+// and package storetest the suite that both pass. An application meets this
+// package when it makes an adapter, lists projections or looks at an error; only
+// the author of an adapter needs more.
+package store

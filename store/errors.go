@@ -1,0 +1,79 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+var (
+	// ErrConflict is returned when another event stands at the sequence of a commit:
+	// somebody was first. Nothing was stored; read what is new and decide again.
+	ErrConflict = errors.New("store: sequence conflict")
+
+	// ErrDuplicateTimestamp is returned when another event has the timestamp of one
+	// in the commit: two clocks share a node id. Nothing was stored.
+	ErrDuplicateTimestamp = errors.New("store: duplicate timestamp")
+
+	// ErrDuplicateCommand is returned when a command ID of the commit was used before.
+	// Nothing was stored; CommandLog tells the first outcome.
+	ErrDuplicateCommand = errors.New("store: duplicate command id")
+
+	// ErrInvalidEvent is matched by an *InvalidEventError: the commit can't be stored, now or
+	// later.
+	ErrInvalidEvent = errors.New("store: invalid event")
+
+	// ErrOutcomeUnknown is returned when a commit was sent and its answer got
+	// lost: it may be stored now, later or never.
+	ErrOutcomeUnknown = errors.New("store: outcome unknown")
+
+	// ErrUnavailable is returned when the database could not be asked, or is too busy to
+	// answer. Nothing was stored; the same call may succeed later.
+	ErrUnavailable = errors.New("store: unavailable")
+
+	// ErrNoEvent is returned when an event that was named is not in the log.
+	ErrNoEvent = errors.New("store: no such event")
+
+	// ErrUnsupported is returned when the store lacks an optional capability; the text says which
+	// and how to get it.
+	ErrUnsupported = errors.New("store: not supported")
+)
+
+// InvalidEventError says which event of a commit can't be stored, and why. It
+// matches ErrInvalidEvent.
+type InvalidEventError struct {
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence // 0: the commit as a whole
+	Field       string         // such as "type" or "body"
+	Reason      string         // such as "is empty"
+	Err         error          // the cause, such as the driver's error; may be nil
+}
+
+func (e *InvalidEventError) Error() string {
+	text := fmt.Sprintf("store: invalid event: aggregate %v, sequence %d: %s %s", e.AggregateID, e.Sequence, e.Field, e.Reason)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Is reports whether target is ErrInvalidEvent.
+func (e *InvalidEventError) Is(target error) bool { return target == ErrInvalidEvent }
+
+// Unwrap returns the cause, if there is one.
+func (e *InvalidEventError) Unwrap() error { return e.Err }
+
+// ProjectionError is returned when a projection refused the commit. Nothing was stored.
+type ProjectionError struct {
+	Event types.Event // the event it was given; only the first of the commit if that is not known
+	Err   error       // what the projection returned
+}
+
+func (e *ProjectionError) Error() string {
+	return fmt.Sprintf("store: projection of %q, aggregate %v, sequence %d: %v", e.Event.Type, e.Event.AggregateID, e.Event.Sequence, e.Err)
+}
+
+// Unwrap returns what the projection returned.
+func (e *ProjectionError) Unwrap() error { return e.Err }

@@ -1,0 +1,31 @@
+package types
+
+import "github.com/eventmaestro/maestro/hlc"
+
+// MaxTypeLength is the longest legal type of a command or an event, in bytes.
+const MaxTypeLength = 256
+
+// Command is a wish to change one aggregate.
+type Command struct {
+	// AggregateID names the aggregate. The zero timestamp is refused.
+	AggregateID hlc.Timestamp
+
+	// Type finds the handler in the root's definition: 1 to MaxTypeLength bytes.
+	Type string
+
+	// Data is what the handler takes: the handler's own Go type, a pointer to it, or
+	// a json.RawMessage that decodes into it. Nil stands for a handler type without
+	// fields. The library doesn't modify it, and keeps it only until the call that carried
+	// the command returns.
+	Data any
+
+	// ID makes the command idempotent: a second command of the same aggregate with the
+	// same ID returns the outcome of the first instead of running again, in any process
+	// and after any time, until the record is pruned. Empty, the command has no ID. At most
+	// MaxTypeLength bytes. It needs a store that keeps command IDs.
+	ID string
+
+	// Expected, if not nil, is the sequence on which the caller's decision rests. The
+	// command is refused, and not retried, if the aggregate has another one.
+	Expected *Sequence
+}

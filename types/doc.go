@@ -1,0 +1,8 @@
+// Package types holds the values that travel between an application, its
+// aggregates and a store: [Command], [Uncommitted], [Event], [Snapshot],
+// [Sequence] and [Metadata].
+//
+// They are plain data without behaviour. Two rules hold for all of them: a body
+// is JSON, and a value that was handed to the library or received from it is
+// never modified by the other side afterwards.
+package types

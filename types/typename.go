@@ -1,0 +1,51 @@
+package types
+
+import (
+	"reflect"
+	"strings"
+	"unicode"
+)
+
+// TypeOf returns the type string that the name of v's Go type suggests:
+// CounterIncremented becomes "counter_incremented". Pointers are followed; a nil v or a type
+// without a name, such as a map, gives the empty string.
+func TypeOf(v any) string {
+	t := reflect.TypeOf(v)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil {
+		return ""
+	}
+	name, _, _ := strings.Cut(t.Name(), "[")
+	return TypeName(name)
+}
+
+// TypeName turns a name in camel case into a type string, part by part:
+// "TypedEvent.Completed" becomes "typed_event.completed" and "HTTPServerStarted"
+// becomes "http_server_started".
+func TypeName(name string) string {
+	var b strings.Builder
+	b.Grow(len(name) + 4)
+	runes := []rune(name)
+	for i, r := range runes {
+		if unicode.IsUpper(r) && i > 0 && startsWord(runes, i) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// startsWord reports whether the upper case letter at i begins a word: it follows
+// something other than an upper case letter, or ends a run of them.
+func startsWord(runes []rune, i int) bool {
+	before := runes[i-1]
+	if before == '.' || before == '_' {
+		return false
+	}
+	if !unicode.IsUpper(before) {
+		return true
+	}
+	return i+1 < len(runes) && unicode.IsLower(runes[i+1])
+}
