@@ -1,0 +1,276 @@
+package hlc
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultMaxDrift is how far a [Clock] may be ahead of the physical clock when
+// [Options.MaxDrift] is zero: five minutes.
+const DefaultMaxDrift = 300 * time.Second
+
+// cacheLine is two lines of 64 bytes, because processors fetch them in pairs.
+const cacheLine = 128
+
+// Options configures a [Clock]. The zero Options is ready for use.
+type Options struct {
+	// Node is the id that the clock puts into its timestamps. No two clocks that
+	// write to the same place may share one. Zero: 64 random bits.
+	Node uint64
+
+	// MaxDrift is how far the clock may be ahead of the physical one, in whole
+	// milliseconds, rounded up. Zero: [DefaultMaxDrift]. Negative: any distance.
+	MaxDrift time.Duration
+
+	// Now is the physical clock. It is called concurrently; it may jump, also back.
+	// Times outside the range of a timestamp count as its nearest end.
+	// Nil: [time.Now].
+	Now func() time.Time
+}
+
+// Clock issues timestamps that rise strictly. Make it with [NewClock], and one a
+// process is enough. All methods are safe for concurrent use and take no lock; none
+// blocks. A Clock must not be copied.
+//
+// Between two timestamps of one Clock that were not issued by [Clock.After] beyond
+// the drift bound, the first eight bytes differ, so they are unique also when
+// [Clock.Renew] falls between them.
+type Clock struct {
+	node     atomic.Uint64
+	now      func() time.Time // nil: time.Now, called directly
+	maxDrift uint64           // in the unit of last; math.MaxUint64: no bound
+
+	// last has its cache lines to itself, so that neither the fields above nor a
+	// neighbour on the heap slow down, or are slowed down by, its every update.
+	_    [cacheLine]byte
+	last atomic.Uint64 // time and counter of the newest timestamp issued or met
+	_    [cacheLine]byte
+}
+
+// NewClock makes a clock that has issued nothing yet. A nil o stands for the zero
+// [Options]; o is not kept.
+func NewClock(o *Options) *Clock {
+	if o == nil {
+		o = &Options{}
+	}
+	node, drift := o.Node, uint64(math.MaxUint64)
+	if node == 0 {
+		node = randomBits()
+	}
+	switch {
+	case o.MaxDrift == 0:
+		drift = uint64(DefaultMaxDrift.Milliseconds()) << counterBits
+	case o.MaxDrift > 0:
+		// The ceiling, without an overflow near the longest duration.
+		drift = uint64((o.MaxDrift-1)/time.Millisecond+1) << counterBits
+	}
+	return newClock(node, drift, 0, o.Now)
+}
+
+// newClock takes a drift in the unit of Clock.last, and a node as it is, also zero.
+func newClock(node, maxDrift, last uint64, now func() time.Time) *Clock {
+	c := &Clock{now: now, maxDrift: maxDrift}
+	c.node.Store(node)
+	c.last.Store(last)
+	return c
+}
+
+// Node is the id that the clock puts into its timestamps.
+func (c *Clock) Node() uint64 { return c.node.Load() }
+
+// Renew gives the clock another id, 64 random bits, and returns it. It is the remedy
+// when the old id turns out to belong to another clock as well. Timestamps that are
+// being issued at the same moment may carry either id.
+func (c *Clock) Renew() uint64 {
+	for {
+		old, node := c.node.Load(), randomBits()
+		if node != old && c.node.CompareAndSwap(old, node) {
+			return node
+		}
+	}
+}
+
+// Now issues a timestamp: after all that this clock issued or met before, and not
+// before the physical clock.
+//
+// It returns [ErrDrift], with a [*DriftError], when that would be more than MaxDrift
+// ahead of the physical clock, which must have been set back or stood still under
+// load; and [ErrRange] when the clock has used up the 48 bits.
+func (c *Clock) Now() (Timestamp, error) {
+	physical := c.physical()
+	limit := c.limit(physical)
+	for {
+		last := c.last.Load()
+		next := max(physical, last+1)
+		// last+1 wraps to zero at the end of the range; physical hides that.
+		if next > limit || next <= last {
+			return Timestamp{}, c.refuse(last, physical)
+		}
+		if c.last.CompareAndSwap(last, next) {
+			return join(next, c.node.Load()), nil
+		}
+	}
+}
+
+// Recv issues a timestamp that is after remote as well, for what was caused by it.
+//
+// It returns [ErrDuplicateNode], with a [*DuplicateNodeError], when remote has this
+// clock's node id; [ErrDrift], with a [*DriftError], when remote is more than
+// MaxDrift ahead of the physical clock; and [ErrRange] when the 48 bits are used up.
+// The clock is then what it was. A lead that the clock itself has is not remote's
+// fault, and is left to [Clock.Now] to report.
+func (c *Clock) Recv(remote Timestamp) (Timestamp, error) {
+	if remote.Node() == c.node.Load() {
+		return Timestamp{}, &DuplicateNodeError{Timestamp: remote}
+	}
+	physical, bits := c.physical(), remote.bits()
+	if beyond(bits, c.limit(physical)) {
+		return Timestamp{}, c.driftError(bits, physical)
+	}
+	next, ok := c.issueAfter(bits, physical)
+	if !ok {
+		return Timestamp{}, errEndOfRange()
+	}
+	return join(next, c.node.Load()), nil
+}
+
+// Observe takes note of remote, so that all later timestamps of the clock are after
+// it, without issuing one. It is for timestamps that are read, such as those of
+// events in a log. What the clock has already passed is fine and costs no look at
+// the physical clock, whoever issued it.
+//
+// It returns [ErrDuplicateNode], with a [*DuplicateNodeError], when remote has this
+// clock's node id and is beyond what the clock issued; and [ErrDrift], with a
+// [*DriftError], when remote is more than MaxDrift ahead of the physical clock. The
+// clock is then what it was.
+func (c *Clock) Observe(remote Timestamp) error {
+	bits := remote.bits()
+	if bits <= c.last.Load() {
+		return nil
+	}
+	if remote.Node() == c.node.Load() {
+		// Loaded again: this very clock may have issued it since.
+		if bits <= c.last.Load() {
+			return nil
+		}
+		return &DuplicateNodeError{Timestamp: remote}
+	}
+	if physical := c.physical(); beyond(bits, c.limit(physical)) {
+		return c.driftError(bits, physical)
+	}
+	for {
+		last := c.last.Load()
+		if bits <= last || c.last.CompareAndSwap(last, bits) {
+			return nil
+		}
+	}
+}
+
+// After issues a timestamp that is after t, to stamp what follows t in one history,
+// and never fails: whatever the log holds, it can be continued.
+//
+// If t is no more than MaxDrift ahead of the physical clock, After takes note of it
+// and issues as [Clock.Now] does, whatever its node id, and even when the clock is
+// itself too far ahead.
+//
+// A t further ahead is followed without letting it move the clock, or any history
+// but its own: the result is t's time with the counter one up, and 64 random bits
+// in place of the node id, which keep it unique although no clock counts there. At
+// the end of the 48 bits, where time and counter can't rise, the node id does; only
+// the very last timestamp, 16 bytes of 0xFF, has no successor and is returned itself.
+func (c *Clock) After(t Timestamp) Timestamp {
+	physical, bits := c.physical(), t.bits()
+	if !beyond(bits, c.limit(physical)) {
+		if next, ok := c.issueAfter(bits, physical); ok {
+			return join(next, c.node.Load())
+		}
+	}
+	return successor(t)
+}
+
+// issueAfter advances the clock past bits, past all it issued, and to the physical
+// clock, without a bound. It reports false, and leaves the clock alone, at the end
+// of the range.
+func (c *Clock) issueAfter(bits, physical uint64) (uint64, bool) {
+	for {
+		last := c.last.Load()
+		newest := max(last, bits)
+		next := max(physical, newest+1)
+		if next <= newest {
+			return 0, false
+		}
+		if c.last.CompareAndSwap(last, next) {
+			return next, true
+		}
+	}
+}
+
+// successor is a timestamp after t that nobody else has.
+func successor(t Timestamp) Timestamp {
+	if bits := t.bits(); bits < math.MaxUint64 {
+		return join(bits+1, randomBits())
+	}
+	node := t.Node()
+	// Half of what is left at most, so that many more can follow.
+	step := randomBits()%max(1, (math.MaxUint64-node)/2) + 1
+	return join(math.MaxUint64, node+min(step, math.MaxUint64-node))
+}
+
+// physical reads the physical clock in the unit of Clock.last, with a counter of 0.
+func (c *Clock) physical() uint64 {
+	var ms int64
+	if c.now == nil {
+		ms = time.Now().UnixMilli()
+	} else {
+		ms = c.now().UnixMilli()
+	}
+	return uint64(min(max(ms, 0), MaxMilliseconds)) << counterBits
+}
+
+// limit is the last instant that is not too far ahead of physical: the last counter
+// of the last millisecond.
+func (c *Clock) limit(physical uint64) uint64 {
+	limit := physical + c.maxDrift
+	if limit < physical {
+		return math.MaxUint64
+	}
+	return limit | (1<<counterBits - 1)
+}
+
+// refuse is the error of a Now after last at physical. It stays out of Now's body to
+// keep that small.
+//
+//go:noinline
+func (c *Clock) refuse(last, physical uint64) error {
+	if last == math.MaxUint64 {
+		return errEndOfRange()
+	}
+	return c.driftError(last+1, physical)
+}
+
+func (c *Clock) driftError(bits, physical uint64) error {
+	drift := time.Duration(c.maxDrift>>counterBits) * time.Millisecond
+	return &DriftError{Time: join(bits, 0).Time(), Physical: join(physical, 0).Time(), MaxDrift: drift}
+}
+
+func errEndOfRange() error {
+	return fmt.Errorf("%w: the clock is at the end of the year 10889", ErrRange)
+}
+
+// beyond reports whether a time is later than a limit.
+func beyond(bits, limit uint64) bool { return bits > limit }
+
+// randomBits is a random node id. It is never zero, which [Options] reads as "none".
+func randomBits() uint64 {
+	for {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // it never fails; a platform without randomness ends the program
+		if n := binary.BigEndian.Uint64(b[:]); n != 0 {
+			return n
+		}
+	}
+}
