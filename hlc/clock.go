@@ -68,14 +68,8 @@ func NewClock(o *Options) *Clock {
 		// The ceiling, without an overflow near the longest duration.
 		drift = uint64((o.MaxDrift-1)/time.Millisecond+1) << counterBits
 	}
-	return newClock(node, drift, 0, o.Now)
-}
-
-// newClock takes a drift in the unit of Clock.last, and a node as it is, also zero.
-func newClock(node, maxDrift, last uint64, now func() time.Time) *Clock {
-	c := &Clock{now: now, maxDrift: maxDrift}
+	c := &Clock{now: o.Now, maxDrift: drift}
 	c.node.Store(node)
-	c.last.Store(last)
 	return c
 }
 
@@ -100,18 +94,22 @@ func (c *Clock) Renew() uint64 {
 // It returns [ErrDrift], with a [*DriftError], when that would be more than MaxDrift
 // ahead of the physical clock, which must have been set back or stood still under
 // load; and [ErrRange] when the clock has used up the 48 bits.
-func (c *Clock) Now() (Timestamp, error) {
+func (c *Clock) Now() (t Timestamp, err error) {
 	physical := c.physical()
 	limit := c.limit(physical)
 	for {
 		last := c.last.Load()
 		next := max(physical, last+1)
-		// last+1 wraps to zero at the end of the range; physical hides that.
+		// At the end of the range last+1 wraps to zero, and physical takes its place.
 		if next > limit || next <= last {
 			return Timestamp{}, c.refuse(last, physical)
 		}
+		// Written before the swap, whose memory barrier then makes it readable at
+		// once: the caller's 16 byte copy of two 8 byte stores would otherwise wait
+		// for them, which costs as much as the swap itself.
+		t.set(next, c.node.Load())
 		if c.last.CompareAndSwap(last, next) {
-			return join(next, c.node.Load()), nil
+			return t, nil
 		}
 	}
 }
@@ -214,9 +212,8 @@ func successor(t Timestamp) Timestamp {
 	if bits := t.bits(); bits < math.MaxUint64 {
 		return join(bits+1, randomBits())
 	}
-	node := t.Node()
-	// Half of what is left at most, so that many more can follow.
-	step := randomBits()%max(1, (math.MaxUint64-node)/2) + 1
+	// Steps of 32 random bits at most: hard to meet by chance, and room for billions.
+	node, step := t.Node(), randomBits()>>32+1
 	return join(math.MaxUint64, node+min(step, math.MaxUint64-node))
 }
 

@@ -90,7 +90,11 @@ func (t Timestamp) bits() uint64 { return binary.BigEndian.Uint64(t[:8]) }
 // join is the inverse of bits and Node.
 func join(bits, node uint64) Timestamp {
 	var t Timestamp
+	t.set(bits, node)
+	return t
+}
+
+func (t *Timestamp) set(bits, node uint64) {
 	binary.BigEndian.PutUint64(t[:8], bits)
 	binary.BigEndian.PutUint64(t[8:], node)
-	return t
 }
