@@ -1,0 +1,74 @@
+package memory_test
+
+import (
+	"encoding/json"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/stretchr/testify/require"
+)
+
+func commitNext(tb testing.TB, s *memory.Store, clock *hlc.Clock, events []types.Event) {
+	e := &events[0]
+	e.Sequence++
+	at, err := clock.Now()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	e.Timestamp = at
+	if err := s.Commit(tb.Context(), store.Commit{AggregateID: e.AggregateID, Events: events}); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func newEvents(tb testing.TB, clock *hlc.Clock) []types.Event {
+	id, err := clock.Now()
+	require.NoError(tb, err)
+	return []types.Event{{AggregateID: id, Type: "counter_incremented", Body: json.RawMessage(`{"By":1}`)}}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	s, clock := memory.New(), hlc.NewClock(nil)
+	events := newEvents(b, clock)
+	b.ReportAllocs()
+	for b.Loop() {
+		commitNext(b, s, clock, events)
+	}
+}
+
+func BenchmarkCommitParallel(b *testing.B) {
+	s, clock := memory.New(), hlc.NewClock(nil)
+	b.SetParallelism(32)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		events := newEvents(b, clock)
+		for pb.Next() {
+			commitNext(b, s, clock, events)
+		}
+	})
+}
+
+// BenchmarkStored measures the memory that an event takes, not time.
+func BenchmarkStored(b *testing.B) {
+	var m0, m1 runtime.MemStats
+	s, clock := memory.New(), hlc.NewClock(nil)
+	events := newEvents(b, clock)
+	runtime.GC()
+	runtime.ReadMemStats(&m0)
+	var n atomic.Int64
+	for b.Loop() {
+		if n.Add(1)%1000 == 0 {
+			events = newEvents(b, clock)
+		}
+		commitNext(b, s, clock, events)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&m1)
+	b.ReportMetric(float64(m1.HeapAlloc-m0.HeapAlloc)/float64(n.Load()), "B/event")
+	runtime.KeepAlive(s)
+}

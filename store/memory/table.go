@@ -1,0 +1,73 @@
+package memory
+
+import (
+	"iter"
+	"maps"
+	"sync"
+)
+
+// Table is what projections write and the application reads: rows with a key, of one
+// store. Make it with [NewTable].
+//
+// Its own methods see what is committed. They are safe for concurrent use, and none waits for a
+// projection. Writing goes through [Table.In]. Rows are kept as they are given: a V with pointers,
+// slices or maps in it is shared by everyone who gets it, so treat it as a value that is replaced, never
+// modified.
+type Table[K comparable, V any] struct {
+	store *Store
+
+	mu   sync.RWMutex
+	rows map[K]V // guarded by mu
+}
+
+// NewTable returns an empty table for the projections of s.
+func NewTable[K comparable, V any](s *Store) *Table[K, V] {
+	return &Table[K, V]{store: s, rows: make(map[K]V)}
+}
+
+// Get returns the row with key k, and whether there is one.
+func (t *Table[K, V]) Get(k K) (V, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	v, ok := t.rows[k]
+	return v, ok
+}
+
+// Len returns the number of rows.
+func (t *Table[K, V]) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.rows)
+}
+
+// All returns the rows as they are when the loop begins, in no order.
+func (t *Table[K, V]) All() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		t.mu.RLock()
+		rows := maps.Clone(t.rows)
+		t.mu.RUnlock()
+		for k, v := range rows {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
+// In returns the table as the commit sees it that tx belongs to. It panics if tx is of another
+// store or of a commit that has ended.
+func (t *Table[K, V]) In(tx *ProjectionTx) *Rows[K, V] {
+	tx.mustBeOpen()
+	if tx.store != t.store {
+		panic("memory: Table.In with a transaction of another store")
+	}
+	if r, ok := tx.tables[t]; ok {
+		return r.(*Rows[K, V])
+	}
+	r := &Rows[K, V]{table: t, tx: tx, changes: make(map[K]change[V])}
+	if tx.parent != nil {
+		r.under = t.In(tx.parent)
+	}
+	tx.tables[t] = r
+	return r
+}

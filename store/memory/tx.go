@@ -1,0 +1,220 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+var (
+	_ store.Tx         = (*Tx)(nil)
+	_ store.CommandLog = (*Tx)(nil)
+)
+
+// Tx is a transaction that the application began with [Store.Begin]. What is stored through it is visible
+// to it alone until [Tx.CommitTx]; [Tx.Rollback] forgets it. It is not safe for concurrent use.
+//
+// It behaves as a Postgres transaction at READ COMMITTED does: every read sees what was committed by then, and
+// the transaction's own rows; a commit that is refused leaves it usable. It differs in one point. Where
+// Postgres would make a second writer of the same aggregate wait for the transaction, this one
+// lets it go first, and CommitTx answers [store.ErrConflict]: the transaction is the one that loses.
+//
+// With its first commit that has projections, the transaction becomes the one that may write into tables,
+// until it ends: other commits with projections wait for it, or for the end of their
+// context. A test that begins one and commits beside it in the same goroutine would wait for itself.
+type Tx struct {
+	store   *Store
+	streams map[hlc.Timestamp]*staged
+	tables  *ProjectionTx // nil until a projection runs; then the transaction holds store.projecting
+	ended   bool
+}
+
+// staged is what the transaction adds to one aggregate.
+type staged struct {
+	base     types.Sequence // the aggregate's last sequence when events was empty
+	events   []record
+	snapshot *types.Snapshot
+	commands []store.CommandRecord
+}
+
+// Begin starts a transaction. It takes nothing that others could miss, but it has to be ended:
+//
+//	tx := s.Begin()
+//	defer tx.Rollback()
+//	…
+//	err := tx.CommitTx(ctx)
+func (s *Store) Begin() *Tx {
+	return &Tx{store: s, streams: make(map[hlc.Timestamp]*staged)}
+}
+
+// Base returns the store.
+func (tx *Tx) Base() store.Adapter { return tx.store }
+
+// Rollback ends the transaction and forgets what it stored. After the end it does nothing.
+func (tx *Tx) Rollback() {
+	if tx.ended {
+		return
+	}
+	tx.ended = true
+	tx.streams = nil
+	if tx.tables != nil {
+		tx.tables.end()
+		tx.store.endProjecting()
+	}
+}
+
+// Commit stores c in the transaction, with the errors of [Store.Commit]. It stays refusable until CommitTx:
+// somebody else may store the same sequence first.
+func (tx *Tx) Commit(ctx context.Context, c store.Commit) error {
+	if err := tx.check(ctx, "commit"); err != nil {
+		return err
+	}
+	if err := c.Check(); err != nil {
+		return err
+	}
+	records, bodyErr := appendRecords(nil, &c)
+	p := attempt{commit: &c, records: records, bodyErr: bodyErr}
+	there, overtaken := tx.records(c.AggregateID)
+	if overtaken && len(c.Events) > 0 {
+		return store.ErrConflict
+	}
+	if err := p.check(there, func(id string) bool { return tx.command(c.AggregateID, id) != nil }); err != nil {
+		return err
+	}
+	if tx.isStamped(records) {
+		return store.ErrDuplicateTimestamp
+	}
+	if err := tx.project(ctx, &c); err != nil {
+		return err
+	}
+	st := tx.stage(c.AggregateID)
+	if len(st.events) == 0 {
+		st.base = sequenceOf(there)
+	}
+	st.events = append(st.events, records...)
+	st.commands = append(st.commands, c.Commands...)
+	return nil
+}
+
+// project runs the projections on top of those of the transaction's earlier commits.
+func (tx *Tx) project(ctx context.Context, c *store.Commit) error {
+	projections := runnable(c.Projections)
+	if len(projections) == 0 {
+		return nil
+	}
+	if tx.tables == nil {
+		if err := tx.store.beginProjecting(ctx); err != nil {
+			return err
+		}
+		tx.tables = newProjectionTx(tx.store, nil)
+	}
+	savepoint := newProjectionTx(tx.store, tx.tables)
+	defer savepoint.end()
+	if err := run(ctx, savepoint, projections, c); err != nil {
+		return err
+	}
+	savepoint.merge()
+	return nil
+}
+
+// CommitTx ends the transaction and makes all that it stored visible at one moment. Its errors are those of
+// Commit and an ended context; the transaction is rolled back then.
+func (tx *Tx) CommitTx(ctx context.Context) error {
+	if err := tx.check(ctx, "commit transaction"); err != nil {
+		tx.Rollback()
+		return err
+	}
+	defer tx.Rollback() // after the fact it only gives back what the transaction holds
+	unlock, err := tx.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var all []record
+	for id, st := range tx.streams {
+		there := tx.store.shard(id).stream(id)
+		if err := st.check(there); err != nil {
+			return err
+		}
+		all = append(all, st.events...)
+	}
+	if len(all) > 0 && !tx.store.timestamps.add(all) {
+		return store.ErrDuplicateTimestamp
+	}
+	now := time.Now()
+	for id, st := range tx.streams {
+		st.apply(tx.store.shard(id).make(id), now)
+	}
+	if tx.tables != nil {
+		tx.tables.apply()
+	}
+	return nil
+}
+
+// lock takes the locks of all shards that the transaction touched, by index, at a moment when no commit
+// with projections is under way on any of its aggregates.
+func (tx *Tx) lock(ctx context.Context) (unlock func(), err error) {
+	var indices []int
+	for id := range tx.streams {
+		indices = append(indices, shardIndex(id))
+	}
+	slices.Sort(indices)
+	indices = slices.Compact(indices)
+	unlock = func() {
+		for _, i := range indices {
+			tx.store.shards[i].mu.Unlock()
+		}
+	}
+	for {
+		for _, i := range indices {
+			tx.store.shards[i].mu.Lock()
+		}
+		turn := tx.waiting()
+		if turn == nil {
+			return unlock, nil
+		}
+		unlock()
+		select {
+		case <-turn:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("memory: commit transaction: %w", ctx.Err())
+		}
+	}
+}
+
+func (tx *Tx) waiting() <-chan struct{} {
+	for id := range tx.streams {
+		if turn := tx.store.shard(id).stream(id).waiting(); turn != nil {
+			return turn
+		}
+	}
+	return nil
+}
+
+// check compares what is staged with what others have stored meanwhile.
+func (st *staged) check(there *stream) error {
+	if len(st.events) > 0 && there.end() != st.base {
+		return store.ErrConflict
+	}
+	for i := range st.commands {
+		if there.hasCommand(st.commands[i].ID) {
+			return store.ErrDuplicateCommand
+		}
+	}
+	return nil
+}
+
+func (st *staged) apply(to *stream, now time.Time) {
+	to.events = append(to.events, st.events...)
+	if st.snapshot != nil {
+		to.keep(st.snapshot)
+	}
+	if len(st.commands) > 0 {
+		to.use(st.commands, now)
+	}
+}

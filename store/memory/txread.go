@@ -1,0 +1,152 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Load is [Store.Load] with the transaction's own rows.
+func (tx *Tx) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		if err := tx.check(ctx, "load"); err != nil {
+			yield(store.Entry{}, err)
+			return
+		}
+		events, _ := tx.records(id)
+		load(ctx, id, events, tx.snapshot(id), r, yield)
+	}
+}
+
+// Events is [Store.Events] with the transaction's own rows.
+func (tx *Tx) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	return func(yield func(types.Event, error) bool) {
+		if err := tx.check(ctx, "events"); err != nil {
+			yield(types.Event{}, err)
+			return
+		}
+		events, _ := tx.records(id)
+		read(ctx, id, events, r, yield)
+	}
+}
+
+// Snapshot is [Store.Snapshot] with the transaction's own.
+func (tx *Tx) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+	if err := tx.check(ctx, "snapshot"); err != nil {
+		return nil, err
+	}
+	return copyIn(tx.snapshot(id), r), nil
+}
+
+// CommitSnapshot is [Store.CommitSnapshot], visible to others after CommitTx.
+func (tx *Tx) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
+	if err := tx.check(ctx, "commit snapshot"); err != nil {
+		return err
+	}
+	kept, err := checkSnapshot(sn)
+	if err != nil {
+		return err
+	}
+	if there := tx.snapshot(sn.AggregateID); there == nil || there.Sequence < kept.Sequence {
+		tx.stage(sn.AggregateID).snapshot = kept
+	}
+	return nil
+}
+
+// LookupCommand is [Store.LookupCommand] with the command IDs that the transaction used.
+func (tx *Tx) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
+	if err := tx.check(ctx, "look up command"); err != nil {
+		return nil, err
+	}
+	return tx.command(aggregateID, commandID), nil
+}
+
+// PruneCommands is not offered in a transaction: it returns [store.ErrUnsupported].
+func (tx *Tx) PruneCommands(context.Context, time.Time) (int64, error) {
+	return 0, fmt.Errorf("memory: %w: prune commands in a transaction; call the store's own PruneCommands", store.ErrUnsupported)
+}
+
+// check says why the transaction can't do what.
+func (tx *Tx) check(ctx context.Context, what string) error {
+	if tx.ended {
+		return ErrTxDone
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory: %s: %w", what, err)
+	}
+	return nil
+}
+
+// stage returns what the transaction adds to an aggregate, for adding more.
+func (tx *Tx) stage(id hlc.Timestamp) *staged {
+	st := tx.streams[id]
+	if st == nil {
+		st = new(staged)
+		tx.streams[id] = st
+	}
+	return st
+}
+
+// records returns the aggregate's events as the transaction sees them, and whether somebody else
+// has stored events in the place of its own meanwhile.
+func (tx *Tx) records(id hlc.Timestamp) (events []record, overtaken bool) {
+	there, _ := tx.store.view(id)
+	st := tx.streams[id]
+	if st == nil || len(st.events) == 0 {
+		return there, false
+	}
+	own := there[:st.base:st.base]
+	return append(own, st.events...), sequenceOf(there) > st.base
+}
+
+func (tx *Tx) snapshot(id hlc.Timestamp) *types.Snapshot {
+	_, there := tx.store.view(id)
+	if st := tx.streams[id]; st != nil && st.snapshot != nil {
+		if there == nil || there.Sequence < st.snapshot.Sequence {
+			return st.snapshot
+		}
+	}
+	return there
+}
+
+func (tx *Tx) command(id hlc.Timestamp, commandID string) *store.CommandRecord {
+	sh := tx.store.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if st := sh.stream(id); st.hasCommand(commandID) {
+		r := st.commands[commandID].record
+		return &r
+	}
+	if st := tx.streams[id]; st != nil {
+		for _, r := range st.commands {
+			if r.ID == commandID {
+				return &r
+			}
+		}
+	}
+	return nil
+}
+
+// isStamped reports whether one of the timestamps is in the store or in the transaction.
+func (tx *Tx) isStamped(records []record) bool {
+	if tx.store.timestamps.has(records) {
+		return true
+	}
+	own := make(map[hlc.Timestamp]bool, len(records))
+	for _, r := range records {
+		own[r.at] = true
+	}
+	for _, st := range tx.streams {
+		for _, r := range st.events {
+			if own[r.at] {
+				return true
+			}
+		}
+	}
+	return false
+}
