@@ -1,0 +1,18 @@
+// Package migrations holds the SQL of the event store's tables, and puts it into
+// a database or beside an app's other migrations.
+//
+// A real program keeps the SQL among its own migrations: the command
+// maestro-migrations below this package writes it there, in the file naming of
+// goose, golang-migrate, tern, dbmate or as plain SQL, by a line such as
+//
+//	//go:generate go run github.com/eventmaestro/maestro/migrations/maestro-migrations -format goose -dir db/migrations
+//
+// [Apply] makes the tables at once, for tests and small programs, and [Validate]
+// compares what a database has with what the store needs, and names the DDL for
+// what is missing.
+//
+// The tables event_log and snapshots are those that Maestro, the Elixir library,
+// makes, plain or hash-partitioned, so that programs in both languages can share
+// a database. What this library keeps beyond them, the metadata of events and the
+// ids of commands, lies in optional parts that Maestro's own processes do not see.
+package migrations

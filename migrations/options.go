@@ -1,0 +1,75 @@
+package migrations
+
+import (
+	"fmt"
+
+	"github.com/eventmaestro/maestro/internal/pgname"
+)
+
+// MaxPartitions bounds Options.Partitions: every statement that does not name an
+// aggregate has to look at every partition.
+const MaxPartitions = 4096
+
+// Options choose the tables. A nil *Options and the zero value mean Maestro's
+// plain schema on the session's search_path.
+type Options struct {
+	// Schema is the schema that holds the tables, any name that Postgres allows, as
+	// it is: not quoted, and not folded to lower case. "" leaves the names
+	// unqualified, for the session's search_path to decide.
+	Schema string
+
+	// Partitions is into how many hash partitions by aggregate the event log is
+	// split, up to MaxPartitions. 0 means a plain table; Validate then accepts
+	// a partitioned one too, which serves as well.
+	Partitions int
+
+	// Metadata adds the nullable column event_log.metadata.
+	Metadata bool
+
+	// Commands adds the table of the command ids that were used.
+	Commands bool
+
+	// Sharded makes every unique key hold aggregate_id, for a distributed Postgres
+	// such as Citus that spreads the tables by it. It excludes Partitions.
+	Sharded bool
+
+	// Extend leaves out what Maestro has too: the SQL is that of Metadata and
+	// Commands alone, for a database whose event log is there already.
+	Extend bool
+}
+
+// SchemaNameError is returned for an Options.Schema that no Postgres schema can
+// have: one that is longer than 63 bytes, holds a NUL or is not UTF-8.
+type SchemaNameError = pgname.SchemaNameError
+
+// OptionsError is returned for options that contradict each other or are out of
+// range. It names the field and the remedy.
+type OptionsError struct {
+	Field  string // a field of Options
+	Reason string // what is wrong with it, and what is right
+}
+
+func (e *OptionsError) Error() string {
+	return fmt.Sprintf("migrations: Options.%s %s", e.Field, e.Reason)
+}
+
+// check refuses options that mean nothing.
+func (o *Options) check() error {
+	switch {
+	case o.Partitions < 0 || o.Partitions > MaxPartitions:
+		return &OptionsError{"Partitions", fmt.Sprintf("is %d: must be 0 (a plain table) to %d", o.Partitions, MaxPartitions)}
+	case o.Partitions > 0 && o.Sharded:
+		return &OptionsError{"Sharded", "excludes Partitions: choose one of the two ways to split the event log"}
+	case o.Extend && !o.Metadata && !o.Commands:
+		return &OptionsError{"Extend", "leaves nothing to do: set Metadata or Commands too"}
+	}
+	return nil
+}
+
+// orDefault returns a copy of o, or the zero Options for nil.
+func (o *Options) orDefault() Options {
+	if o == nil {
+		return Options{}
+	}
+	return *o
+}

@@ -1,0 +1,106 @@
+package migrations
+
+import "slices"
+
+// want is what a table must have. Names of indexes and constraints do not
+// matter: on a partitioned table, and on one that another tool made, they differ.
+type want struct {
+	part    part
+	columns []wantColumn
+	checks  []wantCheck
+	keys    []wantKey
+}
+
+type wantColumn struct {
+	name, typ string
+	nullable  bool
+	fillsIn   string // the default, "" for none
+}
+
+// wantCheck is a check constraint, as DDL says it and as the catalog prints it.
+type wantCheck struct{ name, expression, printed string }
+
+// wantKey is an index: the columns that the DDL names, and those that do as well.
+type wantKey struct {
+	name            string
+	columns         []string
+	or              [][]string
+	unique, primary bool
+	prefix          bool // an index that begins with the columns will do
+}
+
+var (
+	aggregateSize = wantCheck{"hlc_field_aggregate_id_size", "length(aggregate_id) = 16", "CHECK ((length(aggregate_id) = 16))"}
+	timestampSize = wantCheck{"hlc_field_timestamp_size", `length("timestamp") = 16`, `CHECK ((length("timestamp") = 16))`}
+)
+
+// wants returns what the tables of the options must have.
+func wants(o Options) []want {
+	all := []want{wantEventLog(o), {
+		part: partSnapshots,
+		columns: []wantColumn{
+			{name: "aggregate_id", typ: "bytea"}, {name: "sequence", typ: "integer"}, {name: "body", typ: "jsonb"},
+		},
+		checks: []wantCheck{aggregateSize},
+		keys:   []wantKey{{name: "snapshots_pkey", columns: []string{"aggregate_id"}, unique: true, primary: true}},
+	}}
+	if o.Commands {
+		all = append(all, wantCommands())
+	}
+	return all
+}
+
+func wantEventLog(o Options) want {
+	alone, both := []string{"timestamp"}, []string{"aggregate_id", "timestamp"}
+	primary := wantKey{name: "event_log_pkey", columns: alone, or: [][]string{both}, unique: true, primary: true}
+	if o.Sharded || o.Partitions > 0 {
+		primary.columns, primary.or = both, nil
+	}
+	w := want{
+		part: partEventLog,
+		columns: []wantColumn{
+			{name: "timestamp", typ: "bytea"}, {name: "aggregate_id", typ: "bytea"}, {name: "sequence", typ: "integer"},
+			{name: "type", typ: "character varying(256)"}, {name: "body", typ: "jsonb"},
+		},
+		checks: []wantCheck{aggregateSize, timestampSize, {"sequence", "sequence > 0", "CHECK ((sequence > 0))"}},
+		keys: []wantKey{primary, {
+			name: "aggregate_sequence_index", columns: []string{"aggregate_id", "sequence"}, unique: true,
+		}},
+	}
+	if o.Metadata {
+		w.columns = append(w.columns, wantColumn{name: "metadata", typ: "jsonb", nullable: true})
+	}
+	return w
+}
+
+func wantCommands() want {
+	return want{
+		part: partCommands,
+		columns: []wantColumn{
+			{name: "aggregate_id", typ: "bytea"}, {name: "command_id", typ: "character varying(256)"},
+			{name: "fingerprint", typ: "bytea"}, {name: "first_sequence", typ: "integer"},
+			{name: "last_sequence", typ: "integer"},
+			{name: "committed_at", typ: "timestamp with time zone", fillsIn: "now()"},
+		},
+		checks: []wantCheck{aggregateSize, {"command_id", "command_id <> ''", "CHECK (((command_id)::text <> ''::text))"}},
+		keys: []wantKey{
+			{name: "commands_pkey", columns: []string{"aggregate_id", "command_id"}, unique: true, primary: true},
+			{name: "commands_committed_at_index", columns: []string{"committed_at"}, prefix: true},
+		},
+	}
+}
+
+// metBy reports whether one of the indexes does what the key asks.
+func (k wantKey) metBy(indexes []index) bool {
+	return slices.ContainsFunc(indexes, func(i index) bool {
+		if k.unique && !i.Unique || k.primary && !i.Primary {
+			return false
+		}
+		if k.prefix {
+			return len(i.Columns) >= len(k.columns) && slices.Equal(i.Columns[:len(k.columns)], k.columns)
+		}
+		return slices.Equal(i.Columns, k.columns) || slices.ContainsFunc(k.or, func(or []string) bool {
+			return slices.Equal(i.Columns, or)
+		})
+	})
+}
