@@ -1,36 +1,13 @@
 package hlc
 
 import (
-	"crypto/rand"
-	"encoding/binary"
-	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
 )
 
-// DefaultMaxDrift is how far a [Clock] may be ahead of the physical clock when
-// [Options.MaxDrift] is zero: five minutes.
-const DefaultMaxDrift = 300 * time.Second
-
 // cacheLine is two lines of 64 bytes, because processors fetch them in pairs.
 const cacheLine = 128
-
-// Options configures a [Clock]. The zero Options is ready for use.
-type Options struct {
-	// Node is the id that the clock puts into its timestamps. No two clocks that
-	// write to the same place may share one. Zero: 64 random bits.
-	Node uint64
-
-	// MaxDrift is how far the clock may be ahead of the physical one, in whole
-	// milliseconds, rounded up. Zero: [DefaultMaxDrift]. Negative: any distance.
-	MaxDrift time.Duration
-
-	// Now is the physical clock. It is called concurrently; it may jump, also back.
-	// Times outside the range of a timestamp count as its nearest end.
-	// Nil: [time.Now].
-	Now func() time.Time
-}
 
 // Clock issues timestamps that rise strictly. Make it with [NewClock], and one a
 // process is enough. All methods are safe for concurrent use and take no lock; none
@@ -49,28 +26,6 @@ type Clock struct {
 	_    [cacheLine]byte
 	last atomic.Uint64 // time and counter of the newest timestamp issued or met
 	_    [cacheLine]byte
-}
-
-// NewClock makes a clock that has issued nothing yet. A nil o stands for the zero
-// [Options]; o is not kept.
-func NewClock(o *Options) *Clock {
-	if o == nil {
-		o = &Options{}
-	}
-	node, drift := o.Node, uint64(math.MaxUint64)
-	if node == 0 {
-		node = randomBits()
-	}
-	switch {
-	case o.MaxDrift == 0:
-		drift = uint64(DefaultMaxDrift.Milliseconds()) << counterBits
-	case o.MaxDrift > 0:
-		// The ceiling, without an overflow near the longest duration.
-		drift = uint64((o.MaxDrift-1)/time.Millisecond+1) << counterBits
-	}
-	c := &Clock{now: o.Now, maxDrift: drift}
-	c.node.Store(node)
-	return c
 }
 
 // Node is the id that the clock puts into its timestamps.
@@ -126,7 +81,7 @@ func (c *Clock) Recv(remote Timestamp) (Timestamp, error) {
 		return Timestamp{}, &DuplicateNodeError{Timestamp: remote}
 	}
 	physical, bits := c.physical(), remote.bits()
-	if beyond(bits, c.limit(physical)) {
+	if bits > c.limit(physical) {
 		return Timestamp{}, c.driftError(bits, physical)
 	}
 	next, ok := c.issueAfter(bits, physical)
@@ -157,7 +112,7 @@ func (c *Clock) Observe(remote Timestamp) error {
 		}
 		return &DuplicateNodeError{Timestamp: remote}
 	}
-	if physical := c.physical(); beyond(bits, c.limit(physical)) {
+	if physical := c.physical(); bits > c.limit(physical) {
 		return c.driftError(bits, physical)
 	}
 	for {
@@ -182,7 +137,7 @@ func (c *Clock) Observe(remote Timestamp) error {
 // the very last timestamp, 16 bytes of 0xFF, has no successor and is returned itself.
 func (c *Clock) After(t Timestamp) Timestamp {
 	physical, bits := c.physical(), t.bits()
-	if !beyond(bits, c.limit(physical)) {
+	if bits <= c.limit(physical) {
 		if next, ok := c.issueAfter(bits, physical); ok {
 			return join(next, c.node.Load())
 		}
@@ -215,59 +170,4 @@ func successor(t Timestamp) Timestamp {
 	// Steps of 32 random bits at most: hard to meet by chance, and room for billions.
 	node, step := t.Node(), randomBits()>>32+1
 	return join(math.MaxUint64, node+min(step, math.MaxUint64-node))
-}
-
-// physical reads the physical clock in the unit of Clock.last, with a counter of 0.
-func (c *Clock) physical() uint64 {
-	var ms int64
-	if c.now == nil {
-		ms = time.Now().UnixMilli()
-	} else {
-		ms = c.now().UnixMilli()
-	}
-	return uint64(min(max(ms, 0), MaxMilliseconds)) << counterBits
-}
-
-// limit is the last instant that is not too far ahead of physical: the last counter
-// of the last millisecond.
-func (c *Clock) limit(physical uint64) uint64 {
-	limit := physical + c.maxDrift
-	if limit < physical {
-		return math.MaxUint64
-	}
-	return limit | (1<<counterBits - 1)
-}
-
-// refuse is the error of a Now after last at physical. It stays out of Now's body to
-// keep that small.
-//
-//go:noinline
-func (c *Clock) refuse(last, physical uint64) error {
-	if last == math.MaxUint64 {
-		return errEndOfRange()
-	}
-	return c.driftError(last+1, physical)
-}
-
-func (c *Clock) driftError(bits, physical uint64) error {
-	drift := time.Duration(c.maxDrift>>counterBits) * time.Millisecond
-	return &DriftError{Time: join(bits, 0).Time(), Physical: join(physical, 0).Time(), MaxDrift: drift}
-}
-
-func errEndOfRange() error {
-	return fmt.Errorf("%w: the clock is at the end of the year 10889", ErrRange)
-}
-
-// beyond reports whether a time is later than a limit.
-func beyond(bits, limit uint64) bool { return bits > limit }
-
-// randomBits is a random node id. It is never zero, which [Options] reads as "none".
-func randomBits() uint64 {
-	for {
-		var b [8]byte
-		_, _ = rand.Read(b[:]) // it never fails; a platform without randomness ends the program
-		if n := binary.BigEndian.Uint64(b[:]); n != 0 {
-			return n
-		}
-	}
 }

@@ -58,26 +58,21 @@ func (t *Timestamp) UnmarshalBinary(b []byte) error {
 }
 
 // Scan implements [sql.Scanner]. It takes 16 bytes as they are, and the text form
-// as a string or as bytes (which are never 16). NULL is [ErrFormat]: a nullable
+// as a string or as bytes, which are never 16. NULL is [ErrFormat]: a nullable
 // column wants a [sql.Null] of Timestamp. So is any other type, and the text of a
 // UUID: a uuid column wants a [uuid.UUID] and [FromUUID]. On an error t is
 // unchanged. It keeps no reference to src.
 func (t *Timestamp) Scan(src any) error {
 	switch src := src.(type) {
 	case []byte:
-		if len(src) == Size {
-			return t.UnmarshalBinary(src)
-		}
-		if src == nil {
-			return errNull()
-		}
-		return t.UnmarshalText(src)
+		return t.ScanBytes(src)
 	case string:
 		u, err := parse(src)
-		if err == nil {
-			*t = u
+		if err != nil {
+			return err
 		}
-		return err
+		*t = u
+		return nil
 	case nil:
 		return errNull()
 	default:
@@ -89,14 +84,19 @@ func (t *Timestamp) Scan(src any) error {
 // Timestamp is 16 zero bytes, not NULL. The error is always nil.
 func (t Timestamp) Value() (driver.Value, error) { return t[:], nil }
 
-// ScanBytes sets t to the 16 bytes of b, which it copies; nil stands for NULL and is
-// [ErrFormat]. It makes *Timestamp a BytesScanner of pgx, which reads bytea with it
-// in either wire format. On an error t is unchanged.
+// ScanBytes is Scan for bytes: 16 as they are, or the text form. nil stands for NULL
+// and is [ErrFormat]. It makes *Timestamp a BytesScanner of pgx, which then reads
+// bytea with it in either wire format, and text columns too. On an error t is
+// unchanged. It keeps no reference to b.
 func (t *Timestamp) ScanBytes(b []byte) error {
-	if b == nil {
+	switch {
+	case b == nil:
 		return errNull()
+	case len(b) == Size:
+		return t.UnmarshalBinary(b)
+	default:
+		return t.UnmarshalText(b)
 	}
-	return t.UnmarshalBinary(b)
 }
 
 // BytesValue is the 16 bytes of t, in a new slice; never nil, so never NULL. It makes
