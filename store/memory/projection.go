@@ -61,7 +61,7 @@ func (s *Store) commitProjected(ctx context.Context, p *attempt, projections []p
 	}()
 	tx := newProjectionTx(s, nil)
 	defer tx.end()
-	if err := run(ctx, tx, projections, p.commit); err != nil {
+	if err := run(ctx, tx, projections, p.commit.Events); err != nil {
 		return err
 	}
 	sh.mu.Lock()
@@ -89,7 +89,7 @@ func (s *Store) endProjecting() { <-s.projecting }
 // takeTurn checks the attempt and keeps other commits away from its aggregate until endTurn, so that
 // the projections run only for events that will be stored.
 func (s *Store) takeTurn(ctx context.Context, sh *shard, p *attempt) error {
-	st, err := sh.lock(ctx, p.commit)
+	st, err := sh.lock(ctx, p.commit.AggregateID)
 	if err != nil {
 		return err
 	}
@@ -115,9 +115,9 @@ func (sh *shard) endTurn(p *attempt) {
 }
 
 // run gives the events to the projections in order.
-func run(ctx context.Context, tx *ProjectionTx, projections []projection, c *store.Commit) error {
+func run(ctx context.Context, tx *ProjectionTx, projections []projection, events []types.Event) error {
 	ctx = context.WithoutCancel(ctx)
-	for _, e := range c.Events {
+	for _, e := range events {
 		for _, p := range projections {
 			if err := call(ctx, tx, p, e); err != nil {
 				return &store.ProjectionError{Event: own(e), Err: err}

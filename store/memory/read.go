@@ -11,7 +11,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Load reads the newest snapshot in r and the events of r after it, as they were at the moment the loop
+// Load reads the snapshot, if it is in r, and the events from its own on, or else all of r, as they were at the moment the loop
 // began. The loop may commit to the same store. No lock is held between two entries.
 func (s *Store) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
@@ -77,7 +77,7 @@ func load(ctx context.Context, id hlc.Timestamp, events []record, snapshot *type
 		if !yield(store.Entry{Snapshot: sn}, nil) {
 			return
 		}
-		r.After = sn.Sequence
+		r.After = sn.Sequence - 1 // the anchor, the event that the snapshot ends with, comes first
 	}
 	read(ctx, id, events, r, func(e types.Event, err error) bool {
 		return yield(store.Entry{Event: e}, err)

@@ -12,9 +12,9 @@ import (
 // Kind is the StoreKind of the projections that this package runs.
 const Kind = "memory"
 
-// shardCount is a power of two, large enough that 64 busy aggregates seldom share a lock and small
+// shardBits makes 256 shards: enough that 64 busy aggregates seldom share a lock, and few
 // enough that a store for one test costs little (16 KiB).
-const shardCount = 256
+const shardBits = 8
 
 var (
 	_ store.Adapter    = (*Store)(nil)
@@ -25,7 +25,7 @@ var (
 // Store is a [store.Adapter], [store.CommandLog] and [store.Redactor] in memory. Make it with
 // [New]. It is safe for concurrent use and must not be copied. There is nothing to close.
 type Store struct {
-	shards     [shardCount]shard
+	shards     [1 << shardBits]shard
 	timestamps timestamps
 
 	// projecting has room for one: the commit, or the transaction, that may write into tables. It is a channel
@@ -65,12 +65,12 @@ func (sh *shard) make(id hlc.Timestamp) *stream {
 
 func (s *Store) shard(id hlc.Timestamp) *shard { return &s.shards[shardIndex(id)] }
 
-func shardIndex(id hlc.Timestamp) int { return int(spread(id) >> (64 - 8)) }
+func shardIndex(id hlc.Timestamp) int {
+	return int(mix(binary.BigEndian.Uint64(id[:8]), id.Node()) >> (64 - shardBits))
+}
 
-// spread mixes all bits of t into the upper ones of the result. The ids of one process differ in a
-// few bits of the counter and the milliseconds only.
-func spread(t hlc.Timestamp) uint64 {
-	high := binary.BigEndian.Uint64(t[:8])
-	low := binary.BigEndian.Uint64(t[8:])
-	return (high ^ bits.RotateLeft64(low, 29)) * 0x9E3779B97F4A7C15
+// mix spreads all bits of both numbers into the upper ones of the result. The ids of one process differ in
+// a few bits of the counter and the milliseconds only.
+func mix(a, b uint64) uint64 {
+	return (a ^ bits.RotateLeft64(b, 29)) * 0x9E3779B97F4A7C15
 }

@@ -98,29 +98,9 @@ func (r *record) event(id hlc.Timestamp, s types.Sequence) types.Event {
 	return e
 }
 
-// appendRecords appends the events of c in the form in which they are kept. An error is
-// an *InvalidEventError.
-func appendRecords(dst []record, c *store.Commit) ([]record, error) {
-	for i := range c.Events {
-		e := &c.Events[i]
-		body, err := canonical(e.Body)
-		if err != nil {
-			return dst, invalidBody(c.AggregateID, e.Sequence, err)
-		}
-		r := record{at: e.Timestamp, kind: unique.Make(e.Type), body: body}
-		if !e.Metadata.IsZero() {
-			meta := e.Metadata
-			r.meta = &meta
-		}
-		dst = append(dst, r)
-	}
-	return dst, nil
-}
-
 // canonical copies a body in the form that jsonb gives it.
 func canonical(body json.RawMessage) (string, error) {
-	var room [512]byte // most bodies need no more, and then the string is the one allocation
-	b, err := jsonb.AppendCanonical(room[:0], body)
+	b, err := jsonb.Canonical(body)
 	return string(b), err
 }
 

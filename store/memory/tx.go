@@ -77,8 +77,8 @@ func (tx *Tx) Commit(ctx context.Context, c store.Commit) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	records, bodyErr := appendRecords(nil, &c)
-	p := attempt{commit: &c, records: records, bodyErr: bodyErr}
+	p := newAttempt(c)
+	defer p.release()
 	there, overtaken := tx.records(c.AggregateID)
 	if overtaken && len(c.Events) > 0 {
 		return store.ErrConflict
@@ -86,23 +86,23 @@ func (tx *Tx) Commit(ctx context.Context, c store.Commit) error {
 	if err := p.check(there, func(id string) bool { return tx.command(c.AggregateID, id) != nil }); err != nil {
 		return err
 	}
-	if tx.isStamped(records) {
+	if tx.isStamped(p.records) {
 		return store.ErrDuplicateTimestamp
 	}
-	if err := tx.project(ctx, &c); err != nil {
+	if err := tx.project(ctx, c); err != nil {
 		return err
 	}
 	st := tx.stage(c.AggregateID)
 	if len(st.events) == 0 {
 		st.base = sequenceOf(there)
 	}
-	st.events = append(st.events, records...)
+	st.events = append(st.events, p.records...)
 	st.commands = append(st.commands, c.Commands...)
 	return nil
 }
 
 // project runs the projections on top of those of the transaction's earlier commits.
-func (tx *Tx) project(ctx context.Context, c *store.Commit) error {
+func (tx *Tx) project(ctx context.Context, c store.Commit) error {
 	projections := runnable(c.Projections)
 	if len(projections) == 0 {
 		return nil
@@ -115,7 +115,7 @@ func (tx *Tx) project(ctx context.Context, c *store.Commit) error {
 	}
 	savepoint := newProjectionTx(tx.store, tx.tables)
 	defer savepoint.end()
-	if err := run(ctx, savepoint, projections, c); err != nil {
+	if err := run(ctx, savepoint, projections, c.Events); err != nil {
 		return err
 	}
 	savepoint.merge()
