@@ -41,8 +41,9 @@ func NewClock(o *Options) *Clock {
 	case o.MaxDrift == 0:
 		drift = uint64(DefaultMaxDrift.Milliseconds()) << counterBits
 	case o.MaxDrift > 0:
-		// The ceiling, without an overflow near the longest duration.
-		drift = uint64((o.MaxDrift-1)/time.Millisecond+1) << counterBits
+		// The ceiling, except where it would be more than the longest duration.
+		ms := min((o.MaxDrift-1)/time.Millisecond+1, math.MaxInt64/time.Millisecond)
+		drift = uint64(ms) << counterBits
 	}
 	c := &Clock{now: o.Now, maxDrift: drift}
 	c.node.Store(node)
