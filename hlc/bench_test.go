@@ -74,3 +74,50 @@ func BenchmarkClockNowParallel(b *testing.B) {
 		}
 	})
 }
+
+// What an aggregate asks of the clock for each event, beside the same limit.
+func BenchmarkClockAfter(b *testing.B) {
+	c := hlc.NewClock(nil)
+	t := c.After(hlc.Timestamp{})
+	b.ReportAllocs()
+	for b.Loop() {
+		t = c.After(t)
+	}
+	sink = t
+}
+
+// The limits of the text form are what the time package takes for its time alone.
+func BenchmarkLimitString(b *testing.B) {
+	t := some.Time()
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = t.Format("2006-01-02T15:04:05.000Z")
+	}
+}
+
+func BenchmarkTimestampString(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = some.String()
+	}
+}
+
+func BenchmarkLimitParse(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := time.Parse(time.RFC3339Nano, someText[:24]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		t, err := hlc.Parse(someText)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sink = t
+	}
+}

@@ -106,10 +106,6 @@ func (c *Clock) Observe(remote Timestamp) error {
 		return nil
 	}
 	if remote.Node() == c.node.Load() {
-		// Loaded again: this very clock may have issued it since.
-		if bits <= c.last.Load() {
-			return nil
-		}
 		return &DuplicateNodeError{Timestamp: remote}
 	}
 	if physical := c.physical(); bits > c.limit(physical) {

@@ -68,6 +68,17 @@ func TestNowRefusesToLeaveThePhysicalClockTooFarBehind(t *testing.T) {
 	require.Equal(t, stamp(noon, 2, 7), now(t, c), "refusals did not count")
 }
 
+func TestNowRefusesToCarryBeyondTheBound(t *testing.T) {
+	t.Parallel()
+	last := stamp(noon+300_000, 0xFFFF, 7)
+	c := hlc.NewClockAt(last, hlc.Options{Now: at(noon).now})
+	_, err := c.Now()
+	var drift *hlc.DriftError
+	require.ErrorAs(t, err, &drift)
+	require.Equal(t, stamp(noon+300_001, 0, 0).Time(), drift.Time, "the time that it would have had to issue")
+	require.Equal(t, last, c.Last())
+}
+
 func TestDriftErrorsSayHowFar(t *testing.T) {
 	t.Parallel()
 	c := hlc.NewClock(&hlc.Options{Now: at(noon).now})
@@ -209,6 +220,23 @@ func TestObserveDoesNotAskThePhysicalClockForWhatIsPast(t *testing.T) {
 	require.Equal(t, 1, asked)
 	require.NoError(t, c.Observe(stamp(noon, 1, 1)))
 	require.Equal(t, 2, asked)
+}
+
+func TestObserveNeverTurnsBackAClockThatMovedOnMeanwhile(t *testing.T) {
+	t.Parallel()
+	var c *hlc.Clock
+	reads := 0
+	c = hlc.NewClock(&hlc.Options{Node: 7, Now: func() time.Time {
+		// While the first observation looks at the physical clock, a second one
+		// comes in and ends.
+		if reads++; reads == 1 {
+			require.NoError(t, c.Observe(stamp(noon+9, 0, 1)))
+		}
+		return time.UnixMilli(noon)
+	}})
+	require.NoError(t, c.Observe(stamp(noon+5, 0, 1)))
+	require.Equal(t, 2, reads)
+	require.Equal(t, stamp(noon+9, 0, 7), c.Last())
 }
 
 func TestRenewTakesAnotherIDAndTheOldOneBecomesARemote(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"encoding/gob"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -112,7 +113,7 @@ func TestRefusedInputLeavesTheTimestampAsItWas(t *testing.T) {
 		"15 bytes":          func(t *hlc.Timestamp) error { return t.UnmarshalBinary(make([]byte, 15)) },
 		"no bytes":          func(t *hlc.Timestamp) error { return t.UnmarshalBinary(nil) },
 		"scan NULL":         func(t *hlc.Timestamp) error { return t.Scan(nil) },
-		"scan nil bytes":    func(t *hlc.Timestamp) error { return t.Scan([]byte(nil)) },
+		"scan NULL bytes":   func(t *hlc.Timestamp) error { return t.Scan([]byte(nil)) },
 		"scan no bytes":     func(t *hlc.Timestamp) error { return t.Scan([]byte{}) },
 		"scan 17 bytes":     func(t *hlc.Timestamp) error { return t.Scan(make([]byte, 17)) },
 		"scan text":         func(t *hlc.Timestamp) error { return t.Scan("2026") },
@@ -127,7 +128,9 @@ func TestRefusedInputLeavesTheTimestampAsItWas(t *testing.T) {
 		"JSON text":         func(t *hlc.Timestamp) error { return json.Unmarshal([]byte(`"2026"`), t) },
 	} {
 		ts := some
-		require.ErrorIs(t, unmarshal(&ts), hlc.ErrFormat, name)
+		err := unmarshal(&ts)
+		require.ErrorIs(t, err, hlc.ErrFormat, name)
+		require.Equal(t, strings.Contains(name, "NULL"), strings.Contains(err.Error(), "NULL"), name)
 		require.Equal(t, some, ts, name)
 	}
 }

@@ -87,6 +87,7 @@ func TestOrderOfBytesAndTextsIsTheOrderOfTime(t *testing.T) {
 		require.Equal(t, want < 0, a.Before(b))
 		require.Equal(t, want > 0, a.After(b))
 		require.Equal(t, want == 0, a == b)
+		require.False(t, a.Before(a) || a.After(a) || a.Compare(a) != 0)
 		if byTime := a.Time().Compare(b.Time()); byTime != 0 {
 			require.Equal(t, want, byTime)
 		} else if a.Counter() != b.Counter() {
