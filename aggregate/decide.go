@@ -1,0 +1,163 @@
+package aggregate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// draft is a state and its place in the history: where the log is, or where it
+// will be once the commands so far are committed.
+type draft[S any] struct {
+	state S
+	seq   types.Sequence
+	last  hlc.Timestamp // the timestamp at seq; zero before the first event
+
+	// torn is set while an event is being applied, and stays set if that ends badly: the state
+	// may then be between two events.
+	torn bool
+}
+
+var errSequenceExhausted = errors.New("the sequence is exhausted")
+
+// decide evaluates a command on d: handler, numbers and stamps, stored form, apply. It
+// appends the new events to log, and brings d forward by them. After an error the log is what it
+// was, and so is d unless it is torn.
+func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id hlc.Timestamp, command types.Command, handler CommandHandler[S], log []types.Event) ([]types.Event, error) {
+	if command.Expected != nil && *command.Expected != d.seq {
+		return log, &UnexpectedSequenceError{Expected: *command.Expected, Actual: d.seq}
+	}
+	made, err := eval(ctx, handler, Instance[S]{ID: id, Sequence: d.seq, State: d.state}, command)
+	if err != nil || len(made) == 0 {
+		return log, err
+	}
+	metadata := types.MetadataFrom(ctx)
+	if command.ID != "" {
+		metadata.CommandID = command.ID
+	}
+	old, last := len(log), d.last
+	for i := range made {
+		last = clock.After(last)
+		e := types.Event{
+			Timestamp: last, AggregateID: id, Sequence: d.seq + types.Sequence(i) + 1,
+			Type: made[i].Type, Metadata: metadata,
+		}
+		if err := k.fit(&e, made[i].Body); err != nil {
+			return log[:old], err
+		}
+		log = append(log, e)
+	}
+	for i := old; i < len(log); i++ {
+		if err := k.apply(d, &log[i]); err != nil {
+			return log[:old], &EventError{AggregateID: id, Sequence: log[i].Sequence, Type: log[i].Type, Err: err}
+		}
+	}
+	return log, nil
+}
+
+// fit gives e its body in the form in which it will be stored, if e can be stored and applied.
+func (k *kind[S]) fit(e *types.Event, body any) error {
+	invalid := func(field, reason string, err error) error {
+		return &store.InvalidEventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Field: field, Reason: reason, Err: err}
+	}
+	if e.Sequence > types.MaxSequence {
+		return invalid("sequence", fmt.Sprintf("is past %d", types.MaxSequence), errSequenceExhausted)
+	}
+	if fault := typeFault(e.Type); fault != "" {
+		return invalid("type", fault, nil)
+	}
+	if _, upcast := k.Upcasts[e.Type]; !upcast && k.Events[e.Type] == nil {
+		return &EventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Type: e.Type, Err: ErrUnknownEvent}
+	}
+	var err error
+	if e.Body, err = encode(body); err != nil {
+		return invalid("body", "can't be stored", err)
+	}
+	return nil
+}
+
+func eval[S any](ctx context.Context, h CommandHandler[S], current Instance[S], command types.Command) (_ []types.Uncommitted, err error) {
+	defer recovered(&err)
+	return h.Eval(ctx, current, command)
+}
+
+// apply brings d forward by one event.
+func (k *kind[S]) apply(d *draft[S], e *types.Event) (err error) {
+	defer recovered(&err)
+	d.torn = true
+	state, err := k.step(d.state, e)
+	if err != nil {
+		return err
+	}
+	d.state, d.seq, d.last, d.torn = state, e.Sequence, e.Timestamp, false
+	return nil
+}
+
+// step returns the state after e, by way of the upcasts.
+func (k *kind[S]) step(state S, e *types.Event) (S, error) {
+	upcast, old := k.Upcasts[e.Type]
+	if !old {
+		h := k.Events[e.Type]
+		if h == nil {
+			if k.SkipUnknownEvents {
+				return state, nil
+			}
+			return state, ErrUnknownEvent
+		}
+		return h.Apply(state, *e)
+	}
+	newer, err := upcast.apply(*e)
+	if err != nil {
+		return state, err
+	}
+	for i := range newer {
+		if state, err = k.step(state, &newer[i]); err != nil {
+			return state, err
+		}
+	}
+	return state, nil
+}
+
+type encoder struct {
+	buf bytes.Buffer
+	enc *json.Encoder
+}
+
+var encoders = sync.Pool{New: func() any {
+	e := new(encoder)
+	e.enc = json.NewEncoder(&e.buf)
+	e.enc.SetEscapeHTML(false)
+	return e
+}}
+
+// maxPooledBuffer keeps one huge body from staying in memory for ever.
+const maxPooledBuffer = 64 << 10
+
+// encode returns body as JSON in the form in which every store returns it.
+func encode(body any) (_ json.RawMessage, err error) {
+	if raw, ok := body.(json.RawMessage); ok {
+		return jsonb.Canonical(raw)
+	}
+	if body == nil {
+		return json.RawMessage("{}"), nil
+	}
+	defer recovered(&err)
+	e := encoders.Get().(*encoder)
+	e.buf.Reset()
+	if err := e.enc.Encode(body); err != nil {
+		return nil, err
+	}
+	canonical, err := jsonb.Canonical(e.buf.Bytes())
+	if e.buf.Cap() <= maxPooledBuffer {
+		encoders.Put(e)
+	}
+	return canonical, err
+}

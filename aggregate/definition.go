@@ -1,0 +1,111 @@
+package aggregate
+
+import (
+	"time"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Definition says everything about one kind of aggregate. It is plain data, checked
+// whole by [New] and not looked at again afterwards. Commands and Events are required; every
+// other field's zero value is a sensible default.
+type Definition[S any] struct {
+	// Name stands in errors, logs and hooks. Empty, it is the name of S.
+	Name string
+
+	// Commands and Events are the handlers by type string.
+	Commands Commands[S]
+	Events   Events[S]
+
+	// Initial returns the state before the first event; it must return a new value at each
+	// call. Nil means the zero S.
+	Initial func() S
+
+	// Clone returns a copy of the state that shares no memory with it. Nil means a copy by
+	// reflection of maps, slices and pointers, which New refuses for types it can't copy.
+	Clone func(S) S
+
+	// Projections run in the transaction that commits the events, for every event of
+	// this root. A store skips those made for another kind of store.
+	Projections []store.Projection
+
+	// Upcasts bring stored events of older types to what Events knows.
+	Upcasts Upcasts
+
+	// SkipUnknownEvents passes over stored events without a handler. By default such an
+	// aggregate can't be used, since its state would be a guess. New events without a handler
+	// are refused in either case.
+	SkipUnknownEvents bool
+
+	// ReadFirst reads what other processes added before each evaluation: one more round
+	// trip. It is for handlers that look at the outside world and so must not be run on a state
+	// that turns out to be old; all others are evaluated again when it does.
+	ReadFirst bool
+
+	// Snapshots says when snapshots are taken beside those by hand.
+	Snapshots SnapshotPolicy
+
+	// SnapshotVersion is the version of the snapshots' shape. A snapshot of
+	// another version is passed over. 0, the default, writes the state's JSON bare, as Maestro
+	// does; any other number writes an envelope around it.
+	SnapshotVersion int
+
+	// PrepareSnapshot returns what is encoded as the snapshot's JSON. Nil means the state.
+	// It is called with a copy, off the aggregate's goroutine.
+	PrepareSnapshot func(current Instance[S]) (any, error)
+
+	// UseSnapshot returns the state that a snapshot stands for; current is the
+	// initial one. An error passes the snapshot over, and the events are replayed. Nil means that
+	// the JSON is decoded into the initial state.
+	UseSnapshot func(current Instance[S], snapshot types.Snapshot) (S, error)
+
+	// Idle says what becomes of an aggregate that nobody asks for.
+	Idle IdlePolicy
+}
+
+// SnapshotPolicy says when snapshots are taken. None of them delays a caller.
+type SnapshotPolicy struct {
+	// Every takes a snapshot when so many events came since the last one. 0 means never.
+	Every int
+
+	// AfterReplay takes one when a cold start had to replay more events than this. 0 means
+	// never.
+	AfterReplay int
+}
+
+// Defaults of IdlePolicy.
+const (
+	DefaultHibernate = 15 * time.Second
+	DefaultExit      = 15 * time.Minute
+)
+
+// IdlePolicy says what becomes of an aggregate that nobody asks for. It is looked at about
+// ten times in the shorter of the two durations, so they are kept to about a tenth.
+type IdlePolicy struct {
+	// Hibernate gives the aggregate's goroutine back after so long and keeps its state. 0 means
+	// DefaultHibernate, a negative duration never.
+	Hibernate time.Duration
+
+	// Exit drops the aggregate from memory after so long. 0 means DefaultExit, a negative
+	// duration never.
+	Exit time.Duration
+
+	// Snapshot saves a snapshot before an exit, also one that a full supervisor or its shutdown
+	// asks for, if there are events since the last.
+	Snapshot bool
+}
+
+func (p IdlePolicy) hibernate() time.Duration { return orDefault(p.Hibernate, DefaultHibernate) }
+func (p IdlePolicy) exit() time.Duration      { return orDefault(p.Exit, DefaultExit) }
+
+// orDefault returns d, the default for 0, and 0 (never) for less.
+func orDefault(d, fallback time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return fallback
+	case d < 0:
+		return 0
+	}
+	return d
+}

@@ -1,0 +1,257 @@
+package aggregate
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+var (
+	// ErrRejected is matched by an *InvalidCommandError: a handler refused the command.
+	// Nothing was stored.
+	ErrRejected = errors.New("aggregate: command rejected")
+
+	// ErrInvalidHandler is matched by an *InvalidHandlerError: the root has no handler for the
+	// command's type. Nothing was stored.
+	ErrInvalidHandler = errors.New("aggregate: no handler")
+
+	// ErrInvalidData is matched by an *InvalidDataError: the command's Data is not what its
+	// handler takes. Nothing was stored.
+	ErrInvalidData = errors.New("aggregate: invalid command data")
+
+	// ErrInvalidID is returned for a zero aggregate id. Nothing was stored.
+	ErrInvalidID = errors.New("aggregate: the aggregate id is zero")
+
+	// ErrUnexpectedSequence is matched by an *UnexpectedSequenceError. Nothing was stored.
+	ErrUnexpectedSequence = errors.New("aggregate: unexpected sequence")
+
+	// ErrUnknownEvent is matched by an *EventError whose event type has no handler.
+	ErrUnknownEvent = errors.New("aggregate: unknown event type")
+
+	// ErrCorruptLog is matched by an *EventError that a stored log caused: a gap, a repeat,
+	// another aggregate's event, or an event that can't be applied.
+	ErrCorruptLog = errors.New("aggregate: corrupt log")
+
+	// ErrRetriesSpent is matched by a *RetriesSpentError. Nothing was stored.
+	ErrRetriesSpent = errors.New("aggregate: retries spent")
+
+	// ErrMailboxFull is returned, with the context's error, when a request waited for room
+	// in a mailbox until its context ended. Nothing was stored.
+	ErrMailboxFull = errors.New("aggregate: mailbox full")
+
+	// ErrTooManyAggregates is returned, with the context's error, when a request waited until its
+	// context ended for one of Options.MaxLive aggregates to fall idle. Nothing was stored.
+	ErrTooManyAggregates = errors.New("aggregate: too many live aggregates")
+
+	// ErrOtherRoot is matched by an *OtherRootError: the id belongs to another root.
+	ErrOtherRoot = errors.New("aggregate: id belongs to another root")
+
+	// ErrClosed is returned by a supervisor that was shut down. Nothing was stored.
+	ErrClosed = errors.New("aggregate: supervisor is shut down")
+
+	// ErrCommandReused is matched by a *CommandReusedError. Nothing was stored.
+	ErrCommandReused = errors.New("aggregate: command id used for another command")
+
+	// ErrDefinition is matched by a *DefinitionError.
+	ErrDefinition = errors.New("aggregate: invalid definition")
+)
+
+// InvalidCommandError is a handler's refusal of a command, made by [Reject]. It matches
+// ErrRejected.
+type InvalidCommandError struct {
+	Message string // for the person or program that sent the command
+}
+
+// Reject returns an *InvalidCommandError with a message in the manner of fmt.Sprintf.
+// A handler returns it to refuse a command; any other error refuses it just the same and
+// reaches the caller as it is.
+func Reject(format string, args ...any) error {
+	return &InvalidCommandError{Message: fmt.Sprintf(format, args...)}
+}
+
+func (e *InvalidCommandError) Error() string { return e.Message }
+
+// Is reports whether target is ErrRejected.
+func (e *InvalidCommandError) Is(target error) bool { return target == ErrRejected }
+
+// InvalidHandlerError is returned for a command whose type the root doesn't know. It matches
+// ErrInvalidHandler.
+type InvalidHandlerError struct {
+	Root string // the root's name
+	Type string // the command's type
+}
+
+func (e *InvalidHandlerError) Error() string {
+	return fmt.Sprintf("aggregate: %s has no handler for command type %q", e.Root, e.Type)
+}
+
+// Is reports whether target is ErrInvalidHandler.
+func (e *InvalidHandlerError) Is(target error) bool { return target == ErrInvalidHandler }
+
+// InvalidDataError is returned for a command whose Data is not what its handler takes. It
+// matches ErrInvalidData.
+type InvalidDataError struct {
+	Want string // the Go type that the handler takes
+	Got  string // the Go type that came
+	Err  error  // why it could not be decoded, for a json.RawMessage
+}
+
+func (e *InvalidDataError) Error() string {
+	text := fmt.Sprintf("aggregate: command data is %s, want %s", e.Got, e.Want)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Is reports whether target is ErrInvalidData.
+func (e *InvalidDataError) Is(target error) bool { return target == ErrInvalidData }
+
+// Unwrap returns the decoder's error, if there is one.
+func (e *InvalidDataError) Unwrap() error { return e.Err }
+
+// UnexpectedSequenceError is returned when the aggregate is not at the sequence that
+// Command.Expected names. It matches ErrUnexpectedSequence.
+type UnexpectedSequenceError struct {
+	Expected types.Sequence
+	Actual   types.Sequence
+}
+
+func (e *UnexpectedSequenceError) Error() string {
+	return fmt.Sprintf("aggregate: expected sequence %d, the aggregate is at %d", e.Expected, e.Actual)
+}
+
+// Is reports whether target is ErrUnexpectedSequence.
+func (e *UnexpectedSequenceError) Is(target error) bool { return target == ErrUnexpectedSequence }
+
+// EventError says which event can't be applied, and why. Where the event is one that a
+// command wanted to add, the command is refused and nothing was stored. Where it is a
+// stored one it matches ErrCorruptLog, and the aggregate can't be used until the
+// definition or the log is mended. It matches ErrUnknownEvent if the type has no handler.
+type EventError struct {
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence
+	Type        string
+	Stored      bool // whether the event is in the log
+	Err         error
+}
+
+func (e *EventError) Error() string {
+	whence := "new"
+	if e.Stored {
+		whence = "stored"
+	}
+	return fmt.Sprintf("aggregate: %s event %q, aggregate %v, sequence %d: %s",
+		whence, e.Type, e.AggregateID, e.Sequence, strings.TrimPrefix(e.Err.Error(), "aggregate: "))
+}
+
+// Is reports whether target is ErrCorruptLog and the event is a stored one.
+func (e *EventError) Is(target error) bool { return target == ErrCorruptLog && e.Stored }
+
+// Unwrap returns the cause.
+func (e *EventError) Unwrap() error { return e.Err }
+
+// RetriesSpentError is returned for a command that met another process' events at every
+// try. It matches ErrRetriesSpent.
+type RetriesSpentError struct {
+	AggregateID hlc.Timestamp
+	Attempts    int
+	Err         error // what the last attempt met, such as store.ErrConflict
+}
+
+func (e *RetriesSpentError) Error() string {
+	return fmt.Sprintf("aggregate: retries spent: aggregate %v, %d attempts: %v", e.AggregateID, e.Attempts, e.Err)
+}
+
+// Is reports whether target is ErrRetriesSpent.
+func (e *RetriesSpentError) Is(target error) bool { return target == ErrRetriesSpent }
+
+// Unwrap returns what the last attempt met.
+func (e *RetriesSpentError) Unwrap() error { return e.Err }
+
+// OutcomeUnknownError is returned for a command whose commit was sent but not seen to its
+// end: the database stayed away, or the caller's context ended first. The events may be
+// stored now, later or never; [Root.Lookup] tells. It matches store.ErrOutcomeUnknown.
+type OutcomeUnknownError struct {
+	AggregateID hlc.Timestamp
+	Timestamps  []hlc.Timestamp // those of the command's events, to look up
+	Err         error           // what ended the wait
+}
+
+func (e *OutcomeUnknownError) Error() string {
+	return fmt.Sprintf("aggregate: outcome unknown: aggregate %v, %d events: %v", e.AggregateID, len(e.Timestamps), e.Err)
+}
+
+// Unwrap returns what ended the wait.
+func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
+
+// OtherRootError is returned when an id is asked for through another root than the one
+// that holds it. It matches ErrOtherRoot.
+type OtherRootError struct {
+	AggregateID hlc.Timestamp
+	Holder      string // the root that holds the aggregate
+	Asked       string // the root that was asked
+}
+
+func (e *OtherRootError) Error() string {
+	return fmt.Sprintf("aggregate: %v is held by root %q, asked for through %q", e.AggregateID, e.Holder, e.Asked)
+}
+
+// Is reports whether target is ErrOtherRoot.
+func (e *OtherRootError) Is(target error) bool { return target == ErrOtherRoot }
+
+// CommandReusedError is returned when a command ID was used before for a command of
+// another type or with other data. It matches ErrCommandReused.
+type CommandReusedError struct {
+	AggregateID hlc.Timestamp
+	ID          string
+}
+
+func (e *CommandReusedError) Error() string {
+	return fmt.Sprintf("aggregate: command id %q of aggregate %v was used for another command", e.ID, e.AggregateID)
+}
+
+// Is reports whether target is ErrCommandReused.
+func (e *CommandReusedError) Is(target error) bool { return target == ErrCommandReused }
+
+// PanicError is a panic of a handler, returned to the caller of the command that met it.
+// Nothing of that command was stored.
+type PanicError struct {
+	Value any    // what was passed to panic
+	Stack []byte // the stack at the panic, as debug.Stack formats it
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("aggregate: panic: %v", e.Value) }
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// recovered turns a panic into *err. It is deferred around every call of the
+// application's code.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+}
+
+// DefinitionError says which field of a definition is wrong, and the remedy. It matches
+// ErrDefinition.
+type DefinitionError struct {
+	Root   string
+	Field  string // such as `Commands["increment"]`
+	Reason string
+}
+
+func (e *DefinitionError) Error() string {
+	return fmt.Sprintf("aggregate: definition of %s: %s %s", e.Root, e.Field, e.Reason)
+}
+
+// Is reports whether target is ErrDefinition.
+func (e *DefinitionError) Is(target error) bool { return target == ErrDefinition }

@@ -1,0 +1,166 @@
+package aggregate
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Hooks are called at the points that a tracer or a meter needs; each may be nil. They run
+// on the library's goroutines, some of them under its locks: they must be quick, safe for
+// concurrent use, and must not call back into the library. A context is that of the caller
+// (of the first one, where several share a commit), for its values; it may have ended.
+type Hooks struct {
+	// Evaluate is called when a command is answered.
+	Evaluate func(ctx context.Context, e Evaluation)
+
+	// Commit is called after each attempt to commit.
+	Commit func(ctx context.Context, c Committed)
+
+	// Conflict is called when another process was first and commands are evaluated again.
+	Conflict func(ctx context.Context, c Conflict)
+
+	// Load is called after a cold aggregate was read.
+	Load func(ctx context.Context, l Loaded)
+
+	// Snapshot is called after an attempt to store a snapshot.
+	Snapshot func(s Saved)
+
+	// Start, Hibernate and Exit are called as an aggregate enters memory, gives its goroutine
+	// back and leaves memory.
+	Start     func(l Lifecycle)
+	Hibernate func(l Lifecycle)
+	Exit      func(l Lifecycle)
+
+	// Panic is called when a handler panicked.
+	Panic func(ctx context.Context, p Panicked)
+
+	// Stuck is called when a caller's context ended while its handler was running, at most
+	// once a second.
+	Stuck func(ctx context.Context, s Stuck)
+}
+
+// Evaluation describes a command that was answered.
+type Evaluation struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Type        string
+	Start       time.Time
+	Duration    time.Duration // from the call to the answer, the wait in the mailbox included
+	Attempts    int           // how often it had to be evaluated; 0 if it never was
+	Err         error
+}
+
+// Committed describes an attempt to commit.
+type Committed struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Commands    int // that share the commit
+	Events      int
+	Start       time.Time
+	Duration    time.Duration
+	Err         error
+}
+
+// Conflict describes commands that are evaluated again because of events that came first.
+type Conflict struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence // of the state that was out of date
+	Commands    int
+	Attempt     int // of the command that has tried most often
+}
+
+// Loaded describes a read of a cold aggregate.
+type Loaded struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence // that was reached
+	Snapshot    types.Sequence // of the snapshot that was used, or 0
+	Events      int            // that were applied
+	Start       time.Time
+	Duration    time.Duration
+	Err         error
+}
+
+// Saved describes an attempt to store a snapshot.
+type Saved struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence
+	Bytes       int
+	Err         error
+}
+
+// Lifecycle names an aggregate that came, fell asleep or left.
+type Lifecycle struct {
+	Root        string
+	AggregateID hlc.Timestamp
+}
+
+// Panicked describes a panic of a handler.
+type Panicked struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Type        string // of the command; empty for a function
+	Err         *PanicError
+}
+
+// Stuck describes a handler that still ran when its caller's context ended.
+type Stuck struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Type        string // of the command; empty for a function
+	Stack       string // of the aggregate's goroutine, or empty if it was not found
+}
+
+// reportStuck tells who watches that r's handler outlasted its caller.
+func (m *mailbox) reportStuck(r *request) {
+	s := m.family.sup
+	hook := s.options.Hooks.Stuck
+	now := s.now()
+	last := s.stuckAt.Load()
+	if last != 0 && now-last < int64(time.Second) || !s.stuckAt.CompareAndSwap(last, now) {
+		return
+	}
+	s.log.Warn("handler outlasts its caller", "root", m.family.name, "aggregate", m.id, "type", r.command.Type)
+	if hook != nil {
+		hook(r.ctx, Stuck{Root: m.family.name, AggregateID: m.id, Type: r.command.Type, Stack: stackOf(m.goroutine.Load())})
+	}
+}
+
+// goroutineID returns the number that the runtime prints for the calling goroutine.
+func goroutineID() int64 {
+	var buf [40]byte
+	_, rest, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte(" "))
+	number, _, _ := bytes.Cut(rest, []byte(" "))
+	id, _ := strconv.ParseInt(string(number), 10, 64)
+	return id
+}
+
+// maxDump bounds the dump of all goroutines in which one is looked for.
+const maxDump = 4 << 20
+
+// stackOf returns the stack of another goroutine.
+func stackOf(id int64) string {
+	buf := make([]byte, 64<<10)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) || len(buf) >= maxDump {
+			buf = buf[:n]
+			break
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+	_, found, ok := bytes.Cut(append([]byte("\n\n"), buf...), []byte("\n\ngoroutine "+strconv.FormatInt(id, 10)+" "))
+	if !ok {
+		return ""
+	}
+	stack, _, _ := bytes.Cut(found, []byte("\n\n"))
+	return string(stack)
+}

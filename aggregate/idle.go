@@ -1,0 +1,242 @@
+package aggregate
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+)
+
+// idleQueue orders mailboxes by the time of their last use. Uses are not announced to it:
+// the time with which a mailbox stands in the queue may be too early, never too late, and is mended when
+// it comes to the front. So the front, once mended, is the least recently used.
+type idleQueue struct {
+	entries []idleEntry // guarded by sweeper.mu
+}
+
+type idleEntry struct {
+	m    *mailbox
+	used int64
+}
+
+func (q *idleQueue) Len() int           { return len(q.entries) }
+func (q *idleQueue) Less(i, j int) bool { return q.entries[i].used < q.entries[j].used }
+func (q *idleQueue) Swap(i, j int)      { q.entries[i], q.entries[j] = q.entries[j], q.entries[i] }
+
+// Push is for container/heap.
+func (q *idleQueue) Push(x any) { q.entries = append(q.entries, x.(idleEntry)) }
+
+// Pop is for container/heap.
+func (q *idleQueue) Pop() any {
+	last := len(q.entries) - 1
+	e := q.entries[last]
+	q.entries[last] = idleEntry{}
+	q.entries = q.entries[:last]
+	return e
+}
+
+// front mends the queue until its first entry is right, and returns it.
+func (q *idleQueue) front() (idleEntry, bool) {
+	for len(q.entries) > 0 {
+		used := q.entries[0].m.used.Load()
+		if used == q.entries[0].used {
+			return q.entries[0], true
+		}
+		q.entries[0].used = used
+		heap.Fix(q, 0)
+	}
+	return idleEntry{}, false
+}
+
+// sweeper sends idle aggregates to sleep and out of memory. It has a goroutine while there is
+// something to wait for.
+type sweeper struct {
+	sup      *Supervisor
+	mu       sync.Mutex
+	families []*family // guarded by mu
+	running  bool      // guarded by mu
+	stopped  bool      // guarded by mu
+	kick     chan struct{}
+	end      chan struct{}
+	done     chan struct{}
+}
+
+func (s *sweeper) init(sup *Supervisor) {
+	s.sup, s.kick, s.end, s.done = sup, make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+}
+
+// watch puts a mailbox into a queue. A queue that was empty has a new first entry, which the
+// sweeper may have to look at earlier than it had planned.
+func (s *sweeper) watch(q *idleQueue, m *mailbox) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	first := len(q.entries) == 0
+	heap.Push(q, idleEntry{m: m, used: m.used.Load()})
+	if !s.running {
+		s.running = true
+		go s.run()
+	} else if first {
+		select {
+		case s.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *sweeper) stop() {
+	s.mu.Lock()
+	running := s.running
+	if !s.stopped {
+		s.stopped = true
+		close(s.end)
+	}
+	s.mu.Unlock()
+	if running {
+		<-s.done
+	}
+}
+
+func (s *sweeper) run() {
+	defer close(s.done)
+	t := time.NewTimer(s.sweep())
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-s.kick:
+		case <-s.end:
+			return
+		}
+		t.Reset(s.sweep())
+	}
+}
+
+// longestSweep is the time between two sweeps when nothing is due.
+const longestSweep = time.Minute
+
+// sweep does what is due and returns when to look again.
+func (s *sweeper) sweep() time.Duration {
+	s.mu.Lock()
+	families := s.families
+	s.mu.Unlock()
+	next := longestSweep
+	for _, f := range families {
+		if d := f.policy.hibernate(); d > 0 {
+			next = min(next, s.pass(&f.parked, d, f.sleep))
+		}
+		if d := f.policy.exit(); d > 0 {
+			next = min(next, s.pass(&f.present, d, (*mailbox).exit))
+		}
+	}
+	return max(next, 100*time.Microsecond)
+}
+
+// sleep makes an aggregate hibernate; it reports whether it is done with it.
+func (f *family) sleep(m *mailbox) bool {
+	m.mu.Lock()
+	asleep := !m.running
+	m.mu.Unlock()
+	if asleep {
+		return true
+	}
+	if !m.hibernate() {
+		return false
+	}
+	if hook := f.sup.options.Hooks.Hibernate; hook != nil {
+		hook(Lifecycle{Root: f.name, AggregateID: m.id})
+	}
+	return true
+}
+
+// pass does something with each mailbox of q that was idle for d, and returns after what
+// time the next is due. Those that are busy are looked at again later.
+func (s *sweeper) pass(q *idleQueue, d time.Duration, do func(*mailbox) bool) time.Duration {
+	var busy []idleEntry
+	defer func() {
+		s.mu.Lock()
+		for _, e := range busy {
+			heap.Push(q, e)
+		}
+		s.mu.Unlock()
+	}()
+	for {
+		s.mu.Lock()
+		e, ok := q.front()
+		wait := time.Duration(e.used) + d - time.Duration(s.sup.now())
+		if ok && wait <= 0 {
+			heap.Pop(q)
+		}
+		s.mu.Unlock()
+		switch {
+		case !ok && len(busy) > 0:
+			return d / 8
+		case !ok:
+			return longestSweep
+		case wait > 0:
+			if len(busy) > 0 {
+				return min(wait, d/8)
+			}
+			return wait
+		}
+		if !do(e.m) {
+			busy = append(busy, e)
+		}
+	}
+}
+
+// evict takes the least recently used aggregate that is idle out of memory, and reports
+// whether there was one.
+func (s *sweeper) evict() bool {
+	var busy []idleEntry
+	var from []*idleQueue
+	defer func() {
+		s.mu.Lock()
+		for i, e := range busy {
+			heap.Push(from[i], e)
+		}
+		s.mu.Unlock()
+	}()
+	for range maxEvictionTries {
+		s.mu.Lock()
+		q, e, ok := s.oldest()
+		if ok {
+			heap.Pop(q)
+		}
+		s.mu.Unlock()
+		if !ok {
+			return false
+		}
+		e.m.mu.Lock()
+		left := e.m.closed
+		e.m.mu.Unlock()
+		if left {
+			continue
+		}
+		if e.m.exit() {
+			return true
+		}
+		busy, from = append(busy, e), append(from, q)
+	}
+	return false
+}
+
+// maxEvictionTries bounds how many busy aggregates one look for room passes over.
+const maxEvictionTries = 1024
+
+// oldest returns the front of the queue whose front is the oldest. s.mu is held.
+func (s *sweeper) oldest() (from *idleQueue, oldest idleEntry, found bool) {
+	for _, f := range s.families {
+		if e, ok := f.present.front(); ok && (!found || e.used < oldest.used) {
+			from, oldest, found = &f.present, e, true
+		}
+	}
+	return from, oldest, found
+}
+
+func (s *sweeper) add(f *family) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.families = append(s.families[:len(s.families):len(s.families)], f)
+}

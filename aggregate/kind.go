@@ -1,0 +1,175 @@
+package aggregate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/eventmaestro/maestro/types"
+)
+
+// kind is a definition that was checked, with what can be worked out once. It knows
+// neither goroutines nor stores and is safe for concurrent use.
+type kind[S any] struct {
+	Definition[S]
+	clone func(S) (S, error) // nil: assignment copies the state
+}
+
+// compile checks d and keeps what it found out.
+func compile[S any](d Definition[S]) (*kind[S], error) {
+	if d.Name == "" {
+		d.Name = reflect.TypeFor[S]().String()
+	}
+	k := &kind[S]{Definition: d}
+	k.Commands, k.Events = maps.Clone(d.Commands), maps.Clone(d.Events)
+	k.Upcasts, k.Projections = maps.Clone(d.Upcasts), slices.Clone(d.Projections)
+	for _, check := range []func() error{k.checkCommands, k.checkEvents, k.checkUpcasts, k.checkState, k.checkRest} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+func (k *kind[S]) wrong(field, reason string) error {
+	return &DefinitionError{Root: k.Name, Field: field, Reason: reason}
+}
+
+func (k *kind[S]) checkCommands() error {
+	if len(k.Commands) == 0 {
+		return k.wrong("Commands", "is empty: list at least one command handler")
+	}
+	return checkTable(k, "Commands", k.Commands)
+}
+
+func (k *kind[S]) checkEvents() error {
+	if len(k.Events) == 0 {
+		return k.wrong("Events", "is empty: list at least one event handler")
+	}
+	return checkTable(k, "Events", k.Events)
+}
+
+func (k *kind[S]) checkUpcasts() error {
+	known := func(eventType string) bool { return k.Events[eventType] != nil }
+	for _, from := range slices.Sorted(maps.Keys(k.Upcasts)) {
+		field := fmt.Sprintf("Upcasts[%q]", from)
+		switch {
+		case typeFault(from) != "":
+			return k.wrong(field, typeFault(from))
+		case known(from):
+			return k.wrong(field, "has an event handler as well, which would never run: remove one of the two, or give the new shape a type of its own")
+		case k.Upcasts[from].Func == nil && len(k.Upcasts[from].To) > 1:
+			return k.wrong(field, "lists several types and has no Func")
+		}
+		if fault := k.Upcasts.fault(from, known, nil); fault != "" {
+			return k.wrong(field, fault)
+		}
+	}
+	return nil
+}
+
+func (k *kind[S]) checkState() error {
+	if k.Definition.Clone != nil {
+		k.clone = func(s S) (S, error) { return k.Definition.Clone(s), nil }
+	} else {
+		clone, err := clonerOf[S]()
+		if err != nil {
+			return k.wrong("S", err.Error())
+		}
+		k.clone = clone
+	}
+	if k.PrepareSnapshot == nil || k.UseSnapshot == nil {
+		if field := lostInJSON(reflect.TypeFor[S](), "state", nil); field != "" {
+			return k.wrong("S", field+" is not exported, so a snapshot's JSON would lose it: export it, or set PrepareSnapshot and UseSnapshot")
+		}
+	}
+	return nil
+}
+
+func (k *kind[S]) checkRest() error {
+	for i, p := range k.Projections {
+		if p == nil {
+			return k.wrong(fmt.Sprintf("Projections[%d]", i), "is nil")
+		}
+	}
+	if k.Snapshots.Every < 0 || k.Snapshots.AfterReplay < 0 {
+		return k.wrong("Snapshots", "is negative: use 0 for never")
+	}
+	if k.SnapshotVersion < 0 {
+		return k.wrong("SnapshotVersion", "is negative")
+	}
+	return nil
+}
+
+func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		field := fmt.Sprintf("%s[%q]", name, key)
+		if fault := typeFault(key); fault != "" {
+			return k.wrong(field, fault)
+		}
+		if v := reflect.ValueOf(table[key]); !v.IsValid() || v.Kind() == reflect.Func && v.IsNil() || v.Kind() == reflect.Pointer && v.IsNil() {
+			return k.wrong(field, "is nil: give it a handler")
+		}
+	}
+	return nil
+}
+
+// typeFault says what is wrong with a type string, or nothing.
+func typeFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > types.MaxTypeLength:
+		return fmt.Sprintf("has %d bytes, more than %d", len(s), types.MaxTypeLength)
+	case !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0:
+		return "is not UTF-8 without NUL bytes"
+	}
+	return ""
+}
+
+var marshalerType = reflect.TypeFor[json.Marshaler]()
+
+// lostInJSON names the first unexported field of t that encoding/json would pass over, or nothing.
+func lostInJSON(t reflect.Type, path string, seen []reflect.Type) string {
+	if slices.Contains(seen, t) || t.Implements(marshalerType) || reflect.PointerTo(t).Implements(marshalerType) {
+		return ""
+	}
+	seen = append(seen, t)
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return lostInJSON(t.Elem(), path, seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if !f.IsExported() && !f.Anonymous {
+				return path + "." + f.Name
+			}
+			if lost := lostInJSON(f.Type, path+"."+f.Name, seen); lost != "" {
+				return lost
+			}
+		}
+	}
+	return ""
+}
+
+// initial returns the state before the first event.
+func (k *kind[S]) initial() (s S, err error) {
+	if k.Initial == nil {
+		return s, nil
+	}
+	defer recovered(&err)
+	return k.Initial(), nil
+}
+
+// copied returns a state that shares no memory with s.
+func (k *kind[S]) copied(s S) (_ S, err error) {
+	if k.clone == nil {
+		return s, nil
+	}
+	defer recovered(&err)
+	return k.clone(s)
+}

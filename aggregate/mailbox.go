@@ -1,0 +1,301 @@
+package aggregate
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+)
+
+// mailbox delivers the requests of one aggregate to its goroutine, in order and one batch at
+// a time. It knows nothing of what they ask for.
+//
+// The queue has no array, and the goroutine and its channel are there only while they are of
+// use: an idle aggregate is small.
+type mailbox struct {
+	id     hlc.Timestamp
+	family *family // the root's part that is not generic
+	owner  owner
+
+	mu         sync.Mutex
+	head, tail *request      // guarded by mu
+	wake       chan struct{} // guarded by mu; nil without a goroutine
+	depth      int32         // guarded by mu
+	running    bool          // guarded by mu: there is a goroutine
+	parked     bool          // guarded by mu: it waits for wake
+	dismissed  bool          // guarded by mu: it is to end when it finds nothing
+	draining   bool          // guarded by mu: nothing more is taken in
+	closed     bool          // guarded by mu: the aggregate left memory
+
+	current   atomic.Pointer[request] // whose handler runs
+	goroutine atomic.Int64            // the number of the goroutine
+	used      atomic.Int64            // when the last batch ended, on the supervisor's stopwatch
+	at        atomic.Int64            // the sequence of the state in memory
+}
+
+// owner is what a mailbox delivers to.
+type owner interface {
+	// serve answers all of w. It runs in the aggregate's goroutine.
+	serve(w *work)
+
+	// aborted is called when serve did not return: what it was about is not to be trusted.
+	aborted()
+
+	// farewell is called under the mailbox' lock when an idle aggregate is about to leave
+	// memory. It returns false to stay for now.
+	farewell() bool
+}
+
+// work is one batch on its way through the aggregate's goroutine. Every request that is not
+// answered yet is in one of the two, whenever the application's code runs.
+type work struct {
+	batch []*request // not begun
+	open  []*request // begun
+}
+
+// delivery is what became of a request that was put into a mailbox.
+type delivery int
+
+const (
+	delivered delivery = iota
+	departed           // the aggregate left memory: ask the registry again
+	refused            // the supervisor is being shut down
+)
+
+// put adds a request. It never blocks: a caller beyond the mailbox' bound waits for its answer
+// like the others, but is told so if its context ends first.
+func (m *mailbox) put(r *request) delivery {
+	m.mu.Lock()
+	if m.closed || m.draining {
+		closed := m.closed && !m.draining
+		m.mu.Unlock()
+		if closed {
+			return departed
+		}
+		return refused
+	}
+	r.prev = m.tail
+	if m.tail == nil {
+		m.head = r
+	} else {
+		m.tail.next = r
+	}
+	m.tail = r
+	m.depth++
+	m.dismissed = false
+	m.rouse()
+	m.mu.Unlock()
+	return delivered
+}
+
+// rouse makes sure that a goroutine looks at the queue. m.mu is held.
+func (m *mailbox) rouse() {
+	switch {
+	case !m.running:
+		m.running = true
+		m.wake = make(chan struct{}, 1)
+		m.family.started(m)
+		go m.loop(m.wake)
+	case m.parked:
+		m.parked = false
+		m.wake <- struct{}{}
+	}
+}
+
+// withdraw takes a queued request back and reports whether it was still there, and whether it
+// had found the mailbox full.
+func (m *mailbox) withdraw(r *request) (waiting, full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.phase.Load() != queued {
+		return false, false
+	}
+	before := 0
+	for p := r.prev; p != nil && before < m.family.mailboxSize; p = p.prev {
+		before++
+	}
+	m.unlink(r)
+	r.phase.Store(gone)
+	return true, before >= m.family.mailboxSize
+}
+
+func (m *mailbox) unlink(r *request) {
+	if r.prev == nil {
+		m.head = r.next
+	} else {
+		r.prev.next = r.next
+	}
+	if r.next == nil {
+		m.tail = r.prev
+	} else {
+		r.next.prev = r.prev
+	}
+	r.next, r.prev = nil, nil
+	m.depth--
+}
+
+// loop is the aggregate's goroutine.
+func (m *mailbox) loop(wake chan struct{}) {
+	m.goroutine.Store(goroutineID())
+	w := new(work)
+	finished := false
+	defer func() {
+		if !finished {
+			m.abort(w)
+		}
+		m.family.ended()
+	}()
+	buffer := make([]*request, 0, 4)
+	for {
+		w.batch = m.take(buffer[:0], wake)
+		if w.batch == nil {
+			finished = true
+			return
+		}
+		buffer = w.batch
+		m.owner.serve(w)
+		m.used.Store(m.family.now())
+		if w.open = nil; cap(buffer) > maxKeptBatch {
+			buffer = make([]*request, 0, 4)
+		}
+		clear(buffer)
+	}
+}
+
+// maxKeptBatch keeps the memory of one crowd from staying with the aggregate.
+const maxKeptBatch = 16
+
+// take waits for requests and returns those that wait, up to a bound, or nil when the
+// goroutine is to end.
+func (m *mailbox) take(batch []*request, wake chan struct{}) []*request {
+	for {
+		m.mu.Lock()
+		for m.head != nil && len(batch) < m.family.maxBatch {
+			r := m.head
+			m.unlink(r)
+			r.phase.Store(taken)
+			batch = append(batch, r)
+		}
+		if len(batch) > 0 {
+			m.mu.Unlock()
+			return batch
+		}
+		if m.draining || m.dismissed {
+			m.running, m.wake = false, nil
+			if m.draining && !m.closed {
+				m.owner.farewell()
+				m.depart()
+			}
+			m.mu.Unlock()
+			return nil
+		}
+		m.parked = true
+		m.mu.Unlock()
+		m.family.sup.registry.pass()
+		<-wake
+	}
+}
+
+var errGoexit = errors.New("the handler ended its goroutine with runtime.Goexit, as t.FailNow does")
+
+// abort is called when the goroutine was ended from within: the callers of its batch are
+// answered, and the next request starts a new one.
+func (m *mailbox) abort(w *work) {
+	m.current.Store(nil)
+	m.owner.aborted()
+	for _, r := range append(w.open, w.batch...) {
+		err := error(&PanicError{Value: errGoexit})
+		if stamps := r.stamps.Load(); stamps != nil && r.phase.Load() == committing {
+			err = &OutcomeUnknownError{AggregateID: m.id, Timestamps: *stamps, Err: errors.Join(store.ErrOutcomeUnknown, err)}
+		}
+		r.answer(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.running, m.wake = false, nil
+	switch {
+	case m.head != nil:
+		m.rouse()
+	case m.draining && !m.closed:
+		m.depart()
+	}
+}
+
+// idle reports whether nothing is asked of the aggregate. m.mu is held.
+func (m *mailbox) idle() bool { return m.head == nil && (m.parked || !m.running) }
+
+// hibernate gives the goroutine of an idle aggregate back.
+func (m *mailbox) hibernate() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.parked || m.head != nil {
+		return false
+	}
+	m.dismiss()
+	return true
+}
+
+// dismiss ends the parked goroutine. m.mu is held.
+func (m *mailbox) dismiss() {
+	m.dismissed, m.parked = true, false
+	m.wake <- struct{}{}
+}
+
+// exit takes an idle aggregate out of memory.
+func (m *mailbox) exit() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return true
+	}
+	if !m.idle() || !m.owner.farewell() {
+		return false
+	}
+	if m.parked {
+		m.dismiss()
+	}
+	m.depart()
+	return true
+}
+
+// depart marks the aggregate as gone and takes it out of the registry. m.mu is held.
+func (m *mailbox) depart() {
+	m.closed = true
+	m.family.departed(m)
+}
+
+// drain stops taking requests in; what waits is still answered, then the aggregate leaves.
+func (m *mailbox) drain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.draining {
+		return
+	}
+	m.draining = true
+	switch {
+	case !m.idle():
+		return
+	case m.parked:
+		m.dismiss()
+	default:
+		m.owner.farewell()
+		m.depart()
+	}
+}
+
+// refuseAll answers what still waits, after a shutdown whose time is over, and reports how
+// many requests that were and whether the aggregate is still at work.
+func (m *mailbox) refuseAll() (n int, busy bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.head != nil {
+		r := m.head
+		m.unlink(r)
+		r.phase.Store(taken)
+		r.answer(ErrClosed)
+		n++
+	}
+	return n, !m.closed
+}

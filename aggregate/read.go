@@ -1,0 +1,152 @@
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Get returns the state in memory, which may be stale if other processes use the same store; a
+// cold aggregate is read first. An aggregate without events is in its initial state. The caller
+// owns the result.
+func (r *Root[S]) Get(ctx context.Context, id hlc.Timestamp) (S, error) {
+	current, err := r.instance(ctx, id, false)
+	return current.State, err
+}
+
+// Fetch returns the state as of now: what other processes stored before the call is in it.
+func (r *Root[S]) Fetch(ctx context.Context, id hlc.Timestamp) (S, error) {
+	current, err := r.instance(ctx, id, true)
+	return current.State, err
+}
+
+// FetchInstance is Fetch and returns the sequence as well, for a command with
+// Command.Expected.
+func (r *Root[S]) FetchInstance(ctx context.Context, id hlc.Timestamp) (Instance[S], error) {
+	return r.instance(ctx, id, true)
+}
+
+func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (Instance[S], error) {
+	var current Instance[S]
+	err := r.do(ctx, id, false, func(c *cell[S]) (err error) {
+		if latest {
+			_, err = c.refresh(ctx)
+		} else {
+			err = c.ensure(ctx)
+		}
+		if err == nil {
+			current, err = c.instance()
+		}
+		return err
+	})
+	if err != nil {
+		return Instance[S]{}, err
+	}
+	return current, nil
+}
+
+// instance returns a copy of the aggregate for somebody outside.
+func (c *cell[S]) instance() (Instance[S], error) {
+	state, err := c.root.kind.copied(c.state)
+	return Instance[S]{ID: c.id, Sequence: c.seq, State: state}, err
+}
+
+// Call runs f with a copy of the latest state in the aggregate's own goroutine: no command of
+// this process is evaluated meanwhile. It returns f's error. f must not wait for another request to
+// the same aggregate. It is not run if ctx ends before its turn; ctx ending later doesn't stop it.
+func (r *Root[S]) Call(ctx context.Context, id hlc.Timestamp, f func(ctx context.Context, current Instance[S]) error) error {
+	return r.do(ctx, id, false, func(c *cell[S]) error {
+		if _, err := c.refresh(ctx); err != nil {
+			return err
+		}
+		current, err := c.instance()
+		if err != nil {
+			return err
+		}
+		return f(ctx, current)
+	})
+}
+
+// Replay returns the state as it was at a sequence: 0 is the initial state, and a sequence beyond
+// the last one is the latest state. It runs in the aggregate's own goroutine, like everything that
+// calls handlers.
+func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence) (S, error) {
+	if s < 0 || s > types.MaxSequence {
+		return *new(S), fmt.Errorf("aggregate: replay: sequence %d is not in 0 to %d", s, types.MaxSequence)
+	}
+	return r.replay(ctx, id, func(ctx context.Context, c *cell[S]) (S, error) {
+		if s == 0 {
+			return c.root.kind.initial()
+		}
+		l, err := c.root.kind.hydrate(ctx, c.family.sup.store, id, s)
+		return l.state, err
+	})
+}
+
+// ReplayAt returns the state as it was at a time: with all events before the first one whose
+// timestamp is later than t.
+func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (S, error) {
+	return r.replay(ctx, id, func(ctx context.Context, c *cell[S]) (S, error) {
+		d, err := c.root.kind.hydrateAt(ctx, c.family.sup.store, id, t)
+		return d.state, err
+	})
+}
+
+func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(context.Context, *cell[S]) (S, error)) (S, error) {
+	var state S
+	err := r.do(ctx, id, false, func(c *cell[S]) error {
+		// The caller's own context: nobody else waits for this read.
+		s, err := read(ctx, c)
+		state = s
+		return err
+	})
+	if err != nil {
+		return *new(S), err
+	}
+	return state, nil
+}
+
+// Snapshot stores a snapshot of the latest state, unless there is a newer one. An aggregate
+// without events has nothing to store.
+func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
+	current, err := r.instance(ctx, id, true)
+	if err != nil || current.Sequence == 0 {
+		return err
+	}
+	return r.store(ctx, current)
+}
+
+// History yields the stored events of an aggregate with a sequence in in, as they are in the
+// log: without upcasts, in the order of their sequences. It reads as the loop asks and doesn't
+// start the aggregate. An error is the last thing it yields.
+func (r *Root[S]) History(ctx context.Context, id hlc.Timestamp, in store.Range) iter.Seq2[types.Event, error] {
+	return func(yield func(types.Event, error) bool) {
+		if id.IsZero() {
+			yield(types.Event{}, ErrInvalidID)
+			return
+		}
+		for e, err := range r.sup.store.Events(ctx, id, in) {
+			if err != nil {
+				yield(types.Event{}, fmt.Errorf("aggregate: history: %w", err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Whereis describes the aggregate if it is in memory. It neither starts nor waits for it.
+func (r *Root[S]) Whereis(id hlc.Timestamp) (Live, bool) {
+	m := r.sup.registry.find(id)
+	if m == nil || m.family != &r.family {
+		return Live{}, false
+	}
+	return m.describe(), true
+}

@@ -1,0 +1,168 @@
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// The life of a request. The mailbox moves it forward, the caller whose context ends moves
+// it to gone; each step is a compare-and-swap, so that exactly one of them decides.
+const (
+	queued     uint32 = iota // in the mailbox: the caller can still take it back
+	taken                    // under evaluation: nothing was sent, so it can still be dropped
+	committing               // its events are on their way to the store
+	answered                 // the answer's fields are valid
+	gone                     // the caller left; nobody reads the answer
+)
+
+// request is one caller's wish, either a command or a function to be run in the aggregate's
+// goroutine.
+type request struct {
+	next, prev *request // guarded by mailbox.mu while queued
+	phase      atomic.Uint32
+	stamps     atomic.Pointer[[]hlc.Timestamp] // of the events that are under way
+	ctx        context.Context
+	done       chan struct{} // one token, sent when answered
+
+	run  func(owner) error // a function, or nil for a command
+	held bool              // the caller can't leave once the function runs
+	call
+
+	// The answer.
+	err    error
+	events []types.Event
+	state  any
+
+	trial
+}
+
+// call is a command with what is worked out before it is sent.
+type call struct {
+	command    types.Command
+	handler    any // CommandHandler[S]
+	record     store.CommandRecord
+	wantEvents bool
+	wantState  bool
+	attempts   *int // where to leave the number of attempts, or nil
+}
+
+// trial is the mailbox' bookkeeping about one command.
+type trial struct {
+	tries    int
+	low, top int            // the command's events in the round's log
+	after    types.Sequence // the sequence it was evaluated on
+	verdict  error          // what evaluation said
+
+	// An event that could not be applied left the state torn, so the round began anew without
+	// it: the verdict holds as long as the command is met by the same sequences.
+	barred          error
+	barredAt, barOn types.Sequence
+}
+
+var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
+
+func newRequest(ctx context.Context) *request {
+	r := requests.Get().(*request)
+	r.ctx = ctx
+	return r
+}
+
+// free gives the request back. Only the caller may, and only after its answer.
+func (r *request) free() {
+	*r = request{done: r.done}
+	requests.Put(r)
+}
+
+// answer ends the request, unless its caller left.
+func (r *request) answer(err error) {
+	for {
+		phase := r.phase.Load()
+		if phase == gone || phase == answered {
+			return
+		}
+		// The answer's fields belong to the mailbox until the phase says answered.
+		r.err = err
+		if r.phase.CompareAndSwap(phase, answered) {
+			r.done <- struct{}{}
+			return
+		}
+	}
+}
+
+// claim is taken before the request's events are sent. It fails if the caller left.
+func (r *request) claim(events []types.Event) bool {
+	if r.ctx.Done() != nil { // else the caller can't leave
+		stamps := make([]hlc.Timestamp, len(events))
+		for i := range events {
+			stamps[i] = events[i].Timestamp
+		}
+		r.stamps.Store(&stamps)
+	}
+	return r.phase.CompareAndSwap(taken, committing)
+}
+
+// unclaim is called when it is certain that nothing was stored.
+func (r *request) unclaim() { r.phase.CompareAndSwap(committing, taken) }
+
+// left reports whether the caller is gone, or about to leave.
+func (r *request) left() bool { return r.phase.Load() == gone }
+
+// wait returns the request's answer, or an earlier end of its context.
+func (r *request) wait(m *mailbox) error {
+	ended := r.ctx.Done()
+	if ended == nil {
+		<-r.done
+		return r.err
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ended:
+		return r.leave(m)
+	}
+}
+
+// leave takes the request back as far as that is still possible.
+func (r *request) leave(m *mailbox) error {
+	cause := r.ctx.Err()
+	for {
+		switch phase := r.phase.Load(); phase {
+		case queued:
+			if waiting, full := m.withdraw(r); waiting {
+				if full {
+					return fmt.Errorf("%w: %w", ErrMailboxFull, cause)
+				}
+				return fmt.Errorf("aggregate: waiting in the mailbox: %w", cause)
+			}
+		case taken:
+			if r.held {
+				<-r.done
+				return r.err
+			}
+			stuck := m.current.Load() == r
+			if r.phase.CompareAndSwap(taken, gone) {
+				if stuck {
+					m.reportStuck(r)
+				}
+				return fmt.Errorf("aggregate: before the commit: %w", cause)
+			}
+		case committing:
+			unknown := &OutcomeUnknownError{AggregateID: m.id, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
+			if stamps := r.stamps.Load(); stamps != nil {
+				unknown.Timestamps = *stamps
+			}
+			if r.phase.CompareAndSwap(committing, gone) {
+				return unknown
+			}
+		default:
+			<-r.done
+			return r.err
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Root is one kind of aggregate, with as many aggregates as have ids. All methods are
+// safe for concurrent use. They block until there is an answer or their context ends.
+type Root[S any] struct {
+	sup    *Supervisor
+	kind   *kind[S]
+	family family
+}
+
+// New checks d and returns the root that it defines. Its aggregates live in sup. An invalid
+// definition is a *DefinitionError that names the field.
+func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
+	k, err := compile(d)
+	if err != nil {
+		return nil, err
+	}
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	if sup.names[k.Name] {
+		return nil, k.wrong("Name", "is taken by another root of this supervisor: give it another Name")
+	}
+	sup.names[k.Name] = true
+	r := &Root[S]{sup: sup, kind: k}
+	r.family = family{
+		sup: sup, name: k.Name, policy: k.Idle,
+		mailboxSize: sup.options.MailboxSize, maxBatch: sup.options.MaxBatch,
+	}
+	sup.idle.add(&r.family)
+	return r, nil
+}
+
+// Name returns the root's name.
+func (r *Root[S]) Name() string { return r.family.name }
+
+// New returns the id of a new aggregate. Nothing is stored before its first event. It fails
+// only where the clock does, or the supervisor is closed.
+func (r *Root[S]) New(ctx context.Context) (hlc.Timestamp, error) {
+	if err := ctx.Err(); err != nil {
+		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)
+	}
+	if r.sup.closed.Load() {
+		return hlc.Timestamp{}, ErrClosed
+	}
+	id, err := r.sup.clock.Now()
+	if err != nil {
+		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)
+	}
+	return id, nil
+}
+
+// Evaluate evaluates a command against the latest state and commits the events it leads to.
+// It returns nil when they are stored, or when the command leads to none.
+//
+// A handler's refusal is returned as it is. After every error but an *OutcomeUnknownError
+// the command's events are not stored and never will be. When ctx ends before they
+// were sent to the store, nothing is stored; when it ends later, the library sees the commit through
+// and the caller gets an *OutcomeUnknownError.
+func (r *Root[S]) Evaluate(ctx context.Context, command types.Command) error {
+	_, _, err := r.evaluate(ctx, call{command: command})
+	return err
+}
+
+// EvaluateEvents is Evaluate and returns the events that were stored.
+func (r *Root[S]) EvaluateEvents(ctx context.Context, command types.Command) ([]types.Event, error) {
+	events, _, err := r.evaluate(ctx, call{command: command, wantEvents: true})
+	return events, err
+}
+
+// EvaluateState is Evaluate and returns the state right after the command.
+func (r *Root[S]) EvaluateState(ctx context.Context, command types.Command) (S, error) {
+	_, state, err := r.evaluate(ctx, call{command: command, wantState: true})
+	if err != nil {
+		return *new(S), err
+	}
+	return state.(S), nil
+}
+
+func (r *Root[S]) evaluate(ctx context.Context, c call) (events []types.Event, state any, err error) {
+	if hook := r.sup.options.Hooks.Evaluate; hook != nil {
+		e := Evaluation{Root: r.family.name, AggregateID: c.command.AggregateID, Type: c.command.Type, Start: time.Now()}
+		defer func() {
+			e.Duration, e.Err = time.Since(e.Start), err
+			hook(ctx, e)
+		}()
+		c.attempts = &e.Attempts
+	}
+	handler, known := r.kind.Commands[c.command.Type]
+	if !known {
+		return nil, nil, &InvalidHandlerError{Root: r.family.name, Type: c.command.Type}
+	}
+	c.handler = handler
+	if err := r.identify(&c); err != nil {
+		return nil, nil, err
+	}
+	q := newRequest(ctx)
+	q.call = c
+	m, err := r.send(q, c.command.AggregateID)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = q.wait(m)
+	if q.phase.Load() != answered {
+		return nil, nil, err // the mailbox may still hold the request
+	}
+	if err == nil {
+		events, state = q.events, q.state
+	}
+	if c.attempts != nil {
+		*c.attempts = q.tries
+	}
+	q.free()
+	return events, state, err
+}
+
+// send puts a request into the mailbox of an aggregate, which is started if it is not live.
+func (r *Root[S]) send(q *request, id hlc.Timestamp) (*mailbox, error) {
+	if id.IsZero() {
+		return nil, ErrInvalidID
+	}
+	if err := q.ctx.Err(); err != nil {
+		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
+	}
+	for {
+		if r.sup.closed.Load() {
+			return nil, ErrClosed
+		}
+		m, err := r.sup.registry.get(q.ctx, &r.family, id, func() *mailbox { return r.newCell(id) })
+		if err != nil {
+			return nil, err
+		}
+		switch m.put(q) {
+		case delivered:
+			return m, nil
+		case refused:
+			return nil, ErrClosed
+		case departed:
+			// It left memory between the look-up and now: the next look-up starts it again.
+		}
+	}
+}
+
+// do runs f in the aggregate's own goroutine. held says that the caller must not leave while f
+// runs, because f works with something of the caller's.
+func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, held bool, f func(c *cell[S]) error) error {
+	q := newRequest(ctx)
+	q.held = held
+	q.run = func(o owner) error { return f(o.(*cell[S])) }
+	m, err := r.send(q, id)
+	if err != nil {
+		return err
+	}
+	err = q.wait(m)
+	if q.phase.Load() == answered {
+		q.free()
+	}
+	return err
+}

@@ -1,0 +1,354 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Units of the pauses between attempts.
+const (
+	conflictPause    = 500 * time.Microsecond
+	maxConflictPause = 50 * time.Millisecond
+)
+
+// guardedRounds is for how many rounds after a conflict a state that refers to memory is
+// copied first, so that the next conflict need not read the whole log again.
+const guardedRounds = 16
+
+// round is what one pass over the waiting commands needs. It is kept for the next one.
+type round struct {
+	log     []types.Event
+	records []store.CommandRecord
+	pending []*request
+}
+
+var rounds = sync.Pool{New: func() any { return new(round) }}
+
+func (r *round) free() {
+	clear(r.log)
+	clear(r.pending)
+	clear(r.records)
+	if cap(r.log) <= 1024 {
+		rounds.Put(r)
+	}
+}
+
+// commands answers the commands in w.open.
+func (c *cell[S]) commands(w *work) {
+	r := rounds.Get().(*round)
+	defer r.free()
+	r.pending = append(r.pending[:0], w.open...)
+	w.open = r.pending
+	if c.root.kind.ReadFirst && c.loaded {
+		if _, err := c.refresh(w.open[0].ctx); err != nil {
+			c.answerAll(w, err)
+			return
+		}
+	}
+	for len(w.open) > 0 {
+		ctx := w.open[0].ctx
+		if err := c.ensure(ctx); err != nil {
+			c.answerAll(w, err)
+			return
+		}
+		c.try(ctx, w, r)
+	}
+}
+
+// answerAll answers everybody who is open in the same way.
+func (c *cell[S]) answerAll(w *work, err error) {
+	open := w.open
+	w.open = nil
+	for _, q := range open {
+		q.answer(err)
+	}
+}
+
+// try evaluates the open commands in order and commits what they lead to. Those without
+// an answer stay open.
+func (c *cell[S]) try(ctx context.Context, w *work, r *round) {
+	d, err := c.begin()
+	if err != nil {
+		c.answerAll(w, err)
+		return
+	}
+	if !c.evaluateAll(w, r, &d) {
+		c.rollback(&d)
+		return
+	}
+	if len(w.open) == 0 {
+		return
+	}
+	if len(r.log) == 0 && len(r.records) == 0 {
+		c.confirm(ctx, w)
+		return
+	}
+	if !c.claimAll(w, r) {
+		c.rollback(&d)
+		return
+	}
+	start := time.Now()
+	err = c.settle(ctx, store.Commit{AggregateID: c.id, Events: r.log, Projections: c.root.kind.Projections, Commands: r.records})
+	c.reportCommit(ctx, w, r, start, err)
+	switch {
+	case err == nil:
+		c.draft, c.fresh = d, true
+		c.answerVerdicts(w, r)
+		c.saveIfDue()
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrDuplicateTimestamp):
+		c.rollback(&d)
+		c.again(ctx, w, r, err)
+	default:
+		c.rollback(&d)
+		c.single(w, r, err)
+	}
+}
+
+// begin returns the draft on which a round works.
+func (c *cell[S]) begin() (draft[S], error) {
+	d := c.draft
+	c.copied = c.guarded > 0 && c.root.kind.clone != nil
+	if !c.copied {
+		return d, nil
+	}
+	c.guarded--
+	var err error
+	d.state, err = c.root.kind.copied(d.state)
+	return d, err
+}
+
+// rollback makes sure that a round which came to nothing leaves no trace. Where events were
+// applied to a state that shares memory with the cell's, that is read again.
+func (c *cell[S]) rollback(d *draft[S]) {
+	if c.root.kind.clone != nil && !c.copied && (d.torn || d.seq != c.seq) {
+		c.drop()
+	}
+}
+
+// evaluateAll evaluates the open commands in order, each on what the one before leaves. It
+// returns false if the round has to begin anew.
+func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
+	r.log, r.records = r.log[:0], r.records[:0]
+	base := d.seq
+	kept := w.open[:0]
+	for i, q := range w.open {
+		if q.left() {
+			continue
+		}
+		kept = append(kept, q)
+		before := *d
+		q.low, q.after = len(r.log), d.seq
+		r.log, q.verdict = c.evaluate(q, d, base, r.log)
+		q.top = len(r.log)
+		if q.verdict != nil {
+			if d.torn && c.root.kind.clone != nil {
+				return c.bar(w, q, base, kept, i)
+			}
+			*d = before
+			continue
+		}
+		if q.wantState {
+			if q.state, q.verdict = c.stateOf(d); q.verdict != nil {
+				return c.bar(w, q, base, kept, i)
+			}
+		}
+		if q.command.ID != "" {
+			q.record.After, q.record.Last = q.after, d.seq
+			r.records = append(r.records, q.record)
+		}
+	}
+	clear(w.open[len(kept):])
+	w.open = kept
+	return true
+}
+
+// bar keeps a command that left the draft torn out of the next try, with the verdict it has.
+func (c *cell[S]) bar(w *work, q *request, base types.Sequence, kept []*request, i int) bool {
+	q.barred, q.barredAt, q.barOn = q.verdict, q.after, base
+	w.open = append(kept, w.open[i+1:]...)
+	return false
+}
+
+// stateOf returns a copy of the draft's state for a caller.
+func (c *cell[S]) stateOf(d *draft[S]) (any, error) { return c.root.kind.copied(d.state) }
+
+// evaluate evaluates one command.
+func (c *cell[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []types.Event) ([]types.Event, error) {
+	if err := q.ctx.Err(); err != nil {
+		return log, fmt.Errorf("aggregate: before the commit: %w", err)
+	}
+	if q.barred != nil && q.barredAt == d.seq && q.barOn == base {
+		return log, q.barred
+	}
+	q.tries++
+	c.current.Store(q)
+	log, err := c.root.kind.decide(q.ctx, c.family.sup.clock, d, c.id, q.command, q.handler.(CommandHandler[S]), log)
+	c.current.Store(nil)
+	c.reportPanic(q.ctx, q.command.Type, err)
+	return log, err
+}
+
+// claimAll takes the commands whose events are about to be sent away from their callers. If one
+// of them left meanwhile, the round has to begin anew without it.
+func (c *cell[S]) claimAll(w *work, r *round) bool {
+	for i, q := range w.open {
+		if (q.top > q.low || q.command.ID != "") && q.verdict == nil && !q.claim(r.log[q.low:q.top]) {
+			for _, claimed := range w.open[:i] {
+				claimed.unclaim()
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// confirm answers a round that changes nothing, once it is certain that no old state
+// was the reason (law 3).
+func (c *cell[S]) confirm(ctx context.Context, w *work) {
+	news, err := c.refresh(ctx)
+	switch {
+	case err != nil:
+		c.answerAll(w, err)
+	case news:
+		c.spend(ctx, w, store.ErrConflict)
+	default:
+		c.answerVerdicts(w, nil)
+	}
+}
+
+// again prepares another attempt after a conflict.
+func (c *cell[S]) again(ctx context.Context, w *work, r *round, cause error) {
+	c.guarded, c.fresh = guardedRounds, false
+	for _, q := range w.open {
+		q.unclaim()
+	}
+	if errors.Is(cause, store.ErrDuplicateTimestamp) {
+		c.renewClock()
+	}
+	if !c.spend(ctx, w, cause) {
+		return
+	}
+	if !c.family.sup.pause(w.open[0].tries, conflictPause, maxConflictPause) {
+		c.answerAll(w, ErrClosed)
+		return
+	}
+	var rival hlc.Timestamp
+	if len(r.log) > 0 {
+		rival = r.log[0].Timestamp
+	}
+	if _, err := c.refreshPast(ctx, rival); err != nil {
+		c.answerAll(w, err)
+	}
+}
+
+// spend answers the commands that had their last attempt, and reports whether others are left.
+func (c *cell[S]) spend(ctx context.Context, w *work, cause error) bool {
+	kept, most := w.open[:0], 0
+	for _, q := range w.open {
+		if q.tries >= c.family.sup.options.MaxAttempts {
+			q.answer(&RetriesSpentError{AggregateID: c.id, Attempts: q.tries, Err: cause})
+			continue
+		}
+		most = max(most, q.tries)
+		kept = append(kept, q)
+	}
+	clear(w.open[len(kept):])
+	w.open = kept
+	if hook := c.family.sup.options.Hooks.Conflict; hook != nil {
+		hook(ctx, Conflict{Root: c.family.name, AggregateID: c.id, Sequence: c.seq, Commands: len(kept), Attempt: most})
+	}
+	return len(kept) > 0
+}
+
+// single deals with a commit that failed for another reason than a conflict: commands
+// that shared it are committed alone, so that each meets its own fate (law 5).
+func (c *cell[S]) single(w *work, r *round, cause error) {
+	senders := 0
+	for _, q := range w.open {
+		if q.phase.Load() == committing || q.left() {
+			senders++
+		}
+	}
+	unknown := errors.Is(cause, store.ErrOutcomeUnknown)
+	if unknown || senders == 1 {
+		c.answerSenders(w, r, cause, unknown)
+		return
+	}
+	for _, q := range w.open {
+		q.unclaim()
+	}
+	c.alone = len(w.open)
+	w.batch = append(slices.Clone(w.open), w.batch...)
+	w.open = nil
+}
+
+// answerSenders answers those whose events were sent; the others stay open.
+func (c *cell[S]) answerSenders(w *work, r *round, cause error, unknown bool) {
+	if unknown {
+		c.drop()
+	}
+	kept := w.open[:0]
+	for _, q := range w.open {
+		switch {
+		case q.phase.Load() != committing:
+			if !q.left() {
+				kept = append(kept, q)
+			}
+		case unknown:
+			q.answer(c.unknown(q, r, cause))
+		case errors.Is(cause, store.ErrDuplicateCommand):
+			q.unclaim()
+			c.repeat(q)
+		default:
+			q.answer(fmt.Errorf("aggregate: commit: %w", cause))
+		}
+	}
+	clear(w.open[len(kept):])
+	w.open = kept
+}
+
+// answerVerdicts answers everybody who is open, after it is certain that what evaluation
+// said is right. r is nil if nothing was committed.
+func (c *cell[S]) answerVerdicts(w *work, r *round) {
+	open := w.open
+	w.open = nil
+	for _, q := range open {
+		if q.verdict != nil && q.command.ID != "" && !q.left() {
+			// A repeat can be refused because the first time changed the state.
+			if found, err := c.first(q); found || err != nil {
+				q.answer(err)
+				continue
+			}
+		}
+		if q.wantEvents && q.verdict == nil && r != nil {
+			q.events = cloneEvents(r.log[q.low:q.top])
+		}
+		q.answer(q.verdict)
+	}
+}
+
+// cloneEvents returns events that share no memory with what handlers were given.
+func cloneEvents(events []types.Event) []types.Event {
+	c := slices.Clone(events)
+	for i := range c {
+		c[i].Body = slices.Clone(c[i].Body)
+	}
+	return c
+}
+
+func (c *cell[S]) reportCommit(ctx context.Context, w *work, r *round, start time.Time, err error) {
+	if hook := c.family.sup.options.Hooks.Commit; hook != nil {
+		hook(ctx, Committed{
+			Root: c.family.name, AggregateID: c.id, Commands: len(w.open), Events: len(r.log),
+			Start: start, Duration: time.Since(start), Err: err,
+		})
+	}
+}

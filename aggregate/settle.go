@@ -1,0 +1,121 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Units of the pauses between two looks at a commit in doubt.
+const (
+	doubtPause    = 2 * time.Millisecond
+	maxDoubtPause = 500 * time.Millisecond
+)
+
+// settle commits and does not come back before it knows the outcome, or its time is over.
+//
+// When an answer got lost, the very same commit is sent again. The unique index makes it wait for
+// the doubtful one and decides: stored now is success, and a conflict is success as well if
+// the log has our own timestamps. Any other refusal of a repeat says nothing about the
+// first attempt, so once in doubt only these two, or somebody else's event, end it.
+func (c *cell[S]) settle(ctx context.Context, commit store.Commit) error {
+	sup := c.family.sup
+	ctx = c.background(ctx)
+	err := send(ctx, sup.store, commit)
+	if !errors.Is(err, store.ErrOutcomeUnknown) {
+		return err
+	}
+	doubt := err
+	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.id, "events", len(commit.Events), "err", doubt)
+	deadline := time.Now().Add(sup.options.SettleTimeout)
+	for attempt := 1; ; attempt++ {
+		if !sup.pause(attempt, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
+			return doubt
+		}
+		err := send(ctx, sup.store, commit)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, store.ErrConflict):
+			ours, readErr := stored(ctx, sup.store, commit, sup.options.ReadTimeout)
+			if readErr == nil && ours {
+				return nil
+			}
+			if readErr == nil {
+				return err
+			}
+		case errors.Is(err, store.ErrDuplicateCommand):
+			// The events did not conflict, so they are not there; and they never will be,
+			// because the command's record is somebody else's (or, without events, our own).
+			return err
+		}
+	}
+}
+
+// send commits once. A panic of the adapter leaves the outcome open.
+func send(ctx context.Context, a store.Adapter, commit store.Commit) (err error) {
+	defer func() {
+		var p *PanicError
+		if errors.As(err, &p) {
+			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, err)
+		}
+	}()
+	defer recovered(&err)
+	return a.Commit(ctx, commit)
+}
+
+// stored reports whether the log has the commit's events, by their timestamps: another process'
+// event at the same sequence has another one.
+func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (_ bool, err error) {
+	defer recovered(&err)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	first, last := commit.Events[0].Sequence, commit.Events[len(commit.Events)-1].Sequence
+	i := 0
+	for e, err := range a.Events(ctx, commit.AggregateID, store.Range{After: first - 1, Max: last}) {
+		if err != nil {
+			return false, err
+		}
+		if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp || e.Type != commit.Events[i].Type {
+			return false, nil
+		}
+		i++
+	}
+	return i == len(commit.Events), nil
+}
+
+// unknown is what a caller is told whose commit stayed in doubt.
+func (c *cell[S]) unknown(q *request, r *round, cause error) error {
+	u := &OutcomeUnknownError{AggregateID: c.id, Err: cause}
+	for _, e := range r.log[q.low:q.top] {
+		u.Timestamps = append(u.Timestamps, e.Timestamp)
+	}
+	return u
+}
+
+// Lookup returns those events of an aggregate that have one of the timestamps, in the order of
+// their sequences. It answers the question that an *OutcomeUnknownError leaves: all of its
+// timestamps found means that the command was carried out. None found means that it was
+// not so far; it never will be once a later event of the aggregate is in the log. It reads the
+// aggregate's whole history.
+func (r *Root[S]) Lookup(ctx context.Context, id hlc.Timestamp, timestamps []hlc.Timestamp) ([]types.Event, error) {
+	wanted := make(map[hlc.Timestamp]bool, len(timestamps))
+	for _, t := range timestamps {
+		wanted[t] = true
+	}
+	var found []types.Event
+	for e, err := range r.History(ctx, id, store.Range{}) {
+		if err != nil {
+			return nil, err
+		}
+		if wanted[e.Timestamp] {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}

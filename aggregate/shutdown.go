@@ -1,0 +1,63 @@
+package aggregate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/eventmaestro/maestro/hlc"
+)
+
+// ShutdownError says what a shutdown had to give up when its context ended. It wraps the
+// context's error.
+type ShutdownError struct {
+	Requests   int             // refused with ErrClosed although they waited in a mailbox
+	Aggregates []hlc.Timestamp // whose goroutine was still at work, such as in a handler
+	Err        error
+}
+
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("aggregate: shutdown: gave up %d requests, %d aggregates still at work: %v", e.Requests, len(e.Aggregates), e.Err)
+}
+
+// Unwrap returns the context's error.
+func (e *ShutdownError) Unwrap() error { return e.Err }
+
+// Shutdown stops taking requests, which are refused with ErrClosed from then on, lets those in
+// the mailboxes end, saves the snapshots that the policies ask for, and waits for
+// all goroutines. When ctx ends first, what still waits is refused, work on the store
+// is interrupted, and a *ShutdownError says what was given up. A second call waits like the first.
+func (s *Supervisor) Shutdown(ctx context.Context) error {
+	s.closed.Store(true)
+	for i := range s.registry.shards {
+		for _, m := range s.registry.shards[i].list() {
+			m.drain()
+		}
+	}
+	for s.active.Load() > 0 || s.saver.busy() {
+		select {
+		case <-s.quiet:
+		case <-s.saver.empty:
+		case <-ctx.Done():
+			return s.giveUp(ctx.Err())
+		}
+	}
+	s.cancel()
+	s.idle.stop()
+	return nil
+}
+
+func (s *Supervisor) giveUp(cause error) error {
+	e := &ShutdownError{Err: cause}
+	s.cancel()
+	for i := range s.registry.shards {
+		for _, m := range s.registry.shards[i].list() {
+			n, busy := m.refuseAll()
+			e.Requests += n
+			if busy {
+				e.Aggregates = append(e.Aggregates, m.id)
+			}
+		}
+	}
+	s.idle.stop()
+	return e
+}

@@ -1,0 +1,124 @@
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// save takes a snapshot off the aggregate's goroutine. It is best effort: a snapshot saves time and
+// holds no information.
+func (c *cell[S]) save() {
+	if !c.loaded || c.seq == 0 || c.saved >= c.seq {
+		return
+	}
+	state, err := c.root.kind.copied(c.state)
+	if err != nil {
+		c.family.sup.log.Warn("snapshot not taken", "root", c.family.name, "aggregate", c.id, "err", err)
+		c.saved = c.seq // it will not be any different before the next event
+		return
+	}
+	current := Instance[S]{ID: c.id, Sequence: c.seq, State: state}
+	sup := c.family.sup
+	if sup.saver.do(func() {
+		ctx, cancel := context.WithTimeout(sup.base, sup.options.ReadTimeout)
+		defer cancel()
+		if err := c.root.store(ctx, current); err != nil {
+			sup.log.Warn("snapshot not stored", "root", c.root.family.name, "aggregate", current.ID, "err", err)
+		}
+	}) {
+		c.saved = c.seq
+	}
+}
+
+// saveIfDue takes a snapshot when so many events came since the last that the policy wants one.
+func (c *cell[S]) saveIfDue() {
+	if every := c.root.kind.Snapshots.Every; every > 0 && int64(c.seq-c.saved) >= int64(every) {
+		c.save()
+	}
+}
+
+// farewell saves what the policy wants saved before an aggregate leaves memory.
+func (c *cell[S]) farewell() bool {
+	if !c.family.policy.Snapshot || !c.loaded || c.saved >= c.seq {
+		return true
+	}
+	c.save()
+	return c.saved >= c.seq
+}
+
+// store writes a snapshot of current, whose state it may keep.
+func (r *Root[S]) store(ctx context.Context, current Instance[S]) error {
+	snapshot, err := r.kind.prepare(current)
+	if err != nil {
+		err = fmt.Errorf("aggregate: prepare the snapshot: %w", err)
+	} else if err = r.sup.store.CommitSnapshot(ctx, snapshot); err != nil {
+		err = fmt.Errorf("aggregate: store the snapshot: %w", err)
+	}
+	if hook := r.sup.options.Hooks.Snapshot; hook != nil {
+		hook(Saved{Root: r.family.name, AggregateID: current.ID, Sequence: current.Sequence, Bytes: len(snapshot.Body), Err: err})
+	}
+	return err
+}
+
+// Snapshots under way and waiting. A waiting one holds a copy of a state.
+const (
+	saverWorkers = 2
+	saverQueue   = 256
+)
+
+// saver stores snapshots in the background, a few at a time.
+type saver struct {
+	sup     *Supervisor
+	mu      sync.Mutex
+	queue   []func()      // guarded by mu
+	workers int           // guarded by mu
+	empty   chan struct{} // a token when the last worker ended
+}
+
+func (s *saver) init(sup *Supervisor) { s.sup, s.empty = sup, make(chan struct{}, 1) }
+
+// do reports whether there was room for the job.
+func (s *saver) do(job func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) >= saverQueue {
+		return false
+	}
+	s.queue = append(s.queue, job)
+	if s.workers < saverWorkers {
+		s.workers++
+		go s.work()
+	}
+	return true
+}
+
+func (s *saver) work() {
+	for {
+		s.mu.Lock()
+		if len(s.queue) == 0 {
+			s.workers--
+			if s.workers == 0 {
+				s.queue = nil
+				select {
+				case s.empty <- struct{}{}:
+				default:
+				}
+			}
+			s.mu.Unlock()
+			return
+		}
+		job := s.queue[0]
+		s.queue[0] = nil
+		s.queue = s.queue[1:]
+		s.mu.Unlock()
+		job()
+	}
+}
+
+// busy reports whether snapshots are under way.
+func (s *saver) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.workers > 0
+}

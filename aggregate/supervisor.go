@@ -1,0 +1,187 @@
+package aggregate
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+)
+
+// Defaults of Options.
+const (
+	DefaultMailboxSize   = 1024
+	DefaultMaxBatch      = 128
+	DefaultMaxAttempts   = 10
+	DefaultReadTimeout   = 30 * time.Second
+	DefaultSettleTimeout = 30 * time.Second
+)
+
+// Options configures a supervisor. The zero value of each field is a sensible default.
+type Options struct {
+	// Clock stamps ids and events. Nil means a new clock with a random node id.
+	Clock *hlc.Clock
+
+	// Logger receives warnings about what the library worked around, and nothing else. Nil
+	// means none.
+	Logger *slog.Logger
+
+	// Hooks are called at the points a tracer or a meter needs.
+	Hooks Hooks
+
+	// MailboxSize is how many requests of one aggregate wait before further callers are told, when
+	// their context ends, that its mailbox is full. 0 means DefaultMailboxSize.
+	MailboxSize int
+
+	// MaxBatch is how many commands of one aggregate are committed together at most. 0 means
+	// DefaultMaxBatch.
+	MaxBatch int
+
+	// MaxAttempts is how often a command is evaluated, at most, when other processes keep
+	// coming first. 0 means DefaultMaxAttempts.
+	MaxAttempts int
+
+	// MaxLive bounds the aggregates in memory; the least recently used leave first. When all are
+	// busy, a request for another one waits until its context ends. 0 means no bound.
+	MaxLive int
+
+	// ReadTimeout bounds each read of the store that no single caller waits for. 0 means
+	// DefaultReadTimeout.
+	ReadTimeout time.Duration
+
+	// SettleTimeout bounds how long an aggregate tries to learn what became of a commit whose
+	// answer got lost. 0 means DefaultSettleTimeout.
+	SettleTimeout time.Duration
+}
+
+// Supervisor holds the live aggregates of all roots that share a store. An application has
+// one. All methods are safe for concurrent use.
+type Supervisor struct {
+	store   store.Adapter
+	options Options
+	clock   *hlc.Clock
+	log     *slog.Logger
+	born    time.Time
+
+	registry registry
+	idle     sweeper
+	saver    saver
+
+	base    context.Context // ends when a shutdown has no time left
+	cancel  context.CancelFunc
+	closed  atomic.Bool
+	active  atomic.Int64  // goroutines of aggregates
+	quiet   chan struct{} // a token when active became 0
+	stuckAt atomic.Int64  // when a stuck handler was last reported
+
+	mu    sync.Mutex
+	names map[string]bool // guarded by mu; the roots' names
+}
+
+// NewSupervisor returns a supervisor for aggregates in a. Nil options are the defaults. It starts
+// no goroutine before the first request. End it with Shutdown.
+func NewSupervisor(a store.Adapter, o *Options) *Supervisor {
+	s := &Supervisor{store: a, born: time.Now(), quiet: make(chan struct{}, 1), names: map[string]bool{}}
+	if o != nil {
+		s.options = *o
+	}
+	s.options.fill()
+	s.clock, s.log = s.options.Clock, s.options.Logger
+	s.base, s.cancel = context.WithCancel(context.Background())
+	s.registry.sup = s
+	s.registry.init()
+	s.idle.init(s)
+	s.saver.init(s)
+	return s
+}
+
+func (o *Options) fill() {
+	if o.Clock == nil {
+		o.Clock = hlc.NewClock(nil)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.MailboxSize = positive(o.MailboxSize, DefaultMailboxSize)
+	o.MaxBatch = positive(o.MaxBatch, DefaultMaxBatch)
+	o.MaxAttempts = positive(o.MaxAttempts, DefaultMaxAttempts)
+	o.ReadTimeout = positive(o.ReadTimeout, DefaultReadTimeout)
+	o.SettleTimeout = positive(o.SettleTimeout, DefaultSettleTimeout)
+}
+
+func positive[N int | time.Duration](n, fallback N) N {
+	if n > 0 {
+		return n
+	}
+	return fallback
+}
+
+// Clock returns the clock that stamps ids and events.
+func (s *Supervisor) Clock() *hlc.Clock { return s.clock }
+
+// Store returns the adapter that the supervisor was made with.
+func (s *Supervisor) Store() store.Adapter { return s.store }
+
+// now reads the supervisor's stopwatch, in nanoseconds.
+func (s *Supervisor) now() int64 { return int64(time.Since(s.born)) }
+
+// family is what the aggregates of one root share and their mailboxes need.
+type family struct {
+	sup         *Supervisor
+	name        string
+	mailboxSize int
+	maxBatch    int
+	policy      IdlePolicy
+	parked      idleQueue // those with a goroutine
+	present     idleQueue // all in memory
+}
+
+func (f *family) now() int64 { return f.sup.now() }
+
+// started is called, under the mailbox' lock, when an aggregate gets a goroutine.
+func (f *family) started(m *mailbox) {
+	f.sup.active.Add(1)
+	if f.policy.hibernate() > 0 {
+		f.sup.idle.watch(&f.parked, m)
+	}
+}
+
+// ended is called when the goroutine is about to be over.
+func (f *family) ended() {
+	if f.sup.active.Add(-1) == 0 {
+		select {
+		case f.sup.quiet <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// departed is called, under the mailbox' lock, when an aggregate leaves memory.
+func (f *family) departed(m *mailbox) {
+	f.sup.registry.remove(m)
+	if hook := f.sup.options.Hooks.Exit; hook != nil {
+		hook(Lifecycle{Root: f.name, AggregateID: m.id})
+	}
+}
+
+// pause waits before another attempt: nothing before the first repeat, since the
+// read that precedes it spreads the processes enough, then random times that grow. It returns false
+// if the supervisor has no time left.
+func (s *Supervisor) pause(attempt int, unit, most time.Duration) bool {
+	if attempt < 2 {
+		return s.base.Err() == nil
+	}
+	limit := min(unit<<min(attempt, 16), most)
+	t := time.NewTimer(rand.N(limit) + 1)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.base.Done():
+		return false
+	}
+}
