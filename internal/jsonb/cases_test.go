@@ -118,6 +118,7 @@ var rejected = []struct {
 	{"a control character far on", "\"12345678901234\x1f\"", jsonb.ErrInvalid, 15, "control character in a string"},
 	{"a NUL in a string", "\"\x00\"", jsonb.ErrInvalid, 1, "control character in a string"},
 	{"a lone continuation byte", "\"a\x80\"", jsonb.ErrInvalid, 2, "invalid UTF-8"},
+	{"a continuation byte among letters", "\"1234\x80678901234\"", jsonb.ErrInvalid, 5, "invalid UTF-8"},
 	{"a multibyte character cut off", "\"\xe2\x82\"", jsonb.ErrInvalid, 1, "invalid UTF-8"},
 	{"a fault behind a good character", "\"é\xff\"", jsonb.ErrInvalid, 3, "invalid UTF-8"},
 	{"an overlong slash", "\"\xc0\xaf\"", jsonb.ErrInvalid, 1, "invalid UTF-8"},
@@ -132,6 +133,7 @@ var rejected = []struct {
 	{"a high surrogate before another escape", `"\uD800\n"`, jsonb.ErrRefused, 1, "half a surrogate pair"},
 	{"a high surrogate before an escaped letter", `"\ud800\u0041"`, jsonb.ErrRefused, 1, "half a surrogate pair"},
 	{"two high surrogates", `"\ud800\ud800\udc00"`, jsonb.ErrRefused, 1, "half a surrogate pair"},
+	{"a high surrogate and a backslash at the end", `"\ud800\`, jsonb.ErrRefused, 1, "half a surrogate pair"},
 	{"a low surrogate alone", `"x\udc00"`, jsonb.ErrRefused, 2, "half a surrogate pair"},
 	{"surrogates the wrong way round", `"\ude00\ud83d"`, jsonb.ErrRefused, 1, "half a surrogate pair"},
 

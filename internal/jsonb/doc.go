@@ -17,7 +17,8 @@
 //
 // It refuses the character U+0000, surrogates without their other half, and numbers outside of the
 // range of numeric: more than 131072 digits before the decimal point, more than 16383 after it, or an
-// exponent of 1073741823 and beyond. These follow PostgreSQL 15 and are meant for 9.4 to 18.
+// exponent of 1073741823 and beyond, which only matters for a zero and which version 16 moved by
+// one. All this follows PostgreSQL 15 and is meant for 9.4 to 18.
 //
 // Two limits are this package's own, because PostgreSQL's depend on its settings or lie where no event
 // should be: [MaxDepth] and [MaxSize].

@@ -16,7 +16,7 @@ import (
 func TestCanonicalKeepsTheMeaning(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		for _, text := range rapid.SliceOfN(anyText(), 50, 50).Draw(r, "texts") {
+		for _, text := range rapid.SliceOfN(anyText(), 20, 20).Draw(r, "texts") {
 			requireSound(r, text)
 		}
 	})

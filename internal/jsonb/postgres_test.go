@@ -38,7 +38,7 @@ func TestPostgresAgreesOnGeneratedTexts(t *testing.T) {
 	var seen tally
 	rapid.Check(t, func(r *rapid.T) {
 		// The batch has a fixed size: left to itself, rapid prefers a handful of texts.
-		texts := rapid.SliceOfN(anyText(), 200, 200).Draw(r, "texts")
+		texts := rapid.SliceOfN(anyText(), 100, 100).Draw(r, "texts")
 		seen.add(requireAgreement(r, texts, pg.ask(t, texts)))
 	})
 	t.Logf("%+v", seen)

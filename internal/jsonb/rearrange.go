@@ -26,16 +26,21 @@ type object struct {
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
 
-// largestKept bounds, in elements of each slice, the memory that a pooled workspace holds on to.
+// largestKept bounds the memory that a pooled workspace holds on to: this many elements of each slice, and 16
+// times as many bytes of text, make half a megabyte.
 const largestKept = 4 << 10
 
 func (w *workspace) release() {
-	if cap(w.open) > largestKept || cap(w.kept) > largestKept || cap(w.objects) > largestKept ||
-		cap(w.text) > 16*largestKept {
-		return
+	if w.empty() {
+		workspaces.Put(w)
 	}
+}
+
+// empty makes a workspace ready for the next text, and reports whether it is small enough to be kept.
+func (w *workspace) empty() bool {
 	w.open, w.kept, w.objects, w.text = w.open[:0], w.kept[:0], w.objects[:0], w.text[:0]
-	workspaces.Put(w)
+	return cap(w.open) <= largestKept && cap(w.kept) <= largestKept && cap(w.objects) <= largestKept &&
+		cap(w.text) <= 16*largestKept
 }
 
 // pushed returns how many members are open.
