@@ -21,6 +21,9 @@ import (
 // ErrRunning is returned by Start when the server runs already.
 var ErrRunning = errors.New("pgserver: the server runs already")
 
+// ErrClosed is returned by Start after Close.
+var ErrClosed = errors.New("pgserver: the server is closed")
+
 // Superuser is the name of the role that URLs log in with.
 const Superuser = "postgres"
 
@@ -35,8 +38,9 @@ type Server struct {
 	password string
 	guardian *guardian
 
-	mu  sync.Mutex
-	run *run // guarded by mu; nil while the server is stopped
+	mu     sync.Mutex
+	run    *run // guarded by mu; nil while the server is stopped
+	closed bool // guarded by mu
 }
 
 // run is one life of the server's main process.
@@ -109,6 +113,9 @@ func (s *Server) create(ctx context.Context) error {
 func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
 	if s.run != nil && !s.run.ended() {
 		return ErrRunning
 	}

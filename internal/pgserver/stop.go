@@ -99,14 +99,16 @@ func (r *run) ended() bool {
 }
 
 // Close ends the server and removes everything that it wrote. The data of a
-// throw-away server is not worth a checkpoint, so it ends at once.
+// throw-away server is not worth a checkpoint, so it ends at once. A closed server
+// can't be started again; a second Close does nothing.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.stop(context.Background(), Immediate)
-	if s.dir == "" {
+	if s.closed || s.dir == "" {
 		return err
 	}
+	s.closed = true
 	return errors.Join(err, s.guardian.end(), os.RemoveAll(s.dir))
 }
 
