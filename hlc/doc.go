@@ -38,7 +38,7 @@
 //   - [Clock.Observe] only takes note of such a timestamp.
 //   - [Clock.After] stamps what must follow a given timestamp, and never fails.
 //
-// A counter that overflows carries into the next millisecond. A clock never runs
-// further ahead of the time of day than [Options.MaxDrift]; what would push it
-// there is refused with [ErrDrift].
+// A counter that overflows carries into the next millisecond. What would pull a
+// clock further ahead of the time of day than [Options.MaxDrift] is refused with
+// [ErrDrift], so that one bad clock does not infect the others.
 package hlc
