@@ -1,0 +1,17 @@
+// Package storetest is for tests: of stores, and of code that uses one.
+//
+// [Run] is the specification of a [store.Adapter] as a suite that every adapter passes. The
+// author of one describes it with a [Harness]:
+//
+//	func TestConformance(t *testing.T) {
+//		storetest.Run(t, storetest.Harness{
+//			New:   func(t testing.TB) store.Adapter { return mystore.New() },
+//			Lacks: []storetest.Feature{storetest.Transactions},
+//		})
+//	}
+//
+// [Faults] is an adapter around another that fails as a database and a network do, by a seed or by a
+// script. It shows how an application, or the library itself, gets on with lost answers.
+//
+// The package is linked with testing and must not be imported by what ships.
+package storetest

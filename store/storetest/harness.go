@@ -1,0 +1,130 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Feature is something that an adapter may lack.
+type Feature string
+
+// The features. What an adapter doesn't offer has to be listed in [Harness.Lacks], and what is listed there must not
+// be offered: a suite that leaves out clauses on its own proves nothing.
+const (
+	// Processes: several processes can use one database. Offered with Harness.Other.
+	Processes Feature = "processes"
+
+	// Projections: projections of the adapter's own kind run with a commit. Offered with
+	// Harness.Projection and Harness.Recorder.
+	Projections Feature = "projections"
+
+	// Transactions: commits can be part of a transaction of the application. Offered with
+	// Harness.Begin.
+	Transactions Feature = "transactions"
+
+	// Metadata: the metadata of events is kept. Offered unless listed.
+	Metadata Feature = "metadata"
+
+	// Commands: the adapter is a store.CommandLog.
+	Commands Feature = "commands"
+
+	// Redaction: the adapter is a store.Redactor.
+	Redaction Feature = "redaction"
+
+	// GlobalTimestamps: a timestamp that an event of another aggregate has is refused, too. Offered unless
+	// listed. A table that is partitioned by aggregate may lack it.
+	GlobalTimestamps Feature = "global timestamps"
+
+	// Gaps: a commit that leaves a gap before its first event is refused. Offered unless
+	// listed. The contract leaves it to the adapter.
+	Gaps Feature = "gaps"
+)
+
+// Harness tells the suite how to use an adapter. Its functions are called by several tests at once.
+type Harness struct {
+	// New returns a store that is empty and shared with no other test. What has to be ended is
+	// registered with t.Cleanup. Required.
+	New func(t testing.TB) store.Adapter
+
+	// Lacks are the features that the adapter doesn't offer.
+	Lacks []Feature
+
+	// Other opens the database of a, which New returned, once more, as another process would.
+	Other func(t testing.TB, a store.Adapter) store.Adapter
+
+	// Projection makes a projection that calls f for every event and returns its error.
+	Projection func(f func(ctx context.Context, e types.Event) error) store.Projection
+
+	// Recorder makes a projection that writes a row an event, in the transaction of the commit, into
+	// a place that belongs to the test.
+	Recorder func(t testing.TB, a store.Adapter) Recorder
+
+	// Begin starts a transaction of the application on the database of a.
+	Begin func(t testing.TB, a store.Adapter) Transaction
+}
+
+// Recorder is a projection whose effect can be seen.
+type Recorder struct {
+	// Projection writes the event's timestamp into a row.
+	Projection store.Projection
+
+	// Rows returns what is in the rows that are committed, in any order.
+	Rows func(ctx context.Context) ([]hlc.Timestamp, error)
+}
+
+// Transaction is a transaction of the application, and the adapter in it.
+type Transaction struct {
+	// Adapter is what the library would be given.
+	Adapter store.Tx
+
+	// Commit ends the transaction and keeps what was done in it.
+	Commit func(ctx context.Context) error
+
+	// Rollback ends the transaction and forgets what was done in it. After the end it does nothing.
+	Rollback func(ctx context.Context) error
+}
+
+func (h *Harness) lacks(f Feature) bool { return slices.Contains(h.Lacks, f) }
+
+// check compares what is offered with what is said to lack.
+func (h *Harness) check(t testing.TB) error {
+	t.Helper()
+	if h.New == nil {
+		return fmt.Errorf("storetest: Harness.New is nil")
+	}
+	a := h.New(t)
+	_, commands := a.(store.CommandLog)
+	_, redaction := a.(store.Redactor)
+	lacked := map[Feature]bool{}
+	for _, f := range h.Lacks {
+		lacked[f] = true
+	}
+	for f, offered := range map[Feature]bool{
+		Processes:    h.Other != nil,
+		Projections:  h.Projection != nil && h.Recorder != nil,
+		Transactions: h.Begin != nil,
+		Commands:     commands,
+		Redaction:    redaction,
+	} {
+		switch {
+		case offered && lacked[f]:
+			return fmt.Errorf("storetest: Harness.Lacks lists %q, which is offered", f)
+		case !offered && !lacked[f]:
+			return fmt.Errorf("storetest: %q is neither offered nor listed in Harness.Lacks", f)
+		}
+		delete(lacked, f)
+	}
+	delete(lacked, Metadata)
+	delete(lacked, GlobalTimestamps)
+	delete(lacked, Gaps)
+	for f := range lacked {
+		return fmt.Errorf("storetest: Harness.Lacks lists %q, which is no feature", f)
+	}
+	return nil
+}
