@@ -178,8 +178,11 @@ func (c *cell[S]) renewClock() {
 }
 
 func (c *cell[S]) reportPanic(ctx context.Context, command string, err error) {
-	var p *PanicError
-	if err == nil || !errors.As(err, &p) {
+	if err == nil {
+		return
+	}
+	p, ok := errors.AsType[*PanicError](err)
+	if !ok {
 		return
 	}
 	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.id, "type", command, "value", p.Value)
@@ -191,6 +194,9 @@ func (c *cell[S]) reportPanic(ctx context.Context, command string, err error) {
 // background is a context with the supervisor's life and the values of a caller's, such as
 // the span it is part of: what several callers wait for must not end with one of them.
 func (c *cell[S]) background(values context.Context) context.Context {
+	if values == context.Background() {
+		return c.family.sup.base
+	}
 	return &valuesOf{Context: c.family.sup.base, values: values}
 }
 

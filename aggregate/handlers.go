@@ -10,6 +10,7 @@ import (
 	"reflect"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/flatjson"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -85,8 +86,15 @@ func Event[S, E any](f func(S, E) S) EventHandler[S] {
 	if f == nil {
 		return nil
 	}
+	plain := flatjson.New(reflect.TypeFor[E]())
 	return EventFunc[S](func(state S, event types.Event) (S, error) {
 		var body E
+		if plain != nil {
+			if plain.Decode(event.Body, reflect.ValueOf(&body).Elem()) {
+				return f(state, body), nil
+			}
+			body = *new(E)
+		}
 		if err := json.Unmarshal(event.Body, &body); err != nil {
 			return state, fmt.Errorf("decode the body into %T: %w", body, err)
 		}

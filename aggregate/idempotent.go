@@ -9,27 +9,24 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// identify gives a command with an ID the record that will use the ID up.
-func (r *Root[S]) identify(c *call) error {
-	if c.command.ID == "" {
-		return nil
-	}
-	if fault := typeFault(c.command.ID); fault != "" {
-		return &InvalidDataError{Want: "a command ID of 1 to 256 bytes of UTF-8", Got: "one that " + fault}
+// identify returns the record that will use up the ID of a command.
+func (r *Root[S]) identify(command types.Command) (record store.CommandRecord, _ error) {
+	if fault := typeFault(command.ID); fault != "" {
+		return record, &InvalidDataError{Want: "a command ID of 1 to 256 bytes of UTF-8", Got: "one that " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {
-		return fmt.Errorf("aggregate: command ids: %w: the store keeps none", store.ErrUnsupported)
+		return record, fmt.Errorf("aggregate: command ids: %w: the store keeps none", store.ErrUnsupported)
 	}
-	data, err := encode(c.command.Data)
+	data, err := encode(command.Data)
 	if err != nil {
-		return &InvalidDataError{Want: "data that encodes as JSON, for its fingerprint", Got: fmt.Sprintf("%T", c.command.Data), Err: err}
+		return record, &InvalidDataError{Want: "data that encodes as JSON, for its fingerprint", Got: fmt.Sprintf("%T", command.Data), Err: err}
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s", len(c.command.Type), c.command.Type)
+	fmt.Fprintf(h, "%d:%s", len(command.Type), command.Type)
 	h.Write(data)
-	c.record.ID = c.command.ID
-	h.Sum(c.record.Fingerprint[:0])
-	return nil
+	record.ID = command.ID
+	h.Sum(record.Fingerprint[:0])
+	return record, nil
 }
 
 var errRecordGone = errors.New("aggregate: the command's record was pruned meanwhile")

@@ -49,7 +49,6 @@ type call struct {
 	record     store.CommandRecord
 	wantEvents bool
 	wantState  bool
-	attempts   *int // where to leave the number of attempts, or nil
 }
 
 // trial is the mailbox' bookkeeping about one command.

@@ -86,40 +86,49 @@ func (r *Root[S]) EvaluateState(ctx context.Context, command types.Command) (S, 
 }
 
 func (r *Root[S]) evaluate(ctx context.Context, c call) (events []types.Event, state any, err error) {
-	if hook := r.sup.options.Hooks.Evaluate; hook != nil {
-		e := Evaluation{Root: r.family.name, AggregateID: c.command.AggregateID, Type: c.command.Type, Start: time.Now()}
-		defer func() {
-			e.Duration, e.Err = time.Since(e.Start), err
-			hook(ctx, e)
-		}()
-		c.attempts = &e.Attempts
+	if r.sup.options.Hooks.Evaluate != nil {
+		return r.observed(ctx, c)
 	}
+	events, state, _, err = r.ask(ctx, c)
+	return events, state, err
+}
+
+// observed is evaluate for somebody who watches.
+func (r *Root[S]) observed(ctx context.Context, c call) (events []types.Event, state any, err error) {
+	e := Evaluation{Root: r.family.name, AggregateID: c.command.AggregateID, Type: c.command.Type, Start: time.Now()}
+	events, state, e.Attempts, e.Err = r.ask(ctx, c)
+	e.Duration = time.Since(e.Start)
+	r.sup.options.Hooks.Evaluate(ctx, e)
+	return events, state, e.Err
+}
+
+func (r *Root[S]) ask(ctx context.Context, c call) (events []types.Event, state any, tries int, err error) {
 	handler, known := r.kind.Commands[c.command.Type]
 	if !known {
-		return nil, nil, &InvalidHandlerError{Root: r.family.name, Type: c.command.Type}
+		return nil, nil, 0, &InvalidHandlerError{Root: r.family.name, Type: c.command.Type}
 	}
 	c.handler = handler
-	if err := r.identify(&c); err != nil {
-		return nil, nil, err
+	if c.command.ID != "" {
+		if c.record, err = r.identify(c.command); err != nil {
+			return nil, nil, 0, err
+		}
 	}
 	q := newRequest(ctx)
 	q.call = c
 	m, err := r.send(q, c.command.AggregateID)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	err = q.wait(m)
 	if q.phase.Load() != answered {
-		return nil, nil, err // the mailbox may still hold the request
+		return nil, nil, 0, err // the mailbox may still hold the request
 	}
 	if err == nil {
 		events, state = q.events, q.state
 	}
-	if c.attempts != nil {
-		*c.attempts = q.tries
-	}
+	tries = q.tries
 	q.free()
-	return events, state, err
+	return events, state, tries, err
 }
 
 // send puts a request into the mailbox of an aggregate, which is started if it is not live.

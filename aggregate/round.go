@@ -95,9 +95,9 @@ func (c *cell[S]) try(ctx context.Context, w *work, r *round) {
 		c.rollback(&d)
 		return
 	}
-	start := time.Now()
+	started := c.stopwatch()
 	err = c.settle(ctx, store.Commit{AggregateID: c.id, Events: r.log, Projections: c.root.kind.Projections, Commands: r.records})
-	c.reportCommit(ctx, w, r, start, err)
+	c.reportCommit(ctx, w, r, started, err)
 	switch {
 	case err == nil:
 		c.draft, c.fresh = d, true
@@ -342,6 +342,14 @@ func cloneEvents(events []types.Event) []types.Event {
 		c[i].Body = slices.Clone(c[i].Body)
 	}
 	return c
+}
+
+// stopwatch returns the time, if anybody wants to know.
+func (c *cell[S]) stopwatch() (now time.Time) {
+	if c.family.sup.options.Hooks.Commit != nil {
+		now = time.Now()
+	}
+	return now
 }
 
 func (c *cell[S]) reportCommit(ctx context.Context, w *work, r *round, start time.Time, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -60,12 +61,10 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit) error {
 // send commits once. A panic of the adapter leaves the outcome open.
 func send(ctx context.Context, a store.Adapter, commit store.Commit) (err error) {
 	defer func() {
-		var p *PanicError
-		if errors.As(err, &p) {
-			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, err)
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError{Value: v, Stack: debug.Stack()})
 		}
 	}()
-	defer recovered(&err)
 	return a.Commit(ctx, commit)
 }
 
