@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// attempt tries to store one commit on its own, and marks it where that succeeds. Neither error
+// nor mark says that one of its rows was there already.
+type attempt func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) error
+
+// maxRaces is how often a commit that got in the way of another transaction is sent again.
+const maxRaces = 5
+
+// commitAlone stores one commit for its own account, in its caller's goroutine. It waits for locks up to
+// lock at first and then, if that was the obstacle, up to Options.LockTimeout in a queue of those that wait.
+func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock time.Duration) error {
+	patient := false
+	for races := 0; ; {
+		if !p.tried {
+			sent, err := s.tryOnce(ctx, p, try, lock, patient)
+			if !sent {
+				return err
+			}
+			p.err = err
+		}
+		p.tried = false
+
+		switch f := fateOf(p.err); {
+		case p.err == nil && p.stored:
+			return nil
+		case p.err != nil && (f == unknown || f == settled || f == general):
+			return translate("commit events", p.err)
+		case p.err != nil && f == blocked:
+			if lock >= s.o.LockTimeout {
+				return translate("wait for a lock", p.err)
+			}
+			lock, patient = s.o.LockTimeout, true
+			continue
+		case p.err == nil || f != stale:
+			if err := s.refusal(ctx, s.pool, p, races); err != nil {
+				return err
+			}
+		}
+		if races++; races > maxRaces {
+			return fmt.Errorf("%w: commit events: lost %d races: %w", store.ErrUnavailable, races, errOr(p.err))
+		}
+	}
+}
+
+// tryOnce makes one attempt on a connection of its own, and reports whether it came to that. Patient ones
+// wait long for a lock and so are few at a time: they must not use up the pool.
+func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, lock time.Duration, patient bool) (sent bool, err error) {
+	if patient {
+		if err := s.queueUp(ctx); err != nil {
+			return false, err
+		}
+		defer func() { <-s.patient }()
+	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	defer func() {
+		if v := recover(); v != nil {
+			discard(conn)
+			panic(v)
+		}
+	}()
+	p.stored = false
+	return true, try(ctx, conn, p, lock)
+}
+
+// queueUp waits for a place among the patient.
+func (s *Store) queueUp(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, s.o.LockTimeout)
+	defer cancel()
+	select {
+	case s.patient <- struct{}{}:
+		return nil
+	case <-waiting.Done():
+		if ctx.Err() != nil {
+			return notSent(ctx, "wait for a lock", ctx.Err())
+		}
+		return fmt.Errorf("%w: wait for a lock: too many others do, for %v", store.ErrUnavailable, s.o.LockTimeout)
+	}
+}
+
+// tryPlain is the attempt for a commit without projections.
+func (s *Store) tryPlain(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) error {
+	return s.insert(ctx, conn, []*pending{p}, lock)
+}
+
+// discard closes a connection whose state is not known. Releasing it then removes it from the pool.
+func discard(conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Conn().Close(ctx) // it is given up, whatever it says
+}

@@ -1,0 +1,91 @@
+package postgres
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+
+	"github.com/eventmaestro/maestro/types"
+)
+
+// columns hold events the way unnest wants them: an array a column. The ids and types are the
+// caller's memory, which nobody touches while the commit is under way.
+type columns struct {
+	timestamps, aggregates [][]byte
+	sequences              []int32
+	types, bodies          []string
+	metadata               []string
+
+	lengths []int // of the bodies, until they are cut out of text
+	text    strings.Builder
+}
+
+func (c *columns) add(e *types.Event, metadata string) {
+	c.timestamps = append(c.timestamps, e.Timestamp[:])
+	c.aggregates = append(c.aggregates, e.AggregateID[:])
+	c.sequences = append(c.sequences, int32(e.Sequence))
+	c.types = append(c.types, e.Type)
+	c.metadata = append(c.metadata, metadata)
+	c.text.Write(e.Body)
+	c.lengths = append(c.lengths, len(e.Body))
+}
+
+// arguments appends the columns as a statement's arguments. The bodies become strings in one allocation
+// for all of them: the simple and the exec mode of pgx would take []byte for a bytea.
+func (c *columns) arguments(to []any, metadata bool) []any {
+	rest := c.text.String()
+	for _, n := range c.lengths {
+		c.bodies = append(c.bodies, rest[:n])
+		rest = rest[n:]
+	}
+	to = append(to, c.timestamps, c.aggregates, c.sequences, c.types, c.bodies)
+	if metadata {
+		to = append(to, c.metadata)
+	}
+	return to
+}
+
+func (c *columns) reset() {
+	clear(c.timestamps)
+	clear(c.aggregates)
+	clear(c.types)
+	clear(c.bodies)
+	clear(c.metadata)
+	*c = columns{
+		timestamps: c.timestamps[:0], aggregates: c.aggregates[:0], sequences: c.sequences[:0],
+		types: c.types[:0], bodies: c.bodies[:0], metadata: c.metadata[:0], lengths: c.lengths[:0],
+	}
+}
+
+// columnsPool keeps the arrays of finished statements for the next.
+type columnsPool struct{ pool sync.Pool }
+
+// keepRows is the longest array worth keeping.
+const keepRows = 4096
+
+func (p *columnsPool) get() *columns {
+	if c, ok := p.pool.Get().(*columns); ok {
+		return c
+	}
+	return &columns{}
+}
+
+func (p *columnsPool) put(c *columns) {
+	if cap(c.sequences) > keepRows {
+		return
+	}
+	c.reset()
+	p.pool.Put(c)
+}
+
+// metadataText is the stored form of m; empty stands for NULL.
+func metadataText(m types.Metadata) string {
+	if m.IsZero() {
+		return ""
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic("postgres: metadata holds nothing but strings: " + err.Error())
+	}
+	return string(text)
+}

@@ -1,0 +1,229 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// pending is a commit on its way. Its caller waits for done, unless it carries the commit out itself.
+type pending struct {
+	commit *store.Commit
+	queued []queuedQuery // what its batched projections want done
+	done   chan struct{} // closed once the other fields are final; nil where the caller leads
+
+	stored bool  // by the last statement that had it, whether or not its transaction stands
+	alone  bool  // the crowd could not decide: the caller has to send it on its own
+	tried  bool  // with alone: stored and err are the outcome of an attempt
+	err    error // the answer, or with alone and tried what stood against it
+}
+
+// combiner lets commits that wait at the same moment share a statement. A commit that finds a committer's place
+// free is sent at once, by the goroutine of its caller and together with whatever came while that got a connection;
+// one that doesn't waits for the next committer. When a committer is done and commits are waiting, a
+// goroutine takes its place until none is. There is no timer, and nobody waits for company.
+type combiner struct {
+	limit, max int
+	acquire    func(context.Context) (*pgxpool.Conn, error)
+	patience   time.Duration // for a connection, on behalf of others
+	run        func(ctx context.Context, conn *pgxpool.Conn, batch []*pending)
+
+	mu      sync.Mutex
+	waiting []*pending                 // guarded by mu; in the order of arrival
+	busy    map[hlc.Timestamp]struct{} // guarded by mu; aggregates of commits that are being sent
+	active  int                        // guarded by mu; committers, at most limit
+}
+
+func (s *Store) newCombiner(run func(context.Context, *pgxpool.Conn, []*pending)) *combiner {
+	return &combiner{
+		limit: s.o.Committers, max: s.o.MaxBatch, acquire: s.acquire, patience: s.o.CommitTimeout, run: run,
+		busy: make(map[hlc.Timestamp]struct{}),
+	}
+}
+
+// do returns when p is settled: see p.err and p.alone. If ctx ends before p is being sent, p.err is its error.
+func (c *combiner) do(ctx context.Context, p *pending) {
+	c.mu.Lock()
+	_, busy := c.busy[p.commit.AggregateID]
+	if c.active < c.limit && !busy {
+		c.active++
+		c.busy[p.commit.AggregateID] = struct{}{}
+		c.mu.Unlock()
+		c.lead(ctx, p)
+		return
+	}
+	p.done = make(chan struct{})
+	c.waiting = append(c.waiting, p)
+	c.mu.Unlock()
+
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if c.withdraw(p) {
+			p.err = notSent(ctx, "wait for a committer", ctx.Err())
+			return
+		}
+		<-p.done
+	}
+}
+
+// lead sends p, with whatever waits, in the goroutine of its caller.
+func (c *combiner) lead(ctx context.Context, p *pending) {
+	conn, err := c.acquire(ctx)
+	if err != nil {
+		p.err = err
+		c.release(p)
+		c.next()
+		return
+	}
+	batch := c.take(p)
+	c.send(ctx, conn, batch)
+	c.next()
+}
+
+// next gives the committer's place to a goroutine, if there is work for it, or else up.
+func (c *combiner) next() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) == 0 {
+		c.active--
+		return
+	}
+	go c.drain()
+}
+
+// drain sends what waits until nothing does.
+func (c *combiner) drain() {
+	for {
+		conn, err := c.acquireForOthers()
+		batch := c.take(nil)
+		switch {
+		case err != nil:
+			for _, p := range batch {
+				p.err = err
+			}
+			c.finish(batch)
+		case len(batch) == 0:
+			conn.Release()
+		default:
+			c.send(context.Background(), conn, batch)
+		}
+		if c.idle(len(batch)) {
+			return
+		}
+	}
+}
+
+// acquireForOthers gets a connection under no caller's context; they watch theirs on their own.
+func (c *combiner) acquireForOthers() (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
+	defer cancel()
+	conn, err := c.acquire(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: no connection within %v", store.ErrUnavailable, c.patience)
+	}
+	return conn, err
+}
+
+// idle gives the committer's place up if nothing waits that it could send. Where all that waits is held up by
+// another committer, that one comes back for it.
+func (c *combiner) idle(sent int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) > 0 && (sent > 0 || c.active == 1) {
+		return false
+	}
+	c.active--
+	return true
+}
+
+// take removes from the queue what is to be sent next: at most one commit an aggregate, and
+// none of an aggregate that is being sent.
+func (c *combiner) take(lead *pending) []*pending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	batch := make([]*pending, 0, min(c.max, len(c.waiting)+1))
+	var size int
+	if lead != nil {
+		batch, size = append(batch, lead), weight(lead)
+	}
+	rest := c.waiting[:0]
+	for _, p := range c.waiting {
+		_, busy := c.busy[p.commit.AggregateID]
+		if busy || len(batch) == c.max || size > maxWeight {
+			rest = append(rest, p)
+			continue
+		}
+		c.busy[p.commit.AggregateID] = struct{}{}
+		batch, size = append(batch, p), size+weight(p)
+	}
+	clear(c.waiting[len(rest):])
+	c.waiting = rest
+	return batch
+}
+
+// maxWeight is how much of events a statement may hold before it takes on another commit. It keeps a crowd from waiting for
+// the very long.
+const maxWeight = 1 << 20
+
+// weight is the size of a commit in bytes, more or less.
+func weight(p *pending) int {
+	n := 0
+	for i := range p.commit.Events {
+		n += 256 + len(p.commit.Events[i].Body)
+	}
+	return n
+}
+
+// send runs a batch and tells its callers. A panic, which only the application's own tracers and hooks can cause, must
+// not leave them waiting.
+func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError{Value: v, Stack: debug.Stack()})
+			for _, p := range batch {
+				p.err, p.alone = err, false
+			}
+			discard(conn)
+		}
+		conn.Release()
+		c.finish(batch)
+	}()
+	c.run(ctx, conn, batch)
+}
+
+func (c *combiner) finish(batch []*pending) {
+	c.release(batch...)
+	for _, p := range batch {
+		if p.done != nil {
+			close(p.done)
+		}
+	}
+}
+
+func (c *combiner) release(batch ...*pending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range batch {
+		delete(c.busy, p.commit.AggregateID)
+	}
+}
+
+// withdraw takes p out of the queue, if it is still there.
+func (c *combiner) withdraw(p *pending) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, waiting := range c.waiting {
+		if waiting == p {
+			c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
+)
+
+// LookupCommand returns the record of a command ID, or nil; see store.CommandLog.
+func (s *Store) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
+	if err := s.recording(); err != nil {
+		return nil, err
+	}
+	return s.lookup(ctx, s.pool, aggregateID, commandID)
+}
+
+// PruneCommands forgets the command IDs recorded before t, by the database's clock; see store.CommandLog. It is one
+// statement, however many there are.
+func (s *Store) PruneCommands(ctx context.Context, t time.Time) (int64, error) {
+	if err := s.recording(); err != nil {
+		return 0, err
+	}
+	tag, err := s.pool.Exec(ctx, s.sql.prune, t)
+	if err != nil {
+		return 0, readError(ctx, "prune commands", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// recording returns why there are no command records.
+func (s *Store) recording() error {
+	if s.err != nil {
+		return s.err
+	}
+	if !s.o.Commands {
+		return fmt.Errorf("%w: command ids: apply the commands migration and set Options.Commands", store.ErrUnsupported)
+	}
+	return nil
+}
+
+func (s *Store) lookup(ctx context.Context, q querier, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
+	var fingerprint []byte
+	var first, last int32
+	err := q.QueryRow(ctx, s.sql.lookup, aggregateID[:], commandID).Scan(&fingerprint, &first, &last)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, readError(ctx, "look up command", err)
+	}
+	r := &store.CommandRecord{ID: commandID, After: types.Sequence(first) - 1, Last: types.Sequence(last)}
+	if len(fingerprint) != len(r.Fingerprint) {
+		return nil, fmt.Errorf("postgres: look up command %q: its fingerprint has %d bytes instead of %d", commandID, len(fingerprint), len(r.Fingerprint))
+	}
+	copy(r.Fingerprint[:], fingerprint)
+	return r, nil
+}

@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// sharedLock is how long a shared statement waits for the row of one of its commits.
+	sharedLock = 100 * time.Millisecond
+
+	// isolatingLock is the same while that commit is being searched for.
+	isolatingLock = 20 * time.Millisecond
+)
+
+// Commit stores the events of one aggregate; see store.Adapter.
+//
+// Its values in ctx reach the pool's hooks and tracers only if the commit does not travel in another caller's
+// statement. What it waits for after it was sent is bounded by Options.CommitTimeout.
+func (s *Store) Commit(ctx context.Context, c store.Commit) error {
+	if err := s.check(&c); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return notSent(ctx, "commit events", ctx.Err())
+	}
+	own := ownProjections(c.Projections)
+	p := &pending{commit: &c}
+	if len(own) == 0 || len(c.Events) == 0 {
+		s.plain.do(ctx, p)
+		return s.settle(ctx, p, s.tryPlain)
+	}
+	if own.batched() {
+		var err error
+		if p.queued, err = own.queue(c.Events); err != nil {
+			return s.unlessConflict(ctx, &c, err)
+		}
+		if !hasCallbacks(p.queued) {
+			s.projected.do(ctx, p)
+			return s.settle(ctx, p, s.tryProjected)
+		}
+	}
+	return s.commitAlone(ctx, p, s.tryDirect(own), s.o.LockTimeout)
+}
+
+// check refuses what can't be stored before anything is sent.
+func (s *Store) check(c *store.Commit) error {
+	if s.err != nil {
+		return s.err
+	}
+	if err := c.Check(); err != nil {
+		return err
+	}
+	if len(c.Commands) > 0 && !s.o.Commands {
+		return fmt.Errorf("%w: command ids: apply the commands migration and set Options.Commands", store.ErrUnsupported)
+	}
+	for _, r := range c.Commands {
+		if r.After < 0 || r.Last < r.After || r.Last > types.MaxSequence || r.After == types.MaxSequence {
+			return &store.InvalidEventError{AggregateID: c.AggregateID, Sequence: r.Last, Field: "command record",
+				Reason: fmt.Sprintf("has the events in (%d, %d]", r.After, r.Last)}
+		}
+	}
+	return nil
+}
+
+// settle returns the answer to p, and sends it alone first where a crowd could not decide.
+func (s *Store) settle(ctx context.Context, p *pending, try attempt) error {
+	if p.alone {
+		return s.commitAlone(ctx, p, try, min(sharedLock, s.o.LockTimeout))
+	}
+	return p.err
+}
+
+// runShared stores a batch of commits without projections.
+func (s *Store) runShared(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
+	sortBatch(batch)
+	s.share(ctx, conn, batch, min(sharedLock, s.o.LockTimeout))
+}
+
+// share stores batch in one statement. If that fails for something in one of the commits, it looks for
+// that one by halves, so that n commits of which one is bad take about 2 log n statements.
+func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock time.Duration) {
+	if conn.Conn().IsClosed() {
+		leaveAlone(batch)
+		return
+	}
+	err := s.insert(ctx, conn, batch, lock)
+	if err != nil && fateOf(err) == stale {
+		err = s.insert(ctx, conn, batch, lock)
+	}
+	if err == nil {
+		for _, p := range batch {
+			p.answer()
+		}
+		return
+	}
+	switch f := fateOf(err); {
+	case f == unknown || f == general || f == settled:
+		err = translate("commit events", err)
+		for _, p := range batch {
+			p.err = err
+		}
+	case len(batch) == 1:
+		batch[0].refer(err)
+	default:
+		lock = min(isolatingLock, lock)
+		s.share(ctx, conn, batch[:len(batch)/2], lock)
+		s.share(ctx, conn, batch[len(batch)/2:], lock)
+	}
+}
+
+// insert sends the statement that batch needs and sees it through.
+func (s *Store) insert(ctx context.Context, q querier, batch []*pending, lock time.Duration) (err error) {
+	ctx, cancel := s.sending(ctx)
+	defer cancel()
+	single := true
+	for _, p := range batch {
+		p.stored = false
+		single = single && len(p.commit.Events) == 1 && len(p.commit.Commands) == 0
+	}
+	switch timeout := milliseconds(lock); {
+	case single && len(batch) == 1:
+		batch[0].stored, err = s.insertOne(ctx, q, batch[0].commit, timeout)
+		return err
+	case single:
+		return s.insertShared(ctx, q, batch, timeout)
+	default:
+		return s.insertGeneral(ctx, q, batch, timeout, false)
+	}
+}
+
+// firstEvent stands for all of them where it is not known which one it was.
+func (p *pending) firstEvent() types.Event { return p.commit.Events[0] }
+
+// answer takes the statement's word for it. Only a commit with command records has two reasons not to be stored.
+func (p *pending) answer() {
+	switch {
+	case p.stored:
+		p.err = nil
+	case len(p.commit.Commands) == 0:
+		p.err = store.ErrConflict
+	default:
+		p.refer(nil)
+	}
+}
+
+// refer leaves p to its caller, who is told what an attempt came to.
+func (p *pending) refer(err error) { p.alone, p.tried, p.err = true, true, err }
+
+// leaveAlone leaves commits that nothing was tried for to their callers.
+func leaveAlone(batch []*pending) {
+	for _, p := range batch {
+		p.alone = true
+	}
+}

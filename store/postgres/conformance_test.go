@@ -1,0 +1,115 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/migrations"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/store/storetest"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+)
+
+// opened remembers what a store was made from, for the suite's own rows.
+type opened struct {
+	pool *pgxpool.Pool
+	o    *postgres.Options
+}
+
+var stores sync.Map // of *postgres.Store to opened
+
+func open(pool *pgxpool.Pool, o *postgres.Options) *postgres.Store {
+	s := postgres.New(pool, o)
+	stores.Store(s, opened{pool, o})
+	return s
+}
+
+func under(a store.Adapter) opened {
+	o, _ := stores.Load(a)
+	return o.(opened)
+}
+
+func TestStoreKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	full := &migrations.Options{Metadata: true, Commands: true}
+	t.Run("plain", func(t *testing.T) { t.Parallel(); storetest.Run(t, harness(full, nil)) })
+	t.Run("7 partitions", func(t *testing.T) {
+		t.Parallel()
+		storetest.Run(t, harness(&migrations.Options{Partitions: 7, Metadata: true, Commands: true}, nil))
+	})
+}
+
+func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxpool.Config)) storetest.Harness {
+	lacks := []storetest.Feature{storetest.Gaps}
+	if m.Partitions > 0 {
+		lacks = append(lacks, storetest.GlobalTimestamps)
+	}
+	if o == nil {
+		o = &postgres.Options{}
+	}
+	copied := *o
+	o = &copied
+	o.Schema, o.Metadata, o.Commands = m.Schema, m.Metadata, m.Commands
+	if !o.Metadata {
+		lacks = append(lacks, storetest.Metadata)
+	}
+	return storetest.Harness{
+		Lacks: lacks,
+		New: func(t testing.TB) store.Adapter {
+			pool := pgtest.With(t, m, append([]func(*pgxpool.Config){small}, configure...)...)
+			return open(pool, o)
+		},
+		Other: func(t testing.TB, a store.Adapter) store.Adapter {
+			pool, err := pgxpool.NewWithConfig(t.Context(), under(a).pool.Config())
+			require.NoError(t, err)
+			t.Cleanup(pool.Close)
+			return open(pool, under(a).o)
+		},
+		Projection: func(f func(context.Context, types.Event) error) store.Projection {
+			return postgres.Projection(func(ctx context.Context, _ pgx.Tx, e types.Event) error { return f(ctx, e) })
+		},
+		Recorder: recorder,
+		Begin:    begin,
+	}
+}
+
+// small keeps the parallel tests of a package together below the server's limit of connections.
+func small(c *pgxpool.Config) { c.MaxConns = 4 }
+
+func recorder(t testing.TB, a store.Adapter) storetest.Recorder {
+	pool := under(a).pool
+	_, err := pool.Exec(t.Context(), `CREATE TABLE recorded ("timestamp" bytea)`)
+	require.NoError(t, err)
+	return storetest.Recorder{
+		Projection: postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
+			b.Queue(`INSERT INTO recorded VALUES ($1)`, e.Timestamp)
+			return nil
+		}),
+		Rows: func(ctx context.Context) ([]hlc.Timestamp, error) {
+			rows, err := pool.Query(ctx, `SELECT "timestamp" FROM recorded`)
+			if err != nil {
+				return nil, err
+			}
+			return pgx.CollectRows(rows, pgx.RowTo[hlc.Timestamp])
+		},
+	}
+}
+
+func begin(t testing.TB, a store.Adapter) storetest.Transaction {
+	tx, err := under(a).pool.Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	return storetest.Transaction{Adapter: a.(*postgres.Store).Tx(tx), Commit: tx.Commit, Rollback: func(ctx context.Context) error {
+		if err := tx.Rollback(ctx); err != pgx.ErrTxClosed {
+			return err
+		}
+		return nil
+	}}
+}

@@ -1,0 +1,140 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/jackc/pgx/v5"
+)
+
+// insertOne stores a commit of one event and nothing else.
+func (s *Store) insertOne(ctx context.Context, q querier, c *store.Commit, timeout string) (stored bool, err error) {
+	e := &c.Events[0]
+	args := make([]any, 0, 7)
+	args = append(args, timeout, e.Timestamp[:], e.AggregateID[:], int32(e.Sequence), e.Type, string(e.Body))
+	if s.o.Metadata {
+		args = append(args, metadataText(e.Metadata))
+	}
+	tag, err := q.Exec(ctx, s.sql.single, args...)
+	return tag.RowsAffected() == 1, err
+}
+
+// insertShared stores commits of one event each, in the order of their aggregates, and reports which by calling
+// stored with their indexes.
+func (s *Store) insertShared(ctx context.Context, q querier, batch []*pending, timeout string) error {
+	columns := s.columns.get()
+	defer s.columns.put(columns)
+	for _, p := range batch {
+		s.addEvent(columns, p.commit, 0)
+	}
+	rows, err := q.Query(ctx, s.sql.shared, columns.arguments([]any{timeout}, s.o.Metadata)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		id, err := aggregateOf(rows)
+		if err != nil {
+			return err
+		}
+		markStored(batch, id)
+	}
+	return rows.Err()
+}
+
+// insertGeneral stores whole commits in the order of their aggregates and marks those it stored. With
+// strict it stores all or fails with a guard error.
+func (s *Store) insertGeneral(ctx context.Context, q querier, batch []*pending, timeout string, strict bool) error {
+	sql, args, release := s.generalCall(batch, timeout, strict)
+	defer release()
+	return scanStored(q.QueryRow(ctx, sql, args...), batch)
+}
+
+// scanStored marks the commits that a general statement stored.
+func scanStored(row pgx.Row, batch []*pending) error {
+	var ids [][]byte
+	var guard int32
+	if err := row.Scan(&ids, &guard); err != nil {
+		return err
+	}
+	for _, raw := range ids {
+		id, err := hlc.FromBytes(raw)
+		if err != nil {
+			return err
+		}
+		markStored(batch, id)
+	}
+	return nil
+}
+
+// generalCall is the general statement for batch. The arguments are good until release is called.
+func (s *Store) generalCall(batch []*pending, timeout string, strict bool) (sql string, args []any, release func()) {
+	heads, tails := s.columns.get(), s.columns.get()
+	aggregates, lengths := make([][]byte, len(batch)), make([]int32, len(batch))
+	records := 0
+	for i, p := range batch {
+		aggregates[i] = p.commit.AggregateID[:]
+		lengths[i] = int32(max(0, len(p.commit.Events)-1))
+		records += len(p.commit.Commands)
+		for n := range p.commit.Events {
+			if n == 0 {
+				s.addEvent(heads, p.commit, n)
+			} else {
+				s.addEvent(tails, p.commit, n)
+			}
+		}
+	}
+	args = make([]any, 0, 22)
+	args = append(args, timeout, strict, aggregates, lengths)
+	args = heads.arguments(args, s.o.Metadata)
+	args = tails.arguments(args, s.o.Metadata)
+	sql = s.sql.general
+	if records > 0 {
+		sql, args = s.sql.recorded, recordArguments(args, batch, records)
+	}
+	return sql, args, func() { s.columns.put(heads); s.columns.put(tails) }
+}
+
+func (s *Store) addEvent(to *columns, c *store.Commit, i int) {
+	e := &c.Events[i]
+	if s.o.Metadata {
+		to.add(e, metadataText(e.Metadata))
+	} else {
+		to.add(e, "")
+	}
+}
+
+func recordArguments(args []any, batch []*pending, n int) []any {
+	aggregates, fingerprints := make([][]byte, 0, n), make([][]byte, 0, n)
+	ids := make([]string, 0, n)
+	firsts, lasts := make([]int32, 0, n), make([]int32, 0, n)
+	bare := make([]bool, 0, n)
+	for _, p := range batch {
+		for i := range p.commit.Commands {
+			r := &p.commit.Commands[i]
+			aggregates = append(aggregates, p.commit.AggregateID[:])
+			ids = append(ids, r.ID)
+			fingerprints = append(fingerprints, r.Fingerprint[:])
+			firsts = append(firsts, int32(r.After+1))
+			lasts = append(lasts, int32(r.Last))
+			bare = append(bare, len(p.commit.Events) == 0)
+		}
+	}
+	return append(args, aggregates, ids, fingerprints, firsts, lasts, bare)
+}
+
+// markStored marks the commit of aggregate id in batch, which is sorted by aggregate.
+func markStored(batch []*pending, id hlc.Timestamp) {
+	i, found := slices.BinarySearchFunc(batch, id, func(p *pending, id hlc.Timestamp) int { return p.commit.AggregateID.Compare(id) })
+	if found {
+		batch[i].stored = true
+	}
+}
+
+// sortBatch puts commits into the order in which every statement takes its locks, in every process, so that
+// two of them can't wait for each other.
+func sortBatch(batch []*pending) {
+	slices.SortFunc(batch, func(a, b *pending) int { return a.commit.AggregateID.Compare(b.commit.AggregateID) })
+}

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	DefaultCommitters    = 2
+	DefaultMaxBatch      = 128
+	DefaultCommitTimeout = 10 * time.Second
+	DefaultLockTimeout   = 5 * time.Second
+)
+
+// Options of a Store. The zero value is good for the tables that Maestro makes.
+type Options struct {
+	// Schema holds the tables. Empty, they are found through the connection's search_path.
+	Schema string
+
+	// Metadata says that the optional metadata column exists. Without it the metadata of
+	// events is neither written nor read.
+	Metadata bool
+
+	// Commands says that the optional table of command IDs exists. Without it a commit
+	// with command IDs is store.ErrUnsupported.
+	Commands bool
+
+	// Committers is how many shared statements may be under way at once: more of them make
+	// smaller crowds. 0 means DefaultCommitters.
+	Committers int
+
+	// MaxBatch is how many commits share a statement at most. 0 means DefaultMaxBatch; 1 turns sharing off.
+	MaxBatch int
+
+	// CommitTimeout bounds the wait for the database's answer to a commit, once that is sent, and
+	// for a connection on behalf of others. When it is over, the outcome is unknown. 0 means DefaultCommitTimeout.
+	CommitTimeout time.Duration
+
+	// LockTimeout bounds how long a commit waits for another transaction that is about
+	// to store the same sequence. When it is over, the commit is store.ErrUnavailable and not
+	// stored. It should be shorter than CommitTimeout. 0 means DefaultLockTimeout.
+	LockTimeout time.Duration
+
+	// Logger is told what an operator should know and no caller is. Nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// withDefaults returns a copy with every zero replaced, or what is wrong with a field.
+func (o *Options) withDefaults() (Options, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	full := *o
+	switch {
+	case o.Committers < 0:
+		return full, fmt.Errorf("postgres: Options.Committers is %d: use 1 or more, or 0 for the default", o.Committers)
+	case o.MaxBatch < 0:
+		return full, fmt.Errorf("postgres: Options.MaxBatch is %d: use 1 or more, or 0 for the default", o.MaxBatch)
+	case o.CommitTimeout < 0:
+		return full, fmt.Errorf("postgres: Options.CommitTimeout is %v: use a positive duration, or 0 for the default", o.CommitTimeout)
+	case o.LockTimeout < 0 || o.LockTimeout > 0 && o.LockTimeout < time.Millisecond:
+		return full, fmt.Errorf("postgres: Options.LockTimeout is %v: use a millisecond or more, or 0 for the default", o.LockTimeout)
+	}
+	full.Committers = cmp.Or(o.Committers, DefaultCommitters)
+	full.MaxBatch = cmp.Or(o.MaxBatch, DefaultMaxBatch)
+	full.CommitTimeout = cmp.Or(o.CommitTimeout, DefaultCommitTimeout)
+	full.LockTimeout = cmp.Or(o.LockTimeout, DefaultLockTimeout)
+	full.Logger = cmp.Or(o.Logger, slog.Default())
+	return full, nil
+}

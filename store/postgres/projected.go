@@ -1,0 +1,206 @@
+package postgres
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// maxRegroups is how often a crowd is sent again without the one that spoiled its transaction, before each
+// of the rest goes alone.
+const maxRegroups = 4
+
+// runProjected stores a batch of commits whose projections only queue statements.
+func (s *Store) runProjected(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
+	sortBatch(batch)
+	s.shareTx(ctx, conn, batch, min(sharedLock, s.o.LockTimeout), 0)
+}
+
+// shareTx stores batch and its projections in one transaction. If that fails and the server's answer says for which of
+// them, the others are sent again; if it doesn't, that one is looked for by halves.
+func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock time.Duration, regroups int) {
+	if len(batch) == 0 {
+		return
+	}
+	if conn.Conn().IsClosed() || regroups > maxRegroups {
+		leaveAlone(batch)
+		return
+	}
+	at, err := s.transact(ctx, conn, batch, lock)
+	switch f := fateOf(err); {
+	case err == nil:
+		for _, p := range batch {
+			p.err = nil
+		}
+	case f == unknown || f == general:
+		err = translate("commit events", err)
+		for _, p := range batch {
+			p.err = err
+		}
+	case isGuard(err):
+		s.regroup(ctx, conn, batch, unstored(batch, err), lock, regroups)
+	case at != nil:
+		at.refer(err)
+		rest := slices.DeleteFunc(slices.Clone(batch), func(p *pending) bool { return p == at })
+		s.shareTx(ctx, conn, rest, lock, regroups+1)
+	case len(batch) == 1:
+		batch[0].refer(err)
+	case f == settled || f == stale:
+		leaveAlone(batch)
+	default:
+		lock = min(isolatingLock, lock)
+		s.shareTx(ctx, conn, batch[:len(batch)/2], lock, regroups)
+		s.shareTx(ctx, conn, batch[len(batch)/2:], lock, regroups)
+	}
+}
+
+// regroup answers the commits that the guard named and sends the others again.
+func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch, refused []*pending, lock time.Duration, regroups int) {
+	if len(refused) == 0 {
+		leaveAlone(batch)
+		return
+	}
+	for _, p := range refused {
+		p.stored = false
+		p.answer()
+	}
+	rest := slices.DeleteFunc(slices.Clone(batch), func(p *pending) bool { return slices.Contains(refused, p) })
+	s.shareTx(ctx, conn, rest, lock, regroups)
+}
+
+// unstored are the commits that a strict statement named when it failed.
+func unstored(batch []*pending, guard error) []*pending {
+	var list []*pending
+	for _, name := range guardNames(guard) {
+		for _, p := range batch {
+			if hex.EncodeToString(p.commit.AggregateID[:]) == name {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
+}
+
+// tryProjected is the attempt for a commit whose projections only queue statements.
+func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) error {
+	_, err := s.transact(ctx, conn, []*pending{p}, lock)
+	if err != nil && isGuard(err) && len(guardNames(err)) > 0 {
+		return nil // it is not marked as stored
+	}
+	p.stored = err == nil
+	return err
+}
+
+// transact stores batch and its projections in one transaction and one round trip. An error comes with the
+// commit whose projection it struck, if it is known; that the rows of others are in the same transaction is a
+// possible reason of it.
+func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock time.Duration) (*pending, error) {
+	ctx, cancel := s.sending(ctx)
+	defer cancel()
+	sql, args, release := s.generalCall(batch, milliseconds(lock), true)
+	defer release()
+
+	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 3+len(batch))}
+	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	b.Queue(sql, args...)
+	for _, p := range batch {
+		for _, q := range p.queued {
+			// A queued query is used up by sending it.
+			b.Queue(q.SQL, q.Arguments...)
+		}
+	}
+	b.Queue("COMMIT")
+
+	results := conn.SendBatch(ctx, b)
+	reached, err := receive(results, batch)
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		return nil, nil
+	}
+	at, err := conclude(conn, batch, reached, err)
+	leave(ctx, conn)
+	return at, err
+}
+
+// reached says which statement of a transaction was the last to be answered.
+type reached struct {
+	phase phase
+	p     *pending // in phase queries, with the event
+	event int
+}
+
+type phase int
+
+const (
+	begin phase = iota
+	events
+	queries
+	commit
+)
+
+// receive reads the results of a transaction until an error.
+func receive(results pgx.BatchResults, batch []*pending) (reached, error) {
+	if _, err := results.Exec(); err != nil {
+		return reached{phase: begin}, err
+	}
+	if err := scanStored(results.QueryRow(), batch); err != nil {
+		return reached{phase: events}, err
+	}
+	for _, p := range batch {
+		for _, q := range p.queued {
+			if _, err := results.Exec(); err != nil {
+				return reached{queries, p, q.event}, err
+			}
+		}
+	}
+	tag, err := results.Exec()
+	if err == nil && tag.String() != "COMMIT" {
+		err = fmt.Errorf("%w: the server answered %s to COMMIT", store.ErrOutcomeUnknown, tag)
+	}
+	return reached{phase: commit}, err
+}
+
+// conclude says what an error in a transaction means, and whose it is if that is known.
+func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pending, error) {
+	if sql, never := unsent(err); never {
+		for _, p := range batch {
+			for _, q := range p.queued {
+				if q.SQL == sql {
+					return p, &store.ProjectionError{Event: p.commit.Events[q.event], Err: err}
+				}
+			}
+		}
+		return nil, err
+	}
+	answered := pgError(err) != nil && definite(pgError(err))
+	switch {
+	case answered && r.phase == queries:
+		return r.p, &store.ProjectionError{Event: r.p.commit.Events[r.event], Err: err}
+	case answered && r.phase == commit:
+		// A deferred constraint: anyone's.
+		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}
+	case pgError(err) == nil && r.phase == begin && !conn.Conn().IsClosed():
+		// The connection is well and nothing began: an argument that the driver could not encode.
+		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}
+	}
+	return nil, err
+}
+
+// leave ends what is left of a transaction that failed, so that the connection is good for more or closed.
+func leave(ctx context.Context, conn *pgxpool.Conn) {
+	pg := conn.Conn().PgConn()
+	if pg.IsClosed() || pg.TxStatus() == 'I' && !pg.IsBusy() {
+		return
+	}
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+		discard(conn)
+	}
+}

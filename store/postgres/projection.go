@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
+)
+
+// Projection returns a projection that f carries out inside of the transaction that commits the event. The event is already
+// stored, as far as tx can see. An error or a panic of f refuses the commit with a *store.ProjectionError; so does an error
+// that tx reported and f ignored. What f reads from tx it must read to the end. Commit and Rollback of tx return an error, Begin makes a savepoint.
+//
+// f may be called again for the same event, in another transaction, where the first was rolled back. It runs in the goroutine of Commit's caller,
+// with the values of its context, and has Options.CommitTimeout together with the whole commit.
+func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error) store.Projection {
+	return &projection{direct: f}
+}
+
+// BatchProjection returns a projection for which f queues statements on b; they are carried out inside of the transaction
+// that commits the event, in order, and all in the round trip that the commit needs anyway. It is the fast form:
+// commits with batched projections only, that wait at the same moment, share a transaction. If a statement fails, the
+// commit is refused with a *store.ProjectionError, and the others are not affected.
+//
+// f is called once an event, before anything is sent. A result is available to callbacks of the queued query, which
+// makes the commit travel alone; an error of theirs refuses it.
+func BatchProjection(f func(b *pgx.Batch, e types.Event) error) store.Projection {
+	return &projection{batch: f}
+}
+
+// projection is what both forms are; one of the functions is set.
+type projection struct {
+	direct func(ctx context.Context, tx pgx.Tx, e types.Event) error
+	batch  func(b *pgx.Batch, e types.Event) error
+}
+
+// StoreKind is Kind.
+func (*projection) StoreKind() string { return Kind }
+
+// projections are those of this package.
+type projections []*projection
+
+// ownProjections leaves the other adapters' kinds out.
+func ownProjections(all []store.Projection) projections {
+	var own projections
+	for _, p := range all {
+		if p, ok := p.(*projection); ok {
+			own = append(own, p)
+		}
+	}
+	return own
+}
+
+// batched reports whether all of them only queue statements.
+func (ps projections) batched() bool {
+	for _, p := range ps {
+		if p.direct != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// queuedQuery is a statement that a projection queued for the event with that index.
+type queuedQuery struct {
+	*pgx.QueuedQuery
+	event int
+}
+
+// queue collects what the projections, all batched, want done for the events.
+func (ps projections) queue(events []types.Event) ([]queuedQuery, error) {
+	var queued []queuedQuery
+	for i := range events {
+		for _, p := range ps {
+			b, err := p.queue(events[i])
+			if err != nil {
+				return nil, err
+			}
+			for _, query := range b.QueuedQueries {
+				queued = append(queued, queuedQuery{query, i})
+			}
+		}
+	}
+	return queued, nil
+}
+
+func (p *projection) queue(e types.Event) (b *pgx.Batch, err error) {
+	defer recovered(e, &err)
+	b = &pgx.Batch{}
+	err = p.batch(b, e)
+	for _, q := range b.QueuedQueries {
+		if err == nil && endsTransaction(q.SQL) {
+			err = fmt.Errorf("%w: %s", errNotYours, q.SQL)
+		}
+	}
+	if err != nil {
+		return nil, &store.ProjectionError{Event: e, Err: err}
+	}
+	return b, nil
+}
+
+// run carries a projection of either form out inside of tx.
+func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err error) {
+	defer recovered(e, &err)
+	if p.direct != nil {
+		err = p.direct(ctx, projectionTx{tx}, e)
+	} else {
+		b := &pgx.Batch{}
+		if err = p.batch(b, e); err == nil {
+			err = tx.SendBatch(ctx, b).Close()
+		}
+	}
+	if err == nil && tx.Conn().PgConn().IsBusy() {
+		err = errors.New("postgres: the projection left rows or a batch open")
+	}
+	if err != nil {
+		return &store.ProjectionError{Event: e, Err: err}
+	}
+	return nil
+}
+
+// recovered turns a panic of a projection into its error: it may run for the account of others.
+func recovered(e types.Event, err *error) {
+	if v := recover(); v != nil {
+		*err = &store.ProjectionError{Event: e, Err: &PanicError{Value: v, Stack: debug.Stack()}}
+	}
+}
+
+// endsTransaction reports whether sql would end the transaction, which others share.
+func endsTransaction(sql string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(sql, " \t\r\n;"), " ")
+	switch strings.ToUpper(strings.TrimRight(first, " \t\r\n;")) {
+	case "COMMIT", "END", "ROLLBACK", "ABORT", "BEGIN", "START", "PREPARE":
+		return true
+	}
+	return false
+}
+
+func hasCallbacks(queued []queuedQuery) bool {
+	for _, q := range queued {
+		if q.Fn != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// projectionTx keeps a projection from ending the transaction it is a part of.
+type projectionTx struct{ pgx.Tx }
+
+var errNotYours = errors.New("postgres: the transaction of a projection ends with the commit")
+
+func (projectionTx) Commit(context.Context) error   { return errNotYours }
+func (projectionTx) Rollback(context.Context) error { return errNotYours }

@@ -1,0 +1,152 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// errNoReason stands for the reason of a commit that was not stored although nothing stood against it any more.
+var errNoReason = errors.New("another transaction was in the way and is gone")
+
+func errOr(err error) error {
+	if err == nil {
+		return errNoReason
+	}
+	return err
+}
+
+// refusal finds out why the attempt at p did not store it, and returns nil if there is no reason to be found, so that
+// another attempt may succeed. The database is only asked on this path, so its cost does not matter.
+// A conflict comes before all other reasons.
+func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) error {
+	if p.err == nil && len(p.commit.Commands) == 0 {
+		return store.ErrConflict
+	}
+	ctx, cancel := s.sending(ctx)
+	defer cancel()
+	if found, err := s.conflicting(ctx, q, p.commit); err != nil {
+		return readError(ctx, "look for a conflict", err)
+	} else if found {
+		return store.ErrConflict
+	}
+	if p.err == nil || isGuard(p.err) {
+		return s.usedCommand(ctx, q, p.commit)
+	}
+	switch fateOf(p.err) {
+	case raced:
+		return nil
+	case particular:
+		// The unique index on the timestamp may notice a commit that is being stored twice before the one on the
+		// sequence does. The second time that can't be.
+		if pgError(p.err).Code == codeUniqueViolation && races == 0 {
+			return nil
+		}
+		return s.describe(ctx, q, p.commit, p.err)
+	}
+	return translate("commit events", p.err)
+}
+
+// unlessConflict returns err, or ErrConflict if c has that too.
+func (s *Store) unlessConflict(ctx context.Context, c *store.Commit, err error) error {
+	ctx, cancel := s.sending(ctx)
+	defer cancel()
+	if found, readErr := s.conflicting(ctx, s.pool, c); readErr == nil && found {
+		return store.ErrConflict
+	}
+	return err
+}
+
+// conflicting reports whether there is an event at one of the sequences of c.
+func (s *Store) conflicting(ctx context.Context, q querier, c *store.Commit) (found bool, err error) {
+	if len(c.Events) == 0 {
+		return false, nil
+	}
+	first, last := c.Events[0].Sequence, c.Events[len(c.Events)-1].Sequence
+	err = q.QueryRow(ctx, s.sql.conflict, c.AggregateID[:], int32(first), int32(last)).Scan(&found)
+	return found, err
+}
+
+// usedCommand returns ErrDuplicateCommand if one of the command IDs of c is in use.
+func (s *Store) usedCommand(ctx context.Context, q querier, c *store.Commit) error {
+	own := make(map[string]struct{}, len(c.Commands))
+	for _, r := range c.Commands {
+		record, err := s.lookup(ctx, q, c.AggregateID, r.ID)
+		if err != nil {
+			return err
+		}
+		if _, twice := own[r.ID]; twice || record != nil {
+			return fmt.Errorf("%w: %q", store.ErrDuplicateCommand, r.ID)
+		}
+		own[r.ID] = struct{}{}
+	}
+	return nil
+}
+
+// describe translates a refusal for what the events of c say.
+func (s *Store) describe(ctx context.Context, q querier, c *store.Commit, err error) error {
+	pgErr := pgError(err)
+	if pgErr.Code == codeUniqueViolation {
+		var timestamps bool
+		row := q.QueryRow(ctx, s.sql.covers, pgErr.SchemaName, pgErr.ConstraintName)
+		if readErr := row.Scan(&timestamps); readErr == nil && timestamps {
+			return fmt.Errorf("%w: %w", store.ErrDuplicateTimestamp, err)
+		}
+	}
+	invalid := &store.InvalidEventError{AggregateID: c.AggregateID, Field: "commit", Reason: "is refused by the database", Err: err}
+	if len(c.Events) == 0 {
+		return invalid
+	}
+	bodies := func(i int) string { return string(c.Events[i].Body) }
+	metadata := func(i int) string { return metadataText(c.Events[i].Metadata) }
+	if i := s.badText(ctx, q, len(c.Events), bodies); i >= 0 {
+		invalid.Sequence, invalid.Field = c.Events[i].Sequence, "body"
+	} else if i := s.metadataFault(ctx, q, len(c.Events), metadata); i >= 0 {
+		invalid.Sequence, invalid.Field = c.Events[i].Sequence, "metadata"
+	}
+	return invalid
+}
+
+func (s *Store) metadataFault(ctx context.Context, q querier, n int, text func(int) string) int {
+	if !s.o.Metadata {
+		return -1
+	}
+	return s.badText(ctx, q, n, text)
+}
+
+// badText returns the index of the first of n texts that can't be a jsonb, or -1 if there is none or
+// the database can't tell.
+func (s *Store) badText(ctx context.Context, q querier, n int, text func(int) string) int {
+	if !s.refuses(ctx, q, 0, n, text) {
+		return -1
+	}
+	low, high := 0, n
+	for high-low > 1 {
+		middle := (low + high) / 2
+		if s.refuses(ctx, q, low, middle, text) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return low
+}
+
+// refuses reports whether the server says that one of the texts is not a jsonb.
+func (s *Store) refuses(ctx context.Context, q querier, low, high int, text func(int) string) bool {
+	list := make([]string, 0, high-low)
+	for i := low; i < high; i++ {
+		if t := text(i); t != "" {
+			list = append(list, t)
+		}
+	}
+	var n int64
+	err := s.isolated(ctx, q, func(q querier) error { return q.QueryRow(ctx, s.sql.badText, list).Scan(&n) })
+	return err != nil && fateOf(err) == particular
+}
+
+// sequenceFault is the text of a sequence that no event can have.
+func sequenceFault(n types.Sequence) string { return fmt.Sprintf("is not in 1 to %d", n) }

@@ -1,0 +1,64 @@
+package postgres
+
+// Every read of events has the columns timestamp, sequence, type, body and, if there is one, metadata;
+// a row without a timestamp is the snapshot. $1 is the aggregate, $2 and $3 are the range.
+
+func eventColumns(metadata bool) string {
+	if metadata {
+		return `e."timestamp", e.sequence, e.type, e.body, e.metadata`
+	}
+	return `e."timestamp", e.sequence, e.type, e.body`
+}
+
+func eventsSQL(metadata bool) string {
+	return `SELECT ` + eventColumns(metadata) + ` FROM {log} e
+WHERE e.aggregate_id = $1::bytea AND e.sequence > $2::int4 AND e.sequence <= $3::int4 ORDER BY e.sequence`
+}
+
+// loadSQL reads snapshot and events in one statement, and so from one view of the database. Ordered by the
+// sequence alone, both parts come sorted out of an index and nothing has to be
+// sorted; which of snapshot and anchor comes first is left to the reader.
+func loadSQL(metadata bool) string {
+	snapshot := `NULL::bytea AS "timestamp", s.sequence, NULL::text AS type, s.body`
+	if metadata {
+		snapshot += `, NULL::jsonb AS metadata`
+	}
+	return `WITH s AS MATERIALIZED (SELECT sequence, body FROM {snapshots}
+WHERE aggregate_id = $1::bytea AND sequence > $2::int4 AND sequence <= $3::int4)
+SELECT ` + snapshot + ` FROM s
+UNION ALL
+SELECT ` + eventColumns(metadata) + ` FROM {log} e
+WHERE e.aggregate_id = $1::bytea AND e.sequence > coalesce((SELECT sequence - 1 FROM s), $2::int4) AND e.sequence <= $3::int4
+ORDER BY sequence`
+}
+
+const snapshotSQL = `SELECT sequence, body FROM {snapshots}
+WHERE aggregate_id = $1::bytea AND sequence > $2::int4 AND sequence <= $3::int4`
+
+const saveSnapshotSQL = `INSERT INTO {snapshots} AS s (aggregate_id, sequence, body)
+VALUES ($1::bytea, $2::int4, $3::text::jsonb)
+ON CONFLICT (aggregate_id) DO UPDATE SET sequence = excluded.sequence, body = excluded.body WHERE s.sequence < excluded.sequence`
+
+const conflictSQL = `SELECT EXISTS (SELECT FROM {log} WHERE aggregate_id = $1::bytea AND sequence >= $2::int4 AND sequence <= $3::int4)`
+
+// badTextSQL fails where one of the texts is not a jsonb.
+const badTextSQL = `SELECT count(*) FROM unnest($1::text[]) AS r (b) WHERE r.b::jsonb IS NULL`
+
+// coversSQL tells whether the unique index with that name is one on timestamps.
+const coversSQL = `SELECT EXISTS (
+SELECT FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+WHERE n.nspname = $1::text AND c.relname = $2::text AND a.attname = 'timestamp')`
+
+const lookupSQL = `SELECT fingerprint, first_sequence, last_sequence FROM {commands}
+WHERE aggregate_id = $1::bytea AND command_id = $2::text`
+
+const pruneSQL = `DELETE FROM {commands} WHERE committed_at < $1::timestamptz`
+
+const redactSQL = `WITH redacted AS (UPDATE {log} SET body = $3::text::jsonb
+WHERE aggregate_id = $1::bytea AND sequence = $2::int4 RETURNING sequence),
+dropped AS (DELETE FROM {snapshots}
+WHERE aggregate_id = $1::bytea AND sequence >= $2::int4 AND EXISTS (SELECT FROM redacted))
+SELECT count(*) FROM redacted`

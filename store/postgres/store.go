@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Kind is the StoreKind of this package's projections.
+const Kind = "postgres"
+
+// Store keeps events in PostgreSQL. Make it with New; it is safe for concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+	o    Options
+	sql  statements
+	err  error // of the options: every method returns it
+
+	plain     *combiner // of commits without projections
+	projected *combiner // of commits whose projections only queue statements
+	patient   chan struct{}
+	columns   columnsPool
+}
+
+var (
+	_ store.Adapter    = (*Store)(nil)
+	_ store.CommandLog = (*Store)(nil)
+	_ store.Redactor   = (*Store)(nil)
+)
+
+// New returns a store on pool; o may be nil. It doesn't talk to the database, nor does it
+// close the pool. Where an option is invalid, all methods of the store return an
+// error that names it; Validate is the way to learn of it at start.
+//
+// A pool of one connection is enough for commits. A loop over Load or Events holds one
+// of its own until it ends.
+func New(pool *pgxpool.Pool, o *Options) *Store {
+	s := &Store{pool: pool}
+	if s.o, s.err = o.withDefaults(); s.err != nil {
+		return s
+	}
+	if s.sql, s.err = newStatements(s.o); s.err != nil {
+		return s
+	}
+	if pool == nil {
+		s.err = errors.New("postgres: New: the pool is nil")
+		return s
+	}
+	s.plain = s.newCombiner(s.runShared)
+	s.projected = s.newCombiner(s.runProjected)
+	s.patient = make(chan struct{}, s.o.Committers)
+	return s
+}
+
+// Tx returns an adapter that works inside of tx, a transaction of the application on the
+// store's tables. Its commits never share a statement and wait for
+// locks as long as the transaction's own settings allow. Serializable and repeatable read transactions may be used:
+// what another one committed since tx began is a store.ErrConflict then.
+//
+// Projections run with the commit, inside of tx. A loop over Load or Events keeps tx busy until it ends.
+func (s *Store) Tx(tx pgx.Tx) store.Tx { return &txStore{s: s, tx: tx} }
+
+// Validate asks the database whether the store can work with it: the options are valid, tables, columns and
+// the unique index exist, and the user may use them. It changes nothing.
+func (s *Store) Validate(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	for _, probe := range s.probes() {
+		if _, err := conn.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...); err != nil {
+			return fmt.Errorf("postgres: validate: %s: %w", probe.what, err)
+		}
+	}
+	return nil
+}
+
+type probe struct {
+	what, sql  string
+	parameters int
+}
+
+// probes are statements whose plans can't be made, or not be begun, where something is missing.
+func (s *Store) probes() []probe {
+	list := []probe{
+		{"events", s.sql.single, 6},
+		{"events", s.sql.events, 3},
+		{"snapshots", s.sql.saveSnapshot, 3},
+		{"snapshots", s.sql.snapshot, 3},
+	}
+	if s.o.Metadata {
+		list[0].parameters++
+	}
+	if s.o.Commands {
+		list = append(list, probe{"commands", s.sql.lookup, 2})
+	}
+	return list
+}
+
+// acquire gets a connection, or says why the database can't be asked.
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, notSent(ctx, "acquire a connection", err)
+	}
+	return conn, nil
+}
+
+// sending returns the context of a statement that is to be seen through: it has the values of ctx,
+// but a bound of its own.
+func (s *Store) sending(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.o.CommitTimeout)
+}
+
+// querier is what a pool, a connection and a transaction have in common.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// milliseconds is d as a setting's text.
+func milliseconds(d time.Duration) string {
+	return fmt.Sprint(max(1, d.Milliseconds()))
+}

@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATE codes that mean something of their own. https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	codeUniqueViolation     = "23505"
+	codeInvalidText         = "22P02"
+	codeSerialization       = "40001"
+	codeCompletionUnknown   = "40003"
+	codeDeadlock            = "40P01"
+	codeLockNotAvailable    = "55P03"
+	codeFeatureNotSupported = "0A000"
+	codeNoStatement         = "26000"
+	codeReadOnly            = "25006"
+)
+
+// fate is what an error says of the commits in the statement it answers.
+type fate int
+
+const (
+	// unknown: they may be stored now, later or never.
+	unknown fate = iota
+
+	// settled: not stored, and translated already.
+	settled
+
+	// general: not stored, and the cause is not what was sent: any other commit would meet it too.
+	general
+
+	// stale: not stored, as the server did not know the prepared statement any more; the driver has noticed.
+	stale
+
+	// blocked: not stored, as another transaction holds a row for too long.
+	blocked
+
+	// raced: not stored, as it got in another transaction's way; again may be luckier.
+	raced
+
+	// particular: not stored, for something in what was sent.
+	particular
+)
+
+// fateOf judges by what the server said in answer to the statement. Whether the driver holds an
+// error for "safe to retry" is not asked: it does so after a lost answer to COMMIT too.
+func fateOf(err error) fate {
+	var projection *store.ProjectionError
+	pgErr := pgError(err)
+	switch {
+	case errors.Is(err, store.ErrOutcomeUnknown):
+		return unknown
+	case errors.Is(err, store.ErrUnavailable):
+		return settled
+	case pgErr == nil && errors.As(err, &projection):
+		return settled
+	case pgErr == nil || !definite(pgErr):
+		return unknown
+	}
+	switch {
+	case pgErr.Code == codeLockNotAvailable:
+		return blocked
+	case pgErr.Code == codeSerialization || pgErr.Code == codeDeadlock:
+		return raced
+	case errors.As(err, &projection):
+		return settled
+	case pgErr.Code == codeNoStatement || pgErr.Code == codeFeatureNotSupported && strings.Contains(pgErr.Message, "cached plan"):
+		return stale
+	case affectsAll(pgErr.Code):
+		return general
+	}
+	return particular
+}
+
+// pgError returns what the server said, if it said anything.
+func pgError(err error) *pgconn.PgError {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr
+	}
+	return nil
+}
+
+// definite reports whether the server rolled the statement back. What ends the session may come
+// after the commit, and what a proxy says about its connection to the server is no answer of the server.
+func definite(e *pgconn.PgError) bool {
+	severity := e.SeverityUnlocalized
+	if severity == "" {
+		severity = e.Severity
+	}
+	switch {
+	case severity != "ERROR", e.Code == codeCompletionUnknown:
+		return false
+	case hasClass(e.Code, "08", "58"), strings.HasPrefix(e.Code, "57P"):
+		return false
+	}
+	return true
+}
+
+// affectsAll reports whether an error with code would meet any commit: the server lacks something,
+// or the table does.
+func affectsAll(code string) bool {
+	return hasClass(code, "25", "28", "3D", "3F", "42", "53", "57", "F0", "XX")
+}
+
+func hasClass(code string, classes ...string) bool {
+	for _, class := range classes {
+		if strings.HasPrefix(code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// busy reports whether the same call may succeed later.
+func busy(code string) bool {
+	return hasClass(code, "53", "55", "57", "40") || code == codeReadOnly
+}
+
+// translate turns an error that ends a commit into the store's words. The driver's error stays within reach.
+func translate(doing string, err error) error {
+	switch fateOf(err) {
+	case unknown:
+		if errors.Is(err, store.ErrOutcomeUnknown) {
+			return err
+		}
+		return fmt.Errorf("%w: %s: %w", store.ErrOutcomeUnknown, doing, err)
+	case settled:
+		return err
+	}
+	if busy(pgError(err).Code) {
+		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
+	}
+	return fmt.Errorf("postgres: %s: %w", doing, err)
+}
+
+// notSent is the error of a call that ended before it reached the database.
+func notSent(ctx context.Context, doing string, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		if !errors.Is(err, ended) {
+			err = ended
+		}
+		return fmt.Errorf("postgres: %s: %w", doing, err)
+	}
+	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
+}
+
+// readError is the error of a statement that stores nothing.
+func readError(ctx context.Context, doing string, err error) error {
+	pgErr := pgError(err)
+	if ctx.Err() != nil || pgErr == nil || !definite(pgErr) || busy(pgErr.Code) {
+		return notSent(ctx, doing, err)
+	}
+	return fmt.Errorf("postgres: %s: %w", doing, err)
+}
+
+// isGuard reports whether err was raised by the guard of a general statement.
+func isGuard(err error) bool {
+	pgErr := pgError(err)
+	return pgErr != nil && pgErr.Code == codeInvalidText && strings.Contains(pgErr.Message, `"`+guardMark)
+}
+
+// guardNames returns what the guard said: the ids, in hexadecimal, of the commits that were not stored.
+func guardNames(err error) []string {
+	_, text, _ := strings.Cut(pgError(err).Message, `"`+guardMark)
+	text, _, _ = strings.Cut(text, `"`)
+	return strings.Fields(text)
+}
+
+// PanicError is what a projection panicked with. It is found inside of a *store.ProjectionError.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // of the goroutine that panicked
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// unsent is the statement of a batch that the driver or the server refused to prepare, if err says so.
+func unsent(err error) (sql string, found bool) {
+	var preprocessing pgx.ErrPreprocessingBatch
+	if errors.As(err, &preprocessing) {
+		return preprocessing.SQL(), true
+	}
+	return "", false
+}

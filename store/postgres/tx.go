@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
+)
+
+// txStore is the adapter inside of a transaction of the application.
+type txStore struct {
+	s  *Store
+	tx pgx.Tx
+}
+
+var _ store.Tx = (*txStore)(nil)
+
+func (t *txStore) Base() store.Adapter { return t.s }
+
+func (t *txStore) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
+	return t.s.loadFrom(ctx, t.tx, id, r)
+}
+
+func (t *txStore) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	return t.s.eventsFrom(ctx, t.tx, id, r)
+}
+
+func (t *txStore) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+	return t.s.snapshotFrom(ctx, t.tx, id, r)
+}
+
+func (t *txStore) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) error {
+	return t.s.isolated(ctx, t.tx, func(q querier) error { return t.s.saveSnapshot(ctx, q, snapshot) })
+}
+
+// Commit stores the events in a savepoint. As the server commits nothing before the application says so, a lost
+// answer is not an unknown outcome here: the transaction is lost with it.
+func (t *txStore) Commit(ctx context.Context, c store.Commit) error {
+	if err := t.s.check(&c); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return notSent(ctx, "commit events", ctx.Err())
+	}
+	p := &pending{commit: &c}
+	for races := 0; races <= maxRaces; races++ {
+		p.stored = false
+		p.err = t.s.isolated(ctx, t.tx, func(q querier) error { return t.try(ctx, q.(pgx.Tx), p) })
+		if p.err == nil && p.stored {
+			return nil
+		}
+		if err := t.refusal(ctx, p, races); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: commit events: %w", store.ErrUnavailable, errOr(p.err))
+}
+
+// try stores the events and runs the projections inside of tx, which is a savepoint.
+func (t *txStore) try(ctx context.Context, tx pgx.Tx, p *pending) error {
+	sql, args, release := t.s.generalCall([]*pending{p}, "", false)
+	defer release()
+	if err := scanStored(tx.QueryRow(ctx, sql, args...), []*pending{p}); err != nil || !p.stored {
+		return err
+	}
+	for _, e := range p.commit.Events {
+		for _, projection := range ownProjections(p.commit.Projections) {
+			if err := projection.run(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
+	var projection *store.ProjectionError
+	if p.err != nil {
+		switch f := fateOf(p.err); {
+		case ctx.Err() != nil:
+			return notSent(ctx, "commit events", p.err)
+		case errors.As(p.err, &projection):
+			return p.err
+		case f == unknown:
+			return fmt.Errorf("%w: commit events: the transaction is lost: %w", store.ErrUnavailable, p.err)
+		case pgError(p.err).Code == codeSerialization:
+			// The row that is in the way was committed after the transaction's view of the database was taken.
+			return fmt.Errorf("%w: %w", store.ErrConflict, p.err)
+		case f != particular:
+			return translate("commit events", p.err)
+		}
+	}
+	return t.s.refusal(ctx, t.tx, p, races)
+}
+
+// isolated runs f so that a refusal by the server leaves q usable: within a savepoint, if q is a transaction.
+func (s *Store) isolated(ctx context.Context, q querier, f func(q querier) error) error {
+	tx, ok := q.(pgx.Tx)
+	if !ok {
+		return f(q)
+	}
+	savepoint, err := tx.Begin(ctx)
+	if err != nil {
+		return notSent(ctx, "begin a savepoint", err)
+	}
+	if err := f(savepoint); err != nil {
+		// If this fails the connection is gone, which the next statement of the application will say.
+		_ = savepoint.Rollback(ctx)
+		return err
+	}
+	if err := savepoint.Commit(ctx); err != nil {
+		return notSent(ctx, "release a savepoint", err)
+	}
+	return nil
+}
