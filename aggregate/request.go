@@ -3,7 +3,6 @@ package aggregate
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -64,18 +63,21 @@ type trial struct {
 	barredAt, barOn types.Sequence
 }
 
-var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
-
-func newRequest(ctx context.Context) *request {
-	r := requests.Get().(*request)
+// newRequest returns a request that nobody else holds. The pool is the supervisor's own because a
+// channel that was made in the bubble of one test must not turn up in another's.
+func (s *Supervisor) newRequest(ctx context.Context) *request {
+	r, ok := s.requests.Get().(*request)
+	if !ok {
+		r = &request{done: make(chan struct{}, 1)}
+	}
 	r.ctx = ctx
 	return r
 }
 
 // free gives the request back. Only the caller may, and only after its answer.
-func (r *request) free() {
+func (s *Supervisor) free(r *request) {
 	*r = request{done: r.done}
-	requests.Put(r)
+	s.requests.Put(r)
 }
 
 // answer ends the request, unless its caller left.

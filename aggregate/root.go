@@ -113,7 +113,7 @@ func (r *Root[S]) ask(ctx context.Context, c call) (events []types.Event, state 
 			return nil, nil, 0, err
 		}
 	}
-	q := newRequest(ctx)
+	q := r.sup.newRequest(ctx)
 	q.call = c
 	m, err := r.send(q, c.command.AggregateID)
 	if err != nil {
@@ -127,7 +127,7 @@ func (r *Root[S]) ask(ctx context.Context, c call) (events []types.Event, state 
 		events, state = q.events, q.state
 	}
 	tries = q.tries
-	q.free()
+	r.sup.free(q)
 	return events, state, tries, err
 }
 
@@ -161,7 +161,7 @@ func (r *Root[S]) send(q *request, id hlc.Timestamp) (*mailbox, error) {
 // do runs f in the aggregate's own goroutine. held says that the caller must not leave while f
 // runs, because f works with something of the caller's.
 func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, held bool, f func(c *cell[S]) error) error {
-	q := newRequest(ctx)
+	q := r.sup.newRequest(ctx)
 	q.held = held
 	q.run = func(o owner) error { return f(o.(*cell[S])) }
 	m, err := r.send(q, id)
@@ -170,7 +170,7 @@ func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, held bool, f func(c 
 	}
 	err = q.wait(m)
 	if q.phase.Load() == answered {
-		q.free()
+		r.sup.free(q)
 	}
 	return err
 }

@@ -78,6 +78,8 @@ type Supervisor struct {
 	quiet   chan struct{} // a token when active became 0
 	stuckAt atomic.Int64  // when a stuck handler was last reported
 
+	requests sync.Pool // of *request
+
 	mu    sync.Mutex
 	names map[string]bool // guarded by mu; the roots' names
 }
