@@ -205,7 +205,12 @@ var errGoexit = errors.New("the handler ended its goroutine with runtime.Goexit,
 func (m *mailbox) abort(w *work) {
 	m.current.Store(nil)
 	m.owner.aborted()
+	told := map[*request]bool{} // one that is told is its caller's again
 	for _, r := range append(w.open, w.batch...) {
+		if told[r] {
+			continue
+		}
+		told[r] = true
 		err := error(&PanicError{Value: errGoexit})
 		if stamps := r.stamps.Load(); stamps != nil && r.phase.Load() == committing {
 			err = &OutcomeUnknownError{AggregateID: m.id, Timestamps: *stamps, Err: errors.Join(store.ErrOutcomeUnknown, err)}

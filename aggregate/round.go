@@ -44,7 +44,12 @@ func (r *round) free() {
 // commands answers the commands in w.open.
 func (c *cell[S]) commands(w *work) {
 	r := rounds.Get().(*round)
-	defer r.free()
+	c.passes(w, r)
+	r.free() // not deferred: after a runtime.Goexit abort answers those in r.pending
+}
+
+// passes goes over the commands in w.open until all have an answer.
+func (c *cell[S]) passes(w *work, r *round) {
 	r.pending = append(r.pending[:0], w.open...)
 	w.open = r.pending
 	if c.root.kind.ReadFirst && c.loaded {
@@ -87,8 +92,11 @@ func (c *cell[S]) try(ctx context.Context, w *work, r *round) {
 	if len(w.open) == 0 {
 		return
 	}
+	if len(r.log) == 0 && !c.confirm(ctx, w) {
+		return
+	}
 	if len(r.log) == 0 && len(r.records) == 0 {
-		c.confirm(ctx, w)
+		c.answerVerdicts(w, nil)
 		return
 	}
 	if !c.claimAll(w, r) {
@@ -162,7 +170,7 @@ func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
 		}
 		if q.command.ID != "" {
 			q.record.After, q.record.Last = q.after, d.seq
-			r.records = append(r.records, q.record)
+			r.records = append(r.records, *q.record)
 		}
 	}
 	clear(w.open[len(kept):])
@@ -210,18 +218,17 @@ func (c *cell[S]) claimAll(w *work, r *round) bool {
 	return true
 }
 
-// confirm answers a round that changes nothing, once it is certain that no old state
-// was the reason (law 3).
-func (c *cell[S]) confirm(ctx context.Context, w *work) {
+// confirm reports whether it is certain that no old state was the reason why a round
+// changes nothing (law 3).
+func (c *cell[S]) confirm(ctx context.Context, w *work) bool {
 	news, err := c.refresh(ctx)
 	switch {
 	case err != nil:
 		c.answerAll(w, err)
 	case news:
 		c.spend(ctx, w, store.ErrConflict)
-	default:
-		c.answerVerdicts(w, nil)
 	}
+	return err == nil && !news
 }
 
 // again prepares another attempt after a conflict.
@@ -318,20 +325,20 @@ func (c *cell[S]) answerSenders(w *work, r *round, cause error, unknown bool) {
 // answerVerdicts answers everybody who is open, after it is certain that what evaluation
 // said is right. r is nil if nothing was committed.
 func (c *cell[S]) answerVerdicts(w *work, r *round) {
-	open := w.open
-	w.open = nil
-	for _, q := range open {
-		if q.verdict != nil && q.command.ID != "" && !q.left() {
-			// A repeat can be refused because the first time changed the state.
-			if found, err := c.first(q); found || err != nil {
-				q.answer(err)
-				continue
-			}
-		}
-		if q.wantEvents && q.verdict == nil && r != nil {
+	for len(w.open) > 0 {
+		q := w.open[0]
+		err := q.verdict
+		if err == nil && q.wantEvents && r != nil {
 			q.events = cloneEvents(r.log[q.low:q.top])
 		}
-		q.answer(q.verdict)
+		if err != nil && q.command.ID != "" && !q.left() {
+			// A repeat can be refused because the first time changed the state.
+			if found, first := c.first(q); found || first != nil {
+				err = first
+			}
+		}
+		w.open = w.open[1:]
+		q.answer(err)
 	}
 }
 

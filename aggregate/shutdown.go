@@ -41,6 +41,10 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 			return s.giveUp(ctx.Err())
 		}
 	}
+	select {
+	case s.quiet <- struct{}{}: // for another Shutdown that waits
+	default:
+	}
 	s.cancel()
 	s.idle.stop()
 	return nil

@@ -1,0 +1,11 @@
+package aggregate_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/eventmaestro/maestro/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.WithServer(m)) }
