@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/flatjson"
 	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -65,23 +66,24 @@ func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id 
 
 // fit gives e its body in the form in which it will be stored, if e can be stored and applied.
 func (k *kind[S]) fit(e *types.Event, body any) error {
-	invalid := func(field, reason string, err error) error {
-		return &store.InvalidEventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Field: field, Reason: reason, Err: err}
-	}
 	if e.Sequence > types.MaxSequence {
-		return invalid("sequence", fmt.Sprintf("is past %d", types.MaxSequence), errSequenceExhausted)
-	}
-	if fault := typeFault(e.Type); fault != "" {
-		return invalid("type", fault, nil)
+		return unfit(e, "sequence", fmt.Sprintf("is past %d", types.MaxSequence), errSequenceExhausted)
 	}
 	if _, upcast := k.Upcasts[e.Type]; !upcast && k.Events[e.Type] == nil {
+		if fault := typeFault(e.Type); fault != "" {
+			return unfit(e, "type", fault, nil)
+		}
 		return &EventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Type: e.Type, Err: ErrUnknownEvent}
 	}
 	var err error
 	if e.Body, err = encode(body); err != nil {
-		return invalid("body", "can't be stored", err)
+		return unfit(e, "body", "can't be stored", err)
 	}
 	return nil
+}
+
+func unfit(e *types.Event, field, reason string, err error) error {
+	return &store.InvalidEventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Field: field, Reason: reason, Err: err}
 }
 
 func eval[S any](ctx context.Context, h CommandHandler[S], current Instance[S], command types.Command) (_ []types.Uncommitted, err error) {
@@ -141,6 +143,9 @@ var encoders = sync.Pool{New: func() any {
 // maxPooledBuffer keeps one huge body from staying in memory for ever.
 const maxPooledBuffer = 64 << 10
 
+// plainBody is the size up to which a plain body costs one allocation.
+const plainBody = 256
+
 // encode returns body as JSON in the form in which every store returns it.
 func encode(body any) (_ json.RawMessage, err error) {
 	if raw, ok := body.(json.RawMessage); ok {
@@ -148,6 +153,10 @@ func encode(body any) (_ json.RawMessage, err error) {
 	}
 	if body == nil {
 		return json.RawMessage("{}"), nil
+	}
+	var scratch [plainBody]byte
+	if plain, ok := flatjson.Append(scratch[:0], body); ok {
+		return append(json.RawMessage(nil), plain...), nil
 	}
 	defer recovered(&err)
 	e := encoders.Get().(*encoder)

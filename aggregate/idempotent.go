@@ -1,30 +1,32 @@
 package aggregate
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
 // identify returns the record that will use up the ID of a command.
-func (r *Root[S]) identify(command types.Command) (record store.CommandRecord, _ error) {
+func (r *Root[S]) identify(command types.Command) (*store.CommandRecord, error) {
 	if fault := typeFault(command.ID); fault != "" {
-		return record, &InvalidDataError{Want: "a command ID of 1 to 256 bytes of UTF-8", Got: "one that " + fault}
+		return nil, &InvalidDataError{Want: "a command ID of 1 to 256 bytes of UTF-8", Got: "one that " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {
-		return record, fmt.Errorf("aggregate: command ids: %w: the store keeps none", store.ErrUnsupported)
+		return nil, fmt.Errorf("aggregate: command ids: %w: the store keeps none", store.ErrUnsupported)
 	}
 	data, err := encode(command.Data)
 	if err != nil {
-		return record, &InvalidDataError{Want: "data that encodes as JSON, for its fingerprint", Got: fmt.Sprintf("%T", command.Data), Err: err}
+		return nil, &InvalidDataError{Want: "data that encodes as JSON, for its fingerprint", Got: fmt.Sprintf("%T", command.Data), Err: err}
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%d:%s", len(command.Type), command.Type)
 	h.Write(data)
-	record.ID = command.ID
+	record := &store.CommandRecord{ID: command.ID}
 	h.Sum(record.Fingerprint[:0])
 	return record, nil
 }
@@ -42,40 +44,52 @@ func (c *cell[S]) repeat(q *request) {
 
 // first looks a command's ID up. If it was used before, q gets the outcome of that time.
 func (c *cell[S]) first(q *request) (found bool, _ error) {
-	sup := c.family.sup
+	a := c.family.sup.store
 	ctx := c.background(q.ctx)
-	record, err := sup.store.(store.CommandLog).LookupCommand(ctx, c.id, q.command.ID)
-	if err != nil {
-		return false, fmt.Errorf("aggregate: look the command id up: %w", err)
-	}
-	if record == nil {
-		return false, nil
-	}
-	if record.Fingerprint != q.record.Fingerprint {
-		return true, &CommandReusedError{AggregateID: c.id, ID: q.command.ID}
+	record, err := lookUp(ctx, a.(store.CommandLog), c.id, q.record)
+	if record == nil || err != nil {
+		return record != nil, err
 	}
 	if q.wantEvents {
-		q.events = nil
-		if record.Last == record.After {
-			return true, nil
-		}
-		for e, err := range sup.store.Events(ctx, c.id, store.Range{After: record.After, Max: record.Last}) {
-			if err != nil {
-				return true, fmt.Errorf("aggregate: read events: %w", err)
-			}
-			q.events = append(q.events, e)
-		}
+		q.events, err = eventsOf(ctx, a, c.id, record)
 	}
-	if q.wantState {
-		q.state, err = c.stateAt(q, record.Last)
+	if q.wantState && err == nil {
+		q.state, err = c.stateAt(ctx, record.Last)
 	}
 	return true, err
 }
 
-func (c *cell[S]) stateAt(q *request, s types.Sequence) (any, error) {
+// lookUp returns the record of an earlier command with the same ID, or nil. With an error, it
+// returns the record only if that was another command's.
+func lookUp(ctx context.Context, log store.CommandLog, id hlc.Timestamp, want *store.CommandRecord) (*store.CommandRecord, error) {
+	record, err := log.LookupCommand(ctx, id, want.ID)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("aggregate: look the command id up: %w", err)
+	case record != nil && record.Fingerprint != want.Fingerprint:
+		return record, &CommandReusedError{AggregateID: id, ID: want.ID}
+	}
+	return record, nil
+}
+
+// eventsOf reads the events that a command led to.
+func eventsOf(ctx context.Context, a store.Adapter, id hlc.Timestamp, record *store.CommandRecord) (events []types.Event, _ error) {
+	if record.Last == record.After {
+		return nil, nil
+	}
+	for e, err := range a.Events(ctx, id, store.Range{After: record.After, Max: record.Last}) {
+		if err != nil {
+			return nil, fmt.Errorf("aggregate: read events: %w", err)
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+func (c *cell[S]) stateAt(ctx context.Context, s types.Sequence) (any, error) {
 	if s == 0 {
 		return c.root.kind.initial()
 	}
-	l, err := c.root.kind.hydrate(c.background(q.ctx), c.family.sup.store, c.id, s)
+	l, err := c.root.kind.hydrate(ctx, c.family.sup.store, c.id, s)
 	return l.state, err
 }

@@ -44,8 +44,8 @@ type request struct {
 // call is a command with what is worked out before it is sent.
 type call struct {
 	command    types.Command
-	handler    any // CommandHandler[S]
-	record     store.CommandRecord
+	handler    any                  // CommandHandler[S]
+	record     *store.CommandRecord // nil for a command without an ID
 	wantEvents bool
 	wantState  bool
 }

@@ -36,10 +36,12 @@ type Adapter interface {
 	// wait by itself.
 	Commit(ctx context.Context, c Commit) error
 
-	// Load reads what a cold aggregate needs, in one round trip: the newest snapshot whose
-	// sequence is in r, if there is one, then the events of r that come after it, in the order of
-	// their sequences. It yields a zero Entry with the error that ended it, if
-	// any. Whatever Load holds is released when the loop ends, also early.
+	// Load reads what a cold aggregate needs, in one round trip and one consistent view: the
+	// snapshot, if its sequence is in r, then events in the order of their sequences. After a
+	// snapshot the events begin with the one AT the snapshot's sequence, the anchor: it proves that
+	// the log reaches the snapshot, and its timestamp is the one the next has to be after.
+	// Without a snapshot they are all events of r. Load yields a zero Entry with the error that
+	// ended it, if any. Whatever it holds is released when the loop ends, also early.
 	Load(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[Entry, error]
 
 	// Events reads the events of r in the order of their sequences, whatever their

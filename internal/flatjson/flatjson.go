@@ -36,7 +36,7 @@ var (
 // New returns a decoder for t, or nil if t is not for this package: not a struct, or one
 // whose JSON form is not simply its fields.
 func New(t reflect.Type) *Decoder {
-	if t.Kind() != reflect.Struct || custom(t) {
+	if t == nil || t.Kind() != reflect.Struct || custom(t) {
 		return nil
 	}
 	d := new(Decoder)
