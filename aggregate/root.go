@@ -82,7 +82,8 @@ func (r *Root[S]) EvaluateState(ctx context.Context, command types.Command) (S, 
 	if err != nil {
 		return *new(S), err
 	}
-	return state.(S), nil
+	typed, _ := state.(S) // a nil S that is an interface has no type to assert
+	return typed, nil
 }
 
 func (r *Root[S]) evaluate(ctx context.Context, c call) (events []types.Event, state any, err error) {
