@@ -95,13 +95,14 @@ func (e *InvalidHandlerError) Is(target error) bool { return target == ErrInvali
 // InvalidDataError is returned for a command whose Data is not what its handler takes. It
 // matches ErrInvalidData.
 type InvalidDataError struct {
+	Type string // the command's type
 	Want string // the Go type that the handler takes
 	Got  string // the Go type that came
 	Err  error  // why it could not be decoded, for a json.RawMessage
 }
 
 func (e *InvalidDataError) Error() string {
-	text := fmt.Sprintf("aggregate: command data is %s, want %s", e.Got, e.Want)
+	text := fmt.Sprintf("aggregate: data of command %q is %s, want %s", e.Type, e.Got, e.Want)
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}

@@ -72,7 +72,7 @@ func Command[S, C any](f func(context.Context, Instance[S], C) ([]types.Uncommit
 		return nil
 	}
 	return CommandFunc[S](func(ctx context.Context, current Instance[S], command types.Command) ([]types.Uncommitted, error) {
-		data, err := dataAs[C](command.Data)
+		data, err := dataAs[C](command)
 		if err != nil {
 			return nil, err
 		}
@@ -102,8 +102,8 @@ func Event[S, E any](f func(S, E) S) EventHandler[S] {
 	})
 }
 
-func dataAs[C any](data any) (C, error) {
-	switch d := data.(type) {
+func dataAs[C any](command types.Command) (C, error) {
+	switch d := command.Data.(type) {
 	case C:
 		return d, nil
 	case *C:
@@ -111,16 +111,16 @@ func dataAs[C any](data any) (C, error) {
 			return *d, nil
 		}
 	case json.RawMessage:
-		return decodeData[C](d)
+		return decodeData[C](command.Type, d)
 	case nil:
 		if t := reflect.TypeFor[C](); t.Kind() == reflect.Struct && t.NumField() == 0 {
 			return *new(C), nil
 		}
 	}
-	return *new(C), &InvalidDataError{Want: reflect.TypeFor[C]().String(), Got: fmt.Sprintf("%T", data)}
+	return *new(C), &InvalidDataError{Type: command.Type, Want: reflect.TypeFor[C]().String(), Got: fmt.Sprintf("%T", command.Data)}
 }
 
-func decodeData[C any](raw json.RawMessage) (C, error) {
+func decodeData[C any](commandType string, raw json.RawMessage) (C, error) {
 	var c C
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -131,7 +131,7 @@ func decodeData[C any](raw json.RawMessage) (C, error) {
 		}
 	}
 	if err != nil {
-		return *new(C), &InvalidDataError{Want: reflect.TypeFor[C]().String(), Got: "json.RawMessage", Err: err}
+		return *new(C), &InvalidDataError{Type: commandType, Want: reflect.TypeFor[C]().String(), Got: "json.RawMessage", Err: err}
 	}
 	return c, nil
 }
