@@ -11,8 +11,27 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 )
+
+// EnvDocker, set to "require", makes a missing container engine a failure of the
+// tests that are about containers.
+const EnvDocker = "MAESTRO_TEST_DOCKER"
+
+// Docker skips a test that is about containers where no engine answers, or fails
+// it where MAESTRO_TEST_DOCKER=require asks for one. Tests that only want a
+// Postgres have no use for it.
+func Docker(t testing.TB) {
+	t.Helper()
+	switch {
+	case dockerAnswers(t.Context()):
+	case os.Getenv(EnvDocker) == "require":
+		t.Fatal("pgtest: no container engine answers, and " + EnvDocker + "=require")
+	default:
+		t.Skip("no container engine for this test: start one, such as dockerd")
+	}
+}
 
 // module is where the container program's own module is found.
 const module = "github.com/eventmaestro/maestro"
