@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -59,11 +60,11 @@ func (k *kind[S]) checkUpcasts() error {
 		field := fmt.Sprintf("Upcasts[%q]", from)
 		switch {
 		case typeFault(from) != "":
-			return k.wrong(field, typeFault(from))
+			return k.wrong(field, typeFault(from)+": "+nameRemedy)
 		case known(from):
 			return k.wrong(field, "has an event handler as well, which would never run: remove one of the two, or give the new shape a type of its own")
 		case k.Upcasts[from].Func == nil && len(k.Upcasts[from].To) > 1:
-			return k.wrong(field, "lists several types and has no Func")
+			return k.wrong(field, "lists several types and has no Func: list one, or give it a Func")
 		}
 		if fault := k.Upcasts.fault(from, known, nil); fault != "" {
 			return k.wrong(field, fault)
@@ -84,7 +85,7 @@ func (k *kind[S]) checkState() error {
 	}
 	if k.PrepareSnapshot == nil || k.UseSnapshot == nil {
 		if field := lostInJSON(reflect.TypeFor[S](), "state", nil); field != "" {
-			return k.wrong("S", field+" is not exported, so a snapshot's JSON would lose it: export it, or set PrepareSnapshot and UseSnapshot")
+			return k.wrong("S", field+", so a snapshot's JSON would lose it: change that, or set PrepareSnapshot and UseSnapshot")
 		}
 	}
 	return nil
@@ -93,14 +94,14 @@ func (k *kind[S]) checkState() error {
 func (k *kind[S]) checkRest() error {
 	for i, p := range k.Projections {
 		if p == nil {
-			return k.wrong(fmt.Sprintf("Projections[%d]", i), "is nil")
+			return k.wrong(fmt.Sprintf("Projections[%d]", i), "is nil: leave it out")
 		}
 	}
 	if k.Snapshots.Every < 0 || k.Snapshots.AfterReplay < 0 {
 		return k.wrong("Snapshots", "is negative: use 0 for never")
 	}
 	if k.SnapshotVersion < 0 {
-		return k.wrong("SnapshotVersion", "is negative")
+		return k.wrong("SnapshotVersion", "is negative: use 0 or more")
 	}
 	return nil
 }
@@ -109,7 +110,7 @@ func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		field := fmt.Sprintf("%s[%q]", name, key)
 		if fault := typeFault(key); fault != "" {
-			return k.wrong(field, fault)
+			return k.wrong(field, fault+": "+nameRemedy)
 		}
 		if v := reflect.ValueOf(table[key]); !v.IsValid() || v.Kind() == reflect.Func && v.IsNil() || v.Kind() == reflect.Pointer && v.IsNil() {
 			return k.wrong(field, "is nil: give it a handler")
@@ -117,6 +118,8 @@ func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
 	}
 	return nil
 }
+
+const nameRemedy = "use 1 to 256 bytes of UTF-8"
 
 // typeFault says what is wrong with a type string, or nothing.
 func typeFault(s string) string {
@@ -131,11 +134,15 @@ func typeFault(s string) string {
 	return ""
 }
 
-var marshalerType = reflect.TypeFor[json.Marshaler]()
+var (
+	marshalerType     = reflect.TypeFor[json.Marshaler]()
+	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
+)
 
-// lostInJSON names the first unexported field of t that encoding/json would pass over, or nothing.
+// lostInJSON names the first field of t that encoding/json would pass over, or nothing.
 func lostInJSON(t reflect.Type, path string, seen []reflect.Type) string {
-	if slices.Contains(seen, t) || t.Implements(marshalerType) || reflect.PointerTo(t).Implements(marshalerType) {
+	p := reflect.PointerTo(t) // it has the methods of t as well
+	if slices.Contains(seen, t) || p.Implements(marshalerType) || p.Implements(textMarshalerType) {
 		return ""
 	}
 	seen = append(seen, t)
@@ -146,7 +153,10 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) string {
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if !f.IsExported() && !f.Anonymous {
-				return path + "." + f.Name
+				return path + "." + f.Name + " is not exported"
+			}
+			if f.Tag.Get("json") == "-" {
+				return path + "." + f.Name + ` has the tag json:"-"`
 			}
 			if lost := lostInJSON(f.Type, path+"."+f.Name, seen); lost != "" {
 				return lost

@@ -75,7 +75,7 @@ func (u Upcast) apply(e types.Event) ([]types.Event, error) {
 // fault follows the upcasts from one type on and says what is wrong, or nothing.
 func (u Upcasts) fault(from string, known func(eventType string) bool, path []string) string {
 	if slices.Contains(path, from) {
-		return fmt.Sprintf("leads back to %q: %v", from, append(path, from))
+		return fmt.Sprintf("leads back to %q: %v: end the chain at a type in Events", from, append(path, from))
 	}
 	path = append(slices.Clip(path), from)
 	for _, to := range u[from].To {
@@ -84,7 +84,7 @@ func (u Upcasts) fault(from string, known func(eventType string) bool, path []st
 				return fault
 			}
 		} else if !known(to) {
-			return fmt.Sprintf("ends at %q, for which there is no event handler: %v", to, append(path, to))
+			return fmt.Sprintf("ends at %q, for which there is no event handler: %v: add one to Events", to, append(path, to))
 		}
 	}
 	return ""
