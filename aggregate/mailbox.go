@@ -26,6 +26,8 @@ type mailbox struct {
 	running    bool          // guarded by mu: there is a goroutine
 	parked     bool          // guarded by mu: it waits for wake
 	dismissed  bool          // guarded by mu: it is to end when it finds nothing
+	replaced   bool          // guarded by mu: another goroutine is to take its place
+	grown      bool          // guarded by mu: it has served, so its stack has grown
 	draining   bool          // guarded by mu: nothing more is taken in
 	closed     bool          // guarded by mu: the aggregate left memory
 
@@ -94,7 +96,7 @@ func (m *mailbox) put(r *request) delivery {
 func (m *mailbox) rouse() {
 	switch {
 	case !m.running:
-		m.running = true
+		m.running, m.grown = true, false
 		m.wake = make(chan struct{}, 1)
 		m.family.started(m)
 		go m.loop(m.wake)
@@ -179,8 +181,19 @@ func (m *mailbox) take(batch []*request, wake chan struct{}) []*request {
 			batch = append(batch, r)
 		}
 		if len(batch) > 0 {
+			if !m.grown {
+				m.grown = true
+				m.family.grew(m)
+			}
 			m.mu.Unlock()
 			return batch
+		}
+		if m.replaced {
+			m.replaced = false
+			m.family.sup.active.Add(1)
+			go m.loop(wake)
+			m.mu.Unlock()
+			return nil
 		}
 		if m.draining || m.dismissed {
 			m.running, m.wake = false, nil
@@ -239,6 +252,23 @@ func (m *mailbox) hibernate() bool {
 		return false
 	}
 	m.dismiss()
+	return true
+}
+
+// replace puts a new goroutine in the place of one whose stack has grown and that waits for
+// nothing: a stack of the smallest size is never made smaller again by the runtime once it
+// was doubled, and the next one starts small.
+func (m *mailbox) replace() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case !m.running || !m.grown:
+		return true
+	case !m.parked || m.head != nil:
+		return false
+	}
+	m.grown, m.replaced, m.parked = false, true, false
+	m.wake <- struct{}{}
 	return true
 }
 
