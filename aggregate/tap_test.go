@@ -76,3 +76,19 @@ func (t *tap) CommitSnapshot(ctx context.Context, s types.Snapshot) error {
 	}
 	return next()
 }
+
+// withSnapshot is a load that finds a snapshot which no store would take.
+func withSnapshot(t *tap, id hlc.Timestamp, s types.Snapshot) func(context.Context, iter.Seq2[store.Entry, error]) iter.Seq2[store.Entry, error] {
+	return func(ctx context.Context, _ iter.Seq2[store.Entry, error]) iter.Seq2[store.Entry, error] {
+		return func(yield func(store.Entry, error) bool) {
+			if !yield(store.Entry{Snapshot: &s}, nil) {
+				return
+			}
+			for e, err := range t.Store.Events(ctx, id, store.Range{After: max(s.Sequence, 1) - 1}) {
+				if !yield(store.Entry{Event: e}, err) {
+					return
+				}
+			}
+		}
+	}
+}
