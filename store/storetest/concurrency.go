@@ -171,7 +171,7 @@ func (v *env) appending(adapters []store.Adapter) {
 
 // appendOne commits n events at the end of the log, wherever that is.
 func (v *env) appendOne(id hlc.Timestamp, n int) ([]types.Event, error) {
-	for {
+	for range 1000 {
 		log, err := readAll(v.Context(), v.a, id, store.Range{})
 		if err != nil {
 			return nil, err
@@ -181,6 +181,7 @@ func (v *env) appendOne(id hlc.Timestamp, n int) ([]types.Event, error) {
 			return events, err
 		}
 	}
+	return nil, errors.New("a conflict that nobody else explains")
 }
 
 func readerBesideWriters(v *env) {

@@ -26,6 +26,7 @@ func otherReads(v *env) {
 	id := v.stamp()
 	log := v.history(id, 3)
 	v.save(snapshot(id, 2))
+	v.holds(id, log...)
 	other.holds(id, log...)
 	other.loads(id, store.Range{}, 2, log[1:])
 	next := other.event(id, 4)

@@ -1,0 +1,153 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// broken is the memory store with whatever a function here does instead. A nil field leaves the method
+// alone.
+type broken struct {
+	*memory.Store
+
+	project        func(s *memory.Store, ctx context.Context, c store.Commit) error // Commit, with projections as they were made
+	commit         func(s *memory.Store, ctx context.Context, c store.Commit) error
+	load           func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield func(store.Entry, error) bool)
+	events         func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield func(types.Event, error) bool)
+	snapshot       func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error)
+	commitSnapshot func(s *memory.Store, ctx context.Context, sn types.Snapshot) error
+	lookup         func(s *memory.Store, ctx context.Context, id hlc.Timestamp, command string) (*store.CommandRecord, error)
+	prune          func(s *memory.Store, ctx context.Context, t time.Time) (int64, error)
+	redact         func(s *memory.Store, ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error
+	begin          func(b *broken) Transaction
+}
+
+func (b *broken) Commit(ctx context.Context, c store.Commit) error {
+	switch {
+	case b.project != nil:
+		return b.project(b.Store, ctx, c)
+	case b.commit != nil:
+		return b.commit(b.Store, ctx, unwrap(c))
+	default:
+		return b.Store.Commit(ctx, unwrap(c))
+	}
+}
+
+func (b *broken) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
+	if b.load == nil {
+		return b.Store.Load(ctx, id, r)
+	}
+	return func(yield func(store.Entry, error) bool) { b.load(b.Store, ctx, id, r, yield) }
+}
+
+func (b *broken) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	if b.events == nil {
+		return b.Store.Events(ctx, id, r)
+	}
+	return func(yield func(types.Event, error) bool) { b.events(b.Store, ctx, id, r, yield) }
+}
+
+func (b *broken) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+	if b.snapshot == nil {
+		return b.Store.Snapshot(ctx, id, r)
+	}
+	return b.snapshot(b.Store, ctx, id, r)
+}
+
+func (b *broken) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
+	if b.commitSnapshot == nil {
+		return b.Store.CommitSnapshot(ctx, sn)
+	}
+	return b.commitSnapshot(b.Store, ctx, sn)
+}
+
+func (b *broken) LookupCommand(ctx context.Context, id hlc.Timestamp, command string) (*store.CommandRecord, error) {
+	if b.lookup == nil {
+		return b.Store.LookupCommand(ctx, id, command)
+	}
+	return b.lookup(b.Store, ctx, id, command)
+}
+
+func (b *broken) PruneCommands(ctx context.Context, t time.Time) (int64, error) {
+	if b.prune == nil {
+		return b.Store.PruneCommands(ctx, t)
+	}
+	return b.prune(b.Store, ctx, t)
+}
+
+func (b *broken) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
+	if b.redact == nil {
+		return b.Store.Redact(ctx, id, seq, body)
+	}
+	return b.redact(b.Store, ctx, id, seq, body)
+}
+
+// inside is a transaction whose base is the broken adapter.
+type inside struct {
+	*memory.Tx
+	base store.Adapter
+}
+
+func (tx inside) Commit(ctx context.Context, c store.Commit) error {
+	return tx.Tx.Commit(ctx, unwrap(c))
+}
+
+func (tx inside) Base() store.Adapter { return tx.base }
+
+func (b *broken) transaction() Transaction {
+	tx := b.Store.Begin()
+	return Transaction{
+		Adapter:  inside{tx, b},
+		Commit:   tx.CommitTx,
+		Rollback: func(context.Context) error { tx.Rollback(); return nil },
+	}
+}
+
+// harness runs the suite on adapters that broken returns. Two "processes" are two adapters on one store.
+func harness(makeBroken func() *broken, lacks ...Feature) Harness {
+	wrap := func(s *memory.Store) *broken {
+		b := makeBroken()
+		b.Store = s
+		return b
+	}
+	return Harness{
+		New:        func(testing.TB) store.Adapter { return wrap(memory.New()) },
+		Lacks:      lacks,
+		Other:      func(_ testing.TB, a store.Adapter) store.Adapter { return wrap(a.(*broken).Store) },
+		Projection: callback,
+		Recorder:   func(_ testing.TB, a store.Adapter) Recorder { return a.(*broken).recorder() },
+		Begin: func(_ testing.TB, a store.Adapter) Transaction {
+			if b := a.(*broken); b.begin != nil {
+				return b.begin(b)
+			}
+			return a.(*broken).transaction()
+		},
+	}
+}
+
+func callback(f func(context.Context, types.Event) error) store.Projection {
+	return shown(func(ctx context.Context, _ *memory.ProjectionTx, e types.Event) error { return f(ctx, e) })
+}
+
+func (b *broken) recorder() Recorder {
+	table := memory.NewTable[hlc.Timestamp, bool](b.Store)
+	return Recorder{
+		Projection: shown(func(_ context.Context, tx *memory.ProjectionTx, e types.Event) error {
+			return table.In(tx).Insert(e.Timestamp, true)
+		}),
+		Rows: func(context.Context) (rows []hlc.Timestamp, err error) {
+			for at := range table.All() {
+				rows = append(rows, at)
+			}
+			return rows, nil
+		},
+	}
+}
