@@ -31,6 +31,8 @@ var formats = map[string]format{
 			return []file{{".sql", "-- +goose Up\n" + up + "\n-- +goose Down\n" + down}}
 		},
 		next: timestamp,
+		// Goose looks for a comment behind the semicolon that ends a statement.
+		forbidden: []string{"--"},
 	},
 	"golang-migrate": {files: upAndDown, next: timestamp},
 	"tern": {

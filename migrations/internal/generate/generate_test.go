@@ -148,6 +148,7 @@ func TestWhatCanNotBeWrittenIsAUsageError(t *testing.T) {
 		`files of format sql have none`:             func(c *generate.Config) { c.Format, c.Version = "sql", "1" },
 		`holds a control character`:                 func(c *generate.Config) { c.Options.Schema = "a\n-- +goose Down" },
 		`means something to the migration tool`:     func(c *generate.Config) { c.Format, c.Options.Schema = "tern", "{{x}}" },
+		`holds "--"`:                                func(c *generate.Config) { c.Options.Schema = "a -- b" },
 		`is 64 bytes long`:                          func(c *generate.Config) { c.Options.Schema = sixtyFour },
 		`migrations: Options.Partitions is -1`:      func(c *generate.Config) { c.Options.Partitions = -1 },
 		`migrations: Options.Sharded excludes`:      func(c *generate.Config) { c.Options.Sharded, c.Options.Partitions = true, 2 },
