@@ -104,7 +104,7 @@ func (r *registry) remove(m *mailbox) {
 // reserve makes room for one more aggregate.
 func (r *registry) reserve(ctx context.Context) error {
 	limit := int64(r.sup.options.MaxLive)
-	if r.live.Add(1) <= limit || limit == 0 {
+	if r.live.Add(1) <= limit || limit <= 0 {
 		return nil
 	}
 	r.live.Add(-1)
