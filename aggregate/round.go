@@ -197,9 +197,11 @@ func (c *cell[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []t
 		return log, q.barred
 	}
 	q.tries++
-	c.current.Store(q)
+	if q.ctx.Done() != nil { // else nobody can leave while the handler runs
+		c.current.Store(q)
+		defer c.current.Store(nil)
+	}
 	log, err := c.root.kind.decide(q.ctx, c.family.sup.clock, d, c.id, q.command, q.handler.(CommandHandler[S]), log)
-	c.current.Store(nil)
 	c.reportPanic(q.ctx, q.command.Type, err)
 	return log, err
 }
