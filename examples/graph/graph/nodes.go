@@ -1,0 +1,94 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// AddNode is the data of add_node. Without a name the node is called after its id.
+type AddNode struct {
+	Name string `json:"name"`
+	X    int    `json:"x"`
+	Y    int    `json:"y"`
+}
+
+// MoveNode is the data of move_node.
+type MoveNode struct {
+	ID NodeID `json:"id"`
+	X  int    `json:"x"`
+	Y  int    `json:"y"`
+}
+
+// RenameNode is the data of rename_node.
+type RenameNode struct {
+	ID   NodeID `json:"id"`
+	Name string `json:"name"`
+}
+
+// RemoveNode is the data of remove_node.
+type RemoveNode struct {
+	ID NodeID `json:"id"`
+}
+
+// addNode takes the id from the state. Where two processes add a node at the same moment, the later
+// one is evaluated again and takes the next id.
+func addNode(g Graph, cmd AddNode) ([]types.Uncommitted, error) {
+	if len(g.Nodes) >= MaxNodes {
+		return nil, aggregate.Reject("The graph is full: it has %d nodes.", len(g.Nodes))
+	}
+	if err := onCanvas(cmd.X, cmd.Y); err != nil {
+		return nil, err
+	}
+	id := g.LastNode + 1
+	if cmd.Name == "" {
+		cmd.Name = fmt.Sprintf("Node %d", id)
+	}
+	name, err := cleanName("node", cmd.Name)
+	if err != nil {
+		return nil, err
+	}
+	return types.Events(types.New("node_added", NodeAdded{ID: id, Name: name, X: cmd.X, Y: cmd.Y})), nil
+}
+
+func moveNode(g Graph, cmd MoveNode) ([]types.Uncommitted, error) {
+	n, err := g.find(cmd.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := onCanvas(cmd.X, cmd.Y); err != nil {
+		return nil, err
+	}
+	if n.X == cmd.X && n.Y == cmd.Y {
+		return nil, nil
+	}
+	return types.Events(types.New("node_moved", NodeMoved(cmd))), nil
+}
+
+func renameNode(g Graph, cmd RenameNode) ([]types.Uncommitted, error) {
+	n, err := g.find(cmd.ID)
+	if err != nil {
+		return nil, err
+	}
+	name, err := cleanName("node", cmd.Name)
+	if err != nil || name == n.Name {
+		return nil, err
+	}
+	return types.Events(types.New("node_renamed", NodeRenamed{ID: cmd.ID, Name: name})), nil
+}
+
+// removeNode leads to several events, which are stored together or not at all: no arrow is ever
+// left without its end.
+func removeNode(g Graph, cmd RemoveNode) ([]types.Uncommitted, error) {
+	if _, err := g.find(cmd.ID); err != nil {
+		return nil, err
+	}
+	var events []types.Uncommitted
+	for _, e := range g.AllEdges() {
+		if e.From == cmd.ID || e.To == cmd.ID {
+			events = append(events, types.New("edge_removed", EdgeRemoved(e)))
+		}
+	}
+	return append(events, types.New("node_removed", NodeRemoved(cmd))), nil
+}

@@ -1,0 +1,113 @@
+// The graph in words: tables of nodes and edges with a form each, and the fields of what is selected.
+
+const id = (name) => document.getElementById(name);
+
+export function createLists(actions) {
+  const selection = id("selection");
+  const addForm = id("add-form");
+  const edgeForm = id("edge-form");
+  let filled; // what the selection's fields show, as text: typing is not overwritten by the same again
+
+  selection.addEventListener("submit", (e) => {
+    e.preventDefault();
+    const { name, x, y } = selection.elements;
+    actions.change(Number(selection.dataset.node), { name, x, y });
+  });
+  addForm.addEventListener("submit", (e) => {
+    e.preventDefault();
+    actions.add(undefined, addForm.elements.name);
+  });
+  edgeForm.addEventListener("submit", (e) => {
+    e.preventDefault();
+    const { from, to } = edgeForm.elements;
+    actions.connect(Number(from.value), Number(to.value), to);
+  });
+
+  return {
+    render(state) {
+      const { shown, isPast } = state;
+      const names = new Map(shown.nodes.map((n) => [n.id, n.name]));
+      rows(id("node-rows"), shown.nodes, "No nodes yet.", (n) => [
+        button(n.name, "link", () => actions.show({ node: n.id })),
+        shown.edges.filter((e) => e.from === n.id).map((e) => names.get(e.to)).join(", ") || "–",
+        remove(`Remove node ${n.name}`, isPast, (from) => actions.remove({ node: n.id }, from)),
+      ], (n) => state.selected?.node === n.id);
+      rows(id("edge-rows"), shown.edges, "No edges yet.", (e) => [
+        button(names.get(e.from), "link", () => actions.show({ edge: e })),
+        names.get(e.to),
+        remove(`Remove edge from ${names.get(e.from)} to ${names.get(e.to)}`, isPast, (from) => actions.remove({ edge: e }, from)),
+      ], (e) => state.selected?.edge?.from === e.from && state.selected.edge.to === e.to);
+      for (const select of edgeForm.querySelectorAll("select")) options(select, shown.nodes);
+      for (const control of document.querySelectorAll(".side form :is(input, select, button)")) control.disabled = isPast;
+      showSelection(state, names);
+    },
+  };
+
+  function showSelection({ shown, selected }, names) {
+    const node = shown.nodes.find((n) => n.id === selected?.node);
+    const edge = selected?.edge;
+    id("nothing").hidden = Boolean(node || edge);
+    selection.hidden = !node;
+    id("selected-edge").hidden = !edge;
+    if (edge) id("selected-edge").textContent = `The edge from ${names.get(edge.from)} to ${names.get(edge.to)}.`;
+    const text = JSON.stringify(node);
+    if (!node || text === filled) {
+      filled = text;
+      return;
+    }
+    filled = text;
+    selection.dataset.node = node.id;
+    for (const key of ["name", "x", "y"]) selection.elements[key].value = node[key];
+  }
+}
+
+// rows fills a table's body. It is left alone where nothing changed, and focus stays in it where
+// something did.
+function rows(body, items, none, cells, isSelected) {
+  const made = items.map(cells);
+  const text = JSON.stringify(made.map((row, i) => [isSelected(items[i]), row.map((c) => [c.textContent ?? c, c.disabled])]));
+  if (body.dataset.shown === text) return;
+  body.dataset.shown = text;
+  const focused = [...body.querySelectorAll("button")].indexOf(document.activeElement);
+  body.replaceChildren(...made.map((row, i) => {
+    const tr = document.createElement("tr");
+    tr.classList.toggle("is-selected", isSelected(items[i]));
+    tr.append(...row.map((cell) => cellOf(cell)));
+    return tr;
+  }));
+  if (items.length === 0) {
+    const tr = document.createElement("tr");
+    tr.append(Object.assign(cellOf(none), { colSpan: 3, className: "muted" }));
+    body.append(tr);
+  }
+  if (focused >= 0) [...body.querySelectorAll("button")].slice(0, focused + 1).pop()?.focus();
+}
+
+function cellOf(content) {
+  const td = document.createElement("td");
+  td.append(content);
+  return td;
+}
+
+function button(text, className, press) {
+  const b = Object.assign(document.createElement("button"), { type: "button", className, textContent: text });
+  b.addEventListener("click", () => press(b));
+  return b;
+}
+
+function remove(label, isPast, press) {
+  const b = button("×", "quiet small", press);
+  b.setAttribute("aria-label", label);
+  b.title = label;
+  b.disabled = isPast;
+  return b;
+}
+
+function options(select, nodes) {
+  const chosen = select.value;
+  const text = JSON.stringify(nodes.map((n) => [n.id, n.name]));
+  if (select.dataset.shown === text) return;
+  select.dataset.shown = text;
+  select.replaceChildren(...nodes.map((n) => new Option(n.name, n.id)));
+  if (nodes.some((n) => String(n.id) === chosen)) select.value = chosen;
+}

@@ -1,0 +1,161 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// view is a graph as a page gets it: drawn, without the state's inner shape.
+type view struct {
+	ID       string         `json:"id"`
+	Sequence types.Sequence `json:"sequence"`
+	Name     string         `json:"name"`
+	Nodes    []viewNode     `json:"nodes"`
+	Edges    []graph.Edge   `json:"edges"`
+
+	// What only the present has.
+	Events []viewEvent    `json:"events,omitempty"` // those the page has not seen yet
+	Undo   types.Sequence `json:"undo,omitempty"`   // where undo leads, 0 for nowhere
+	Redo   types.Sequence `json:"redo,omitempty"`
+	Node   string         `json:"node,omitempty"` // of this process' clock
+}
+
+type viewNode struct {
+	ID graph.NodeID `json:"id"`
+	graph.Node
+}
+
+// viewEvent is an event with its timestamp taken apart.
+type viewEvent struct {
+	Sequence  types.Sequence  `json:"sequence"`
+	Type      string          `json:"type"`
+	Body      json.RawMessage `json:"body"`
+	Timestamp string          `json:"timestamp"`
+	Time      time.Time       `json:"time"`
+	Counter   uint16          `json:"counter"`
+	Node      string          `json:"node"` // of the clock that stamped it: which process it was
+}
+
+// view returns the present, with the events after seen. It reads the store and not the state in
+// memory: that stays as it is, and a command finds out by itself when it is out of date.
+func (s *Server) view(ctx context.Context, id hlc.Timestamp, seen types.Sequence) (*view, error) {
+	var history []types.Event
+	for e, err := range s.Graphs.History(ctx, id, store.Range{}) {
+		if err != nil {
+			return nil, err
+		}
+		history = append(history, e)
+	}
+	if len(history) == 0 {
+		return nil, graph.ErrNoGraph
+	}
+	v, err := s.viewAt(ctx, id, history[len(history)-1].Sequence)
+	if err != nil {
+		return nil, err
+	}
+	v.Undo, v.Redo = graph.Travel(history)
+	v.Events = viewEvents(history[min(max(seen, 0), v.Sequence):])
+	v.Node = nodeText(s.Node)
+	return v, nil
+}
+
+// viewAt returns the graph as it was at a sequence.
+func (s *Server) viewAt(ctx context.Context, id hlc.Timestamp, at types.Sequence) (*view, error) {
+	g, err := s.Graphs.Replay(ctx, id, at)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{ID: id.String(), Sequence: at, Name: g.Name, Nodes: []viewNode{}, Edges: append([]graph.Edge{}, g.AllEdges()...)}
+	for _, node := range g.AllNodes() {
+		v.Nodes = append(v.Nodes, viewNode{node, g.Nodes[node]})
+	}
+	return v, nil
+}
+
+func viewEvents(events []types.Event) []viewEvent {
+	return slices.Collect(func(yield func(viewEvent) bool) {
+		for _, e := range events {
+			t := e.Timestamp
+			if !yield(viewEvent{e.Sequence, e.Type, e.Body, t.String(), t.Time(), t.Counter(), nodeText(t.Node())}) {
+				return
+			}
+		}
+	})
+}
+
+func nodeText(node uint64) string { return fmt.Sprintf("%016X", node) }
+
+func (s *Server) show(_ http.ResponseWriter, r *http.Request) (any, error) {
+	id, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.view(r.Context(), id, 0)
+}
+
+// showPast answers each step of the page's slider.
+func (s *Server) showPast(_ http.ResponseWriter, r *http.Request) (any, error) {
+	id, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	at, err := strconv.ParseInt(r.PathValue("sequence"), 10, 32)
+	if err != nil || at < 1 {
+		return nil, &badRequest{fmt.Errorf("%q is not a sequence", r.PathValue("sequence"))}
+	}
+	switch there, err := s.has(r.Context(), id, types.Sequence(at)); {
+	case err != nil:
+		return nil, err
+	case there:
+		return s.viewAt(r.Context(), id, types.Sequence(at))
+	}
+	if err := s.mustExist(r.Context(), id); err != nil {
+		return nil, err
+	}
+	return nil, &badRequest{fmt.Errorf("the graph has no event %d yet", at)}
+}
+
+// mustExist returns graph.ErrNoGraph for a graph that was never created.
+func (s *Server) mustExist(ctx context.Context, id hlc.Timestamp) error {
+	there, err := s.has(ctx, id, 1)
+	if err == nil && !there {
+		err = graph.ErrNoGraph
+	}
+	return err
+}
+
+// has reports whether the graph has an event at a sequence: a look-up in an index.
+func (s *Server) has(ctx context.Context, id hlc.Timestamp, at types.Sequence) (bool, error) {
+	for _, err := range s.Graphs.History(ctx, id, store.Range{After: at - 1, Max: at}) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// list answers with all graphs. The id of a graph says when it was made.
+func (s *Server) list(_ http.ResponseWriter, r *http.Request) (any, error) {
+	all, err := s.Names.All(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	type entry struct {
+		ID      string    `json:"id"`
+		Name    string    `json:"name"`
+		Created time.Time `json:"created"`
+	}
+	entries := []entry{}
+	for _, n := range all {
+		entries = append(entries, entry{n.ID.String(), n.Name, n.ID.Time()})
+	}
+	return entries, nil
+}
