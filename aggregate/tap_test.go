@@ -92,3 +92,16 @@ func withSnapshot(t *tap, id hlc.Timestamp, s types.Snapshot) func(context.Conte
 		}
 	}
 }
+
+// failLoad and failEvents are reads that end with an error.
+func failLoad(err error) func(context.Context, iter.Seq2[store.Entry, error]) iter.Seq2[store.Entry, error] {
+	return func(context.Context, iter.Seq2[store.Entry, error]) iter.Seq2[store.Entry, error] {
+		return func(yield func(store.Entry, error) bool) { yield(store.Entry{}, err) }
+	}
+}
+
+func failEvents(err error) func(context.Context, iter.Seq2[types.Event, error]) iter.Seq2[types.Event, error] {
+	return func(context.Context, iter.Seq2[types.Event, error]) iter.Seq2[types.Event, error] {
+		return func(yield func(types.Event, error) bool) { yield(types.Event{}, err) }
+	}
+}
