@@ -12,7 +12,7 @@ import (
 	"github.com/eventmaestro/maestro/migrations"
 )
 
-var _ migrations.DB = (pgx.Tx)(nil)
+var _ migrations.DB = pgx.Tx(nil)
 
 func TestApplyAgainChangesNothing(t *testing.T) {
 	t.Parallel()

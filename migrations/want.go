@@ -59,8 +59,11 @@ func wantEventLog(o Options) want {
 	w := want{
 		part: partEventLog,
 		columns: []wantColumn{
-			{name: "timestamp", typ: "bytea"}, {name: "aggregate_id", typ: "bytea"}, {name: "sequence", typ: "integer"},
-			{name: "type", typ: "character varying(256)"}, {name: "body", typ: "jsonb"},
+			{name: "timestamp", typ: "bytea"},
+			{name: "aggregate_id", typ: "bytea"},
+			{name: "sequence", typ: "integer"},
+			{name: "type", typ: "character varying(256)"},
+			{name: "body", typ: "jsonb"},
 		},
 		checks: []wantCheck{aggregateSize, timestampSize, {"sequence", "sequence > 0", "CHECK ((sequence > 0))"}},
 		keys: []wantKey{primary, {
@@ -77,8 +80,10 @@ func wantCommands() want {
 	return want{
 		part: partCommands,
 		columns: []wantColumn{
-			{name: "aggregate_id", typ: "bytea"}, {name: "command_id", typ: "character varying(256)"},
-			{name: "fingerprint", typ: "bytea"}, {name: "first_sequence", typ: "integer"},
+			{name: "aggregate_id", typ: "bytea"},
+			{name: "command_id", typ: "character varying(256)"},
+			{name: "fingerprint", typ: "bytea"},
+			{name: "first_sequence", typ: "integer"},
 			{name: "last_sequence", typ: "integer"},
 			{name: "committed_at", typ: "timestamp with time zone", fillsIn: "now()"},
 		},

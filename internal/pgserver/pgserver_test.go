@@ -218,11 +218,10 @@ func connect(t *testing.T, url string) error {
 	return conn.Close(ctx)
 }
 
-// openFolder returns an empty folder that the server's user can reach, which a
-// test's own may not be.
+// openFolder returns an empty folder that the server's user can reach.
 func openFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "maestro-pgserver-test-")
+	dir, err := os.MkdirTemp("", "maestro-pgserver-test-") //nolint:usetesting // a test's own folder lies in one that is closed
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// EnvDocker, set to "require", makes a missing container engine a failure of the
-// tests that are about containers.
+// EnvDocker is the variable that, set to "require", makes a missing container
+// engine a failure of the tests that are about containers.
 const EnvDocker = "MAESTRO_TEST_DOCKER"
 
 // Docker skips a test that is about containers where no engine answers, or fails

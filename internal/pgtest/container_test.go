@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	osexec "os/exec"
 	"path/filepath"
 	"testing"
@@ -25,9 +24,11 @@ func TestWithoutAnEngineThereIsNoContainer(t *testing.T) {
 	}
 }
 
-func TestAnEngineIsAskedWhetherItIsAlive(t *testing.T) {
+func TestAnEngineIsAsked(t *testing.T) {
 	for status, alive := range map[int]bool{http.StatusOK: true, http.StatusInternalServerError: false} {
-		t.Setenv("DOCKER_HOST", "unix://"+engine(t, status))
+		t.Setenv("DOCKER_HOST", engine(t, status, "tcp", "127.0.0.1:0"))
+		require.Equal(t, alive, dockerAnswers(t.Context()))
+		t.Setenv("DOCKER_HOST", engine(t, status, "unix", filepath.Join(t.TempDir(), "s")))
 		require.Equal(t, alive, dockerAnswers(t.Context()))
 	}
 }
@@ -86,14 +87,10 @@ func TestWithoutAnEngineATestIsSkippedOrFails(t *testing.T) {
 	require.Contains(t, r.failed, EnvDocker)
 }
 
-// engine answers every request with a status, on a socket that it returns.
-func engine(t *testing.T, status int) string {
+// engine answers every request with a status, and returns where.
+func engine(t *testing.T, status int, network, address string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "maestro") // a test's own folder is too long a name for a socket
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	socket := filepath.Join(dir, "engine.sock")
-	l, err := net.Listen("unix", socket)
+	l, err := net.Listen(network, address)
 	require.NoError(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
@@ -105,7 +102,7 @@ func engine(t *testing.T, status int) string {
 		require.NoError(t, server.Close())
 		require.ErrorIs(t, <-done, http.ErrServerClosed)
 	})
-	return socket
+	return network + "://" + l.Addr().String()
 }
 
 func shell(script string) *osexec.Cmd { return osexec.Command("/bin/sh", "-c", script) }

@@ -193,3 +193,8 @@ func exists(t *testing.T, catalog, column, name string) bool {
 	}
 	return err == nil
 }
+
+// make test prints this test's line, since go test shows no skips by itself.
+func TestSayWhichPostgres(t *testing.T) {
+	t.Log("tests run on Postgres from " + Start(t).Source)
+}

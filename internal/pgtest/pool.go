@@ -77,7 +77,7 @@ func Open(t testing.TB, url string, configure ...func(*pgxpool.Config)) *pgxpool
 func atEnd(t testing.TB, url, sql string) {
 	t.Helper()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), cleanupTimeout)
 		defer cancel()
 		if err := exec(ctx, url, sql); err != nil {
 			t.Errorf("pgtest: %v", err)
@@ -88,6 +88,7 @@ func atEnd(t testing.TB, url, sql string) {
 // unique returns a name that is the test's, as far as the 63 bytes of a Postgres
 // name go, and nobody else's. It needs no quotes.
 func unique(t testing.TB) string {
+	t.Helper()
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r

@@ -69,7 +69,7 @@ func Start(t testing.TB) *Server {
 	if !shared.tried {
 		shared.tried = true
 		// The server outlives the test that happens to be the first.
-		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), startTimeout)
 		defer cancel()
 		shared.server, shared.err = open(ctx, sources())
 	}
