@@ -11,14 +11,14 @@ import (
 
 // attempt tries to store one commit on its own, and marks it where that succeeds. Neither error
 // nor mark says that one of its rows was there already.
-type attempt func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) error
+type attempt func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error
 
 // maxRaces is how often a commit that got in the way of another transaction is sent again.
 const maxRaces = 5
 
 // commitAlone stores one commit for its own account, in its caller's goroutine. It waits for locks up to
 // lock at first and then, if that was the obstacle, up to Options.LockTimeout in a queue of those that wait.
-func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock time.Duration) error {
+func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock string) error {
 	patient := false
 	for races := 0; ; {
 		if !p.tried {
@@ -36,10 +36,10 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock t
 		case p.err != nil && (f == unknown || f == settled || f == general):
 			return translate("commit events", p.err)
 		case p.err != nil && f == blocked:
-			if lock >= s.o.LockTimeout {
+			if lock == s.longLock {
 				return translate("wait for a lock", p.err)
 			}
-			lock, patient = s.o.LockTimeout, true
+			lock, patient = s.longLock, true
 			continue
 		case p.err == nil || f != stale:
 			if err := s.refusal(ctx, s.pool, p, races); err != nil {
@@ -54,7 +54,7 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock t
 
 // tryOnce makes one attempt on a connection of its own, and reports whether it came to that. Patient ones
 // wait long for a lock and so are few at a time: they must not use up the pool.
-func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, lock time.Duration, patient bool) (sent bool, err error) {
+func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, lock string, patient bool) (sent bool, err error) {
 	if patient {
 		if err := s.queueUp(ctx); err != nil {
 			return false, err
@@ -92,7 +92,7 @@ func (s *Store) queueUp(ctx context.Context) error {
 }
 
 // tryPlain is the attempt for a commit without projections.
-func (s *Store) tryPlain(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) error {
+func (s *Store) tryPlain(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error {
 	return s.insert(ctx, conn, []*pending{p}, lock)
 }
 

@@ -6,12 +6,13 @@ import (
 	"sync"
 
 	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // columns hold events the way unnest wants them: an array a column. The ids and types are the
 // caller's memory, which nobody touches while the commit is under way.
 type columns struct {
-	timestamps, aggregates [][]byte
+	timestamps, aggregates pgtype.FlatArray[[]byte] // a plain [][]byte would be encoded by reflection
 	sequences              []int32
 	types, bodies          []string
 	metadata               []string

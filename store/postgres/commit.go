@@ -45,7 +45,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 			return s.settle(ctx, p, s.tryProjected)
 		}
 	}
-	return s.commitAlone(ctx, p, s.tryDirect(own), s.o.LockTimeout)
+	return s.commitAlone(ctx, p, s.tryDirect(own), s.longLock)
 }
 
 // check refuses what can't be stored before anything is sent.
@@ -71,7 +71,7 @@ func (s *Store) check(c *store.Commit) error {
 // settle returns the answer to p, and sends it alone first where a crowd could not decide.
 func (s *Store) settle(ctx context.Context, p *pending, try attempt) error {
 	if p.alone {
-		return s.commitAlone(ctx, p, try, min(sharedLock, s.o.LockTimeout))
+		return s.commitAlone(ctx, p, try, s.sharedLock)
 	}
 	return p.err
 }
@@ -79,12 +79,12 @@ func (s *Store) settle(ctx context.Context, p *pending, try attempt) error {
 // runShared stores a batch of commits without projections.
 func (s *Store) runShared(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
 	sortBatch(batch)
-	s.share(ctx, conn, batch, min(sharedLock, s.o.LockTimeout))
+	s.share(ctx, conn, batch, s.sharedLock)
 }
 
 // share stores batch in one statement. If that fails for something in one of the commits, it looks for
 // that one by halves, so that n commits of which one is bad take about 2 log n statements.
-func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock time.Duration) {
+func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) {
 	if conn.Conn().IsClosed() {
 		leaveAlone(batch)
 		return
@@ -108,29 +108,9 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 	case len(batch) == 1:
 		batch[0].refer(err)
 	default:
-		lock = min(isolatingLock, lock)
+		lock = s.isolatingLock
 		s.share(ctx, conn, batch[:len(batch)/2], lock)
 		s.share(ctx, conn, batch[len(batch)/2:], lock)
-	}
-}
-
-// insert sends the statement that batch needs and sees it through.
-func (s *Store) insert(ctx context.Context, q querier, batch []*pending, lock time.Duration) (err error) {
-	ctx, cancel := s.sending(ctx)
-	defer cancel()
-	single := true
-	for _, p := range batch {
-		p.stored = false
-		single = single && len(p.commit.Events) == 1 && len(p.commit.Commands) == 0
-	}
-	switch timeout := milliseconds(lock); {
-	case single && len(batch) == 1:
-		batch[0].stored, err = s.insertOne(ctx, q, batch[0].commit, timeout)
-		return err
-	case single:
-		return s.insertShared(ctx, q, batch, timeout)
-	default:
-		return s.insertGeneral(ctx, q, batch, timeout, false)
 	}
 }
 

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/eventmaestro/maestro/store"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -18,7 +18,7 @@ var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.R
 //
 // Until COMMIT is sent, whatever happens is definite: the server can't commit by itself.
 func (s *Store) tryDirect(own projections) attempt {
-	return func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) error {
+	return func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error {
 		ctx, cancel := s.sending(ctx)
 		defer cancel()
 		tx, err := s.begin(ctx, conn, p, lock)
@@ -43,16 +43,27 @@ func (s *Store) tryDirect(own projections) attempt {
 }
 
 // begin begins a transaction that has stored p, if p is marked, in one round trip.
-func (s *Store) begin(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) (pgx.Tx, error) {
+func (s *Store) begin(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) (pgx.Tx, error) {
+	batch := []*pending{p}
+	one := simple(batch)
 	b := &pgx.Batch{}
 	b.BeginTx(readCommitted)
-	sql, args, release := s.generalCall([]*pending{p}, milliseconds(lock), false)
-	defer release()
-	b.Queue(sql, args...)
+	if one {
+		b.Queue(s.sql.single, s.oneArguments(p.commit, lock)...)
+	} else {
+		sql, args, release := s.generalCall(batch, lock, false)
+		defer release()
+		b.Queue(sql, args...)
+	}
 	results := conn.SendBatch(ctx, b)
 	_, err := results.Exec()
-	if err == nil {
-		err = scanStored(results.QueryRow(), []*pending{p})
+	switch {
+	case err == nil && one:
+		var tag pgconn.CommandTag
+		tag, err = results.Exec()
+		p.stored = tag.RowsAffected() == 1
+	case err == nil:
+		err = scanStored(results.QueryRow(), batch)
 	}
 	if closeErr := results.Close(); err == nil {
 		err = closeErr

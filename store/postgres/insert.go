@@ -7,22 +7,90 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// insertOne stores a commit of one event and nothing else.
-func (s *Store) insertOne(ctx context.Context, q querier, c *store.Commit, timeout string) (stored bool, err error) {
+// insert stores what it can of batch, which is sorted, in one statement, and marks it. It sees the statement through.
+func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending, timeout string) error {
+	defer s.watchdog.end(s.watchdog.begin(conn))
+	ctx = seenThrough(ctx)
+	if s.calm.holds() {
+		sql, args, release := s.plainCall(batch, timeout)
+		_, err := conn.Exec(ctx, sql, args...)
+		release()
+		if err == nil {
+			mark(batch, true)
+			return nil
+		}
+		if !isUnique(err) {
+			return err
+		}
+		s.calm.ends()
+	}
+	mark(batch, false)
+	err := s.insertCareful(ctx, conn, batch, timeout)
+	if err == nil {
+		s.calm.tell(batch)
+	}
+	return err
+}
+
+// insertCareful stores what of batch is not in conflict.
+func (s *Store) insertCareful(ctx context.Context, q querier, batch []*pending, timeout string) error {
+	switch {
+	case !simple(batch):
+		return s.insertGeneral(ctx, q, batch, timeout, false)
+	case len(batch) == 1:
+		tag, err := q.Exec(ctx, s.sql.single, s.oneArguments(batch[0].commit, timeout)...)
+		batch[0].stored = tag.RowsAffected() == 1
+		return err
+	default:
+		return s.insertShared(ctx, q, batch, timeout)
+	}
+}
+
+// simple reports whether all commits are of one event and nothing else.
+func simple(batch []*pending) bool {
+	for _, p := range batch {
+		if len(p.commit.Events) != 1 || len(p.commit.Commands) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// plainCall is the statement that stores all of batch or fails. The arguments are good until release is called.
+func (s *Store) plainCall(batch []*pending, timeout string) (sql string, args []any, release func()) {
+	if len(batch) == 1 && simple(batch) {
+		return s.sql.plainOne, s.oneArguments(batch[0].commit, timeout), func() {}
+	}
+	columns := s.columns.get()
+	records := 0
+	for _, p := range batch {
+		records += len(p.commit.Commands)
+		for i := range p.commit.Events {
+			s.addEvent(columns, p.commit, i)
+		}
+	}
+	sql = s.sql.plain
+	args = columns.arguments(append(make([]any, 0, 13), timeout), s.o.Metadata)
+	if records > 0 {
+		sql, args = s.sql.plainRecorded, recordArguments(args, batch, records)
+	}
+	return sql, args, func() { s.columns.put(columns) }
+}
+
+func (s *Store) oneArguments(c *store.Commit, timeout string) []any {
 	e := &c.Events[0]
-	args := make([]any, 0, 7)
-	args = append(args, timeout, e.Timestamp[:], e.AggregateID[:], int32(e.Sequence), e.Type, string(e.Body))
+	args := append(make([]any, 0, 7), timeout, e.Timestamp[:], e.AggregateID[:], int32(e.Sequence), e.Type, string(e.Body))
 	if s.o.Metadata {
 		args = append(args, metadataText(e.Metadata))
 	}
-	tag, err := q.Exec(ctx, s.sql.single, args...)
-	return tag.RowsAffected() == 1, err
+	return args
 }
 
-// insertShared stores commits of one event each, in the order of their aggregates, and reports which by calling
-// stored with their indexes.
+// insertShared stores the events that are not in conflict, one a commit.
 func (s *Store) insertShared(ctx context.Context, q querier, batch []*pending, timeout string) error {
 	columns := s.columns.get()
 	defer s.columns.put(columns)
@@ -44,8 +112,7 @@ func (s *Store) insertShared(ctx context.Context, q querier, batch []*pending, t
 	return rows.Err()
 }
 
-// insertGeneral stores whole commits in the order of their aggregates and marks those it stored. With
-// strict it stores all or fails with a guard error.
+// insertGeneral stores the whole commits that are not in conflict. With strict it stores all or fails with a guard error.
 func (s *Store) insertGeneral(ctx context.Context, q querier, batch []*pending, timeout string, strict bool) error {
 	sql, args, release := s.generalCall(batch, timeout, strict)
 	defer release()
@@ -72,7 +139,7 @@ func scanStored(row pgx.Row, batch []*pending) error {
 // generalCall is the general statement for batch. The arguments are good until release is called.
 func (s *Store) generalCall(batch []*pending, timeout string, strict bool) (sql string, args []any, release func()) {
 	heads, tails := s.columns.get(), s.columns.get()
-	aggregates, lengths := make([][]byte, len(batch)), make([]int32, len(batch))
+	aggregates, lengths := make(pgtype.FlatArray[[]byte], len(batch)), make([]int32, len(batch))
 	records := 0
 	for i, p := range batch {
 		aggregates[i] = p.commit.AggregateID[:]
@@ -107,7 +174,7 @@ func (s *Store) addEvent(to *columns, c *store.Commit, i int) {
 }
 
 func recordArguments(args []any, batch []*pending, n int) []any {
-	aggregates, fingerprints := make([][]byte, 0, n), make([][]byte, 0, n)
+	aggregates, fingerprints := make(pgtype.FlatArray[[]byte], 0, n), make(pgtype.FlatArray[[]byte], 0, n)
 	ids := make([]string, 0, n)
 	firsts, lasts := make([]int32, 0, n), make([]int32, 0, n)
 	bare := make([]bool, 0, n)
@@ -123,6 +190,12 @@ func recordArguments(args []any, batch []*pending, n int) []any {
 		}
 	}
 	return append(args, aggregates, ids, fingerprints, firsts, lasts, bare)
+}
+
+func mark(batch []*pending, stored bool) {
+	for _, p := range batch {
+		p.stored = stored
+	}
 }
 
 // markStored marks the commit of aggregate id in batch, which is sorted by aggregate.

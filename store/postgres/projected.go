@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/eventmaestro/maestro/store"
 	"github.com/jackc/pgx/v5"
@@ -19,12 +18,12 @@ const maxRegroups = 4
 // runProjected stores a batch of commits whose projections only queue statements.
 func (s *Store) runProjected(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
 	sortBatch(batch)
-	s.shareTx(ctx, conn, batch, min(sharedLock, s.o.LockTimeout), 0)
+	s.shareTx(ctx, conn, batch, s.sharedLock, 0)
 }
 
 // shareTx stores batch and its projections in one transaction. If that fails and the server's answer says for which of
 // them, the others are sent again; if it doesn't, that one is looked for by halves.
-func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock time.Duration, regroups int) {
+func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, regroups int) {
 	if len(batch) == 0 {
 		return
 	}
@@ -54,14 +53,14 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 	case f == settled || f == stale:
 		leaveAlone(batch)
 	default:
-		lock = min(isolatingLock, lock)
+		lock = s.isolatingLock
 		s.shareTx(ctx, conn, batch[:len(batch)/2], lock, regroups)
 		s.shareTx(ctx, conn, batch[len(batch)/2:], lock, regroups)
 	}
 }
 
 // regroup answers the commits that the guard named and sends the others again.
-func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch, refused []*pending, lock time.Duration, regroups int) {
+func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch, refused []*pending, lock string, regroups int) {
 	if len(refused) == 0 {
 		leaveAlone(batch)
 		return
@@ -88,7 +87,7 @@ func unstored(batch []*pending, guard error) []*pending {
 }
 
 // tryProjected is the attempt for a commit whose projections only queue statements.
-func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending, lock time.Duration) error {
+func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error {
 	_, err := s.transact(ctx, conn, []*pending{p}, lock)
 	if err != nil && isGuard(err) && len(guardNames(err)) > 0 {
 		return nil // it is not marked as stored
@@ -100,12 +99,32 @@ func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending
 // transact stores batch and its projections in one transaction and one round trip. An error comes with the
 // commit whose projection it struck, if it is known; that the rows of others are in the same transaction is a
 // possible reason of it.
-func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock time.Duration) (*pending, error) {
-	ctx, cancel := s.sending(ctx)
-	defer cancel()
-	sql, args, release := s.generalCall(batch, milliseconds(lock), true)
+func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) (*pending, error) {
+	defer s.watchdog.end(s.watchdog.begin(conn))
+	ctx = seenThrough(ctx)
+	if s.calm.holds() {
+		sql, args, release := s.plainCall(batch, lock)
+		at, err := s.pipeline(ctx, conn, batch, sql, args, false)
+		release()
+		if err == nil || at != nil || !isUnique(err) {
+			return at, err
+		}
+		s.calm.ends()
+	}
+	sql, args, release := s.generalCall(batch, lock, true)
 	defer release()
+	at, err := s.pipeline(ctx, conn, batch, sql, args, true)
+	switch {
+	case err == nil:
+		s.calm.goesOn()
+	case isGuard(err):
+		s.calm.ends()
+	}
+	return at, err
+}
 
+// pipeline sends a transaction that inserts by sql, carefully or not, and then does what the projections queued.
+func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, batch []*pending, sql string, args []any, careful bool) (*pending, error) {
 	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 3+len(batch))}
 	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	b.Queue(sql, args...)
@@ -118,7 +137,7 @@ func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pendi
 	b.Queue("COMMIT")
 
 	results := conn.SendBatch(ctx, b)
-	reached, err := receive(results, batch)
+	reached, err := receive(results, batch, careful)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
 	}
@@ -147,11 +166,15 @@ const (
 )
 
 // receive reads the results of a transaction until an error.
-func receive(results pgx.BatchResults, batch []*pending) (reached, error) {
+func receive(results pgx.BatchResults, batch []*pending, careful bool) (reached, error) {
 	if _, err := results.Exec(); err != nil {
 		return reached{phase: begin}, err
 	}
-	if err := scanStored(results.QueryRow(), batch); err != nil {
+	if careful {
+		if err := scanStored(results.QueryRow(), batch); err != nil {
+			return reached{phase: events}, err
+		}
+	} else if _, err := results.Exec(); err != nil {
 		return reached{phase: events}, err
 	}
 	for _, p := range batch {

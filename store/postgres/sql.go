@@ -10,13 +10,17 @@ import (
 // statements are the texts a Store sends. They differ between stores in the schema and the optional parts only, so that
 // a connection's cache of prepared statements stays small.
 type statements struct {
-	// single stores one event: its command tag counts it.
+	// plainOne and plain store all they are given or fail: one event, or any number. plainRecorded stores
+	// command records too.
+	plainOne, plain, plainRecorded string
+
+	// single stores one event, unless it is in conflict: its command tag counts it.
 	single string
 
-	// shared stores one event each of several aggregates and returns the ids of those stored.
+	// shared stores those of several events that are not in conflict and returns the ids of their aggregates.
 	shared string
 
-	// general stores whole commits and returns the ids of those stored, without and with command records.
+	// general stores those of several commits that are not in conflict and returns their ids, without and with command records.
 	general, recorded string
 
 	load, events, snapshot, saveSnapshot string
@@ -26,9 +30,11 @@ type statements struct {
 
 // lockTimeout sets the bound of lock waits for the rest of the transaction, which is
 // the statement itself unless there is an outer one. As a part of the statement it costs no round trip
-// and can't leak to whoever a proxy gives the connection to next. An empty parameter
-// leaves the bound as it is.
-const lockTimeout = `set_config('lock_timeout', coalesce(nullif($1::text, ''), current_setting('lock_timeout')), true)`
+// and can't leak to whoever a proxy gives the connection to next.
+const lockTimeout = `set_config('lock_timeout', $1::text, true)`
+
+// lockTimeoutOr leaves the bound as it is where the parameter is empty.
+const lockTimeoutOr = `set_config('lock_timeout', coalesce(nullif($1::text, ''), current_setting('lock_timeout')), true)`
 
 // guardMark begins what the guard of a general statement raises: a cast that can't succeed is the only way to
 // raise from plain SQL.
@@ -44,37 +50,36 @@ func newStatements(o Options) (statements, error) {
 	commands, _ := pgname.Qualified(o.Schema, "commands")
 
 	fill := strings.NewReplacer("{log}", log, "{snapshots}", snapshots, "{commands}", commands,
-		"{timeout}", lockTimeout, "{mark}", guardMark).Replace
+		"{timeout}", lockTimeout, "{timeout?}", lockTimeoutOr, "{mark}", guardMark).Replace
 	return statements{
-		single:       fill(singleSQL(o.Metadata)),
-		shared:       fill(sharedSQL(o.Metadata)),
-		general:      fill(generalSQL(o.Metadata, false)),
-		recorded:     fill(generalSQL(o.Metadata, true)),
-		load:         fill(loadSQL(o.Metadata)),
-		events:       fill(eventsSQL(o.Metadata)),
-		snapshot:     fill(snapshotSQL),
-		saveSnapshot: fill(saveSnapshotSQL),
-		conflict:     fill(conflictSQL),
-		badText:      badTextSQL,
-		covers:       coversSQL,
-		lookup:       fill(lookupSQL),
-		prune:        fill(pruneSQL),
-		redact:       fill(redactSQL),
+		plainOne:      fill(oneSQL(o.Metadata)),
+		plain:         fill(plainSQL(o.Metadata)),
+		plainRecorded: fill(plainRecordedSQL(o.Metadata)),
+		single:        fill(oneSQL(o.Metadata) + " " + onConflict),
+		shared:        fill(plainSQL(o.Metadata) + " " + onConflict + " RETURNING aggregate_id"),
+		general:       fill(generalSQL(o.Metadata, false)),
+		recorded:      fill(generalSQL(o.Metadata, true)),
+		load:          fill(loadSQL(o.Metadata)),
+		events:        fill(eventsSQL(o.Metadata)),
+		snapshot:      fill(snapshotSQL),
+		saveSnapshot:  fill(saveSnapshotSQL),
+		conflict:      fill(conflictSQL),
+		badText:       badTextSQL,
+		covers:        coversSQL,
+		lookup:        fill(lookupSQL),
+		prune:         fill(pruneSQL),
+		redact:        fill(redactSQL),
 	}, nil
 }
 
 // parameters numbers the parameters of a statement as it is written.
 type parameters int
 
-func (p *parameters) next(cast string) string {
-	*p++
-	return fmt.Sprintf("$%d::%s", *p, cast)
-}
-
 func (p *parameters) list(casts ...string) string {
 	list := make([]string, len(casts))
 	for i, cast := range casts {
-		list[i] = p.next(cast)
+		*p++
+		list[i] = fmt.Sprintf("$%d::%s", *p, cast)
 	}
 	return strings.Join(list, ", ")
 }
@@ -90,13 +95,15 @@ func insert(metadata bool) string {
 // onConflict names the columns, never an index: on a partitioned table each partition's has a name of its own.
 const onConflict = `ON CONFLICT (aggregate_id, sequence) DO NOTHING`
 
-func singleSQL(metadata bool) string {
+// oneSQL stores one event. The lock timeout is a part of an expression, as a function in FROM is slower.
+func oneSQL(metadata bool) string {
 	p := parameters(1) // $1 is the lock timeout
-	values := p.list("bytea", "bytea", "int4", "text", "text") + "::jsonb"
+	values := p.list("bytea", "bytea") + ", CASE WHEN {timeout} IS NOT NULL THEN " + p.list("int4") + " END, " +
+		p.list("text", "text") + "::jsonb"
 	if metadata {
-		values += ", nullif(" + p.next("text") + ", '')::jsonb"
+		values += ", nullif(" + p.list("text") + ", '')::jsonb"
 	}
-	return insert(metadata) + " SELECT " + values + " FROM {timeout} " + onConflict
+	return insert(metadata) + " VALUES (" + values + ")"
 }
 
 // eventRows reads the rows of one set of event columns.
@@ -105,15 +112,34 @@ func eventRows(p *parameters, metadata bool) (columns, from string) {
 	arrays, names := p.list("bytea[]", "bytea[]", "int4[]", "text[]", "text[]"), "t, a, s, y, b"
 	if metadata {
 		columns += `, nullif(r.m, '')::jsonb`
-		arrays, names = arrays+", "+p.next("text[]"), names+", m"
+		arrays, names = arrays+", "+p.list("text[]"), names+", m"
 	}
 	return columns, "unnest(" + arrays + ") AS r (" + names + ")"
 }
 
-func sharedSQL(metadata bool) string {
+// plainSQL stores any number of events.
+func plainSQL(metadata bool) string {
 	p := parameters(1)
 	columns, from := eventRows(&p, metadata)
-	return insert(metadata) + " SELECT " + columns + " FROM {timeout}, " + from + " " + onConflict + " RETURNING aggregate_id"
+	return insert(metadata) + " SELECT " + columns + " FROM {timeout}, " + from
+}
+
+// recordRows reads the rows of command records. The last column tells whether a record comes without events.
+func recordRows(p *parameters) string {
+	return "unnest(" + p.list("bytea[]", "text[]", "bytea[]", "int4[]", "int4[]", "bool[]") + ") AS q (a, id, f, x, y, bare)"
+}
+
+const insertRecords = `INSERT INTO {commands} (aggregate_id, command_id, fingerprint, first_sequence, last_sequence)
+SELECT q.a, q.id, q.f, q.x, q.y `
+
+// plainRecordedSQL stores any number of events and of command records.
+func plainRecordedSQL(metadata bool) string {
+	events := plainSQL(metadata)
+	p := parameters(6)
+	if metadata {
+		p++
+	}
+	return `WITH command AS (` + insertRecords + `FROM {timeout}, ` + recordRows(&p) + `) ` + events
 }
 
 // generalSQL stores the first event of every commit, then the other events and the command records of those commits
@@ -130,16 +156,15 @@ func generalSQL(metadata, commands bool) string {
 	b.WriteString("WITH ")
 	headWhere, stored := "", "SELECT aggregate_id FROM head"
 	if commands {
-		from := "unnest(" + p.list("bytea[]", "text[]", "bytea[]", "int4[]", "int4[]", "bool[]") + ") AS q (a, id, f, x, y, bare)"
 		// used are the aggregates that bring a command ID which is in the table already; whether it is there or
 		// comes there just now, the guard decides.
-		b.WriteString(`asked AS MATERIALIZED (SELECT q.* FROM {timeout}, ` + from + `),
+		b.WriteString(`asked AS MATERIALIZED (SELECT q.* FROM {timeout?}, ` + recordRows(&p) + `),
 used AS MATERIALIZED (SELECT q.a FROM asked q JOIN {commands} k ON k.aggregate_id = q.a AND k.command_id = q.id),
 `)
 		headWhere = " WHERE r.a NOT IN (SELECT a FROM used)"
 		stored += " UNION SELECT aggregate_id FROM command"
 	}
-	b.WriteString(`head AS (` + insert(metadata) + ` SELECT ` + headColumns + ` FROM {timeout}, ` + headFrom + headWhere +
+	b.WriteString(`head AS (` + insert(metadata) + ` SELECT ` + headColumns + ` FROM {timeout?}, ` + headFrom + headWhere +
 		` ` + onConflict + ` RETURNING aggregate_id),
 tail AS (` + insert(metadata) + ` SELECT ` + tailColumns + ` FROM ` + tailFrom +
 		` WHERE r.a IN (SELECT aggregate_id FROM head) ` + onConflict + ` RETURNING aggregate_id),
@@ -147,8 +172,7 @@ tail AS (` + insert(metadata) + ` SELECT ` + tailColumns + ` FROM ` + tailFrom +
 	whole := `(SELECT count(*) FROM tail) = (SELECT coalesce(sum(c.tails), 0) FROM ` + commits + ` WHERE c.a IN (SELECT aggregate_id FROM head))`
 	if commands {
 		due := `FROM asked q WHERE q.a IN (SELECT aggregate_id FROM head) OR q.bare AND q.a NOT IN (SELECT a FROM used)`
-		b.WriteString(`command AS (INSERT INTO {commands} (aggregate_id, command_id, fingerprint, first_sequence, last_sequence)
-SELECT q.a, q.id, q.f, q.x, q.y ` + due + ` ON CONFLICT (aggregate_id, command_id) DO NOTHING RETURNING aggregate_id),
+		b.WriteString(`command AS (` + insertRecords + due + ` ON CONFLICT (aggregate_id, command_id) DO NOTHING RETURNING aggregate_id),
 `)
 		whole += ` AND (SELECT count(*) FROM command) = (SELECT count(*) ` + due + `)`
 	}

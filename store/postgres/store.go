@@ -22,10 +22,15 @@ type Store struct {
 	sql  statements
 	err  error // of the options: every method returns it
 
-	plain     *combiner // of commits without projections
-	projected *combiner // of commits whose projections only queue statements
-	patient   chan struct{}
+	plain     *combiner     // of commits without projections
+	projected *combiner     // of commits whose projections only queue statements
+	patient   chan struct{} // as many places as may wait long for a lock at once
+	watchdog  watchdog
+	calm      calm
 	columns   columnsPool
+
+	// The bounds of lock waits in the form that a statement takes.
+	longLock, sharedLock, isolatingLock string
 }
 
 var (
@@ -54,6 +59,11 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	}
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
+	s.watchdog.bound = s.o.CommitTimeout
+	s.calm.statements.Store(calmAfter)
+	s.longLock = milliseconds(s.o.LockTimeout)
+	s.sharedLock = milliseconds(min(sharedLock, s.o.LockTimeout))
+	s.isolatingLock = milliseconds(min(isolatingLock, s.o.LockTimeout))
 	s.patient = make(chan struct{}, s.o.Committers)
 	return s
 }

@@ -162,6 +162,13 @@ func readError(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("postgres: %s: %w", doing, err)
 }
 
+// isUnique reports whether an event was there already, or something else of the log that has to be unique.
+func isUnique(err error) bool {
+	var projection *store.ProjectionError
+	pgErr := pgError(err)
+	return pgErr != nil && pgErr.Code == codeUniqueViolation && definite(pgErr) && !errors.As(err, &projection)
+}
+
 // isGuard reports whether err was raised by the guard of a general statement.
 func isGuard(err error) bool {
 	pgErr := pgError(err)
