@@ -12,7 +12,7 @@ import (
 func contextClauses() []clause {
 	return []clause{
 		{name: "a commit with an ended context stores nothing", run: endedCommit},
-		{name: "a commit past its deadline stores nothing", run: lateCommit},
+		{name: "a commit past its deadline stores nothing", run: commitPastDeadline},
 		{name: "a read with an ended context ends with its error", run: endedRead},
 		{name: "a snapshot with an ended context is not stored", run: endedSnapshot},
 		{name: "a loop whose context ends midway ends with its error", run: endedMidway},
@@ -36,7 +36,7 @@ func endedCommit(v *env) {
 	v.holds(id, e)
 }
 
-func lateCommit(v *env) {
+func commitPastDeadline(v *env) {
 	id := v.stamp()
 	ctx, cancel := context.WithDeadline(v.Context(), time.Unix(0, 0))
 	defer cancel()
