@@ -1,0 +1,119 @@
+package docs_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// documents returns the paths of all documents for people.
+func documents(t *testing.T) []string {
+	t.Helper()
+	paths := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CHANGELOG.md")}
+	for _, dir := range []string{"docs", "examples"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".md") {
+				paths = append(paths, path)
+			}
+			return err
+		}))
+	}
+	require.Greater(t, len(paths), 10)
+	return paths
+}
+
+// sources returns the text of all Go files, without indentation.
+func sources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.WriteString(flat(string(text)))
+		return err
+	}))
+	return all.String()
+}
+
+// flat drops indentation, so that a block can show part of a function.
+func flat(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+var block = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+
+func TestEveryBlockOfGoIsCompiledAndRun(t *testing.T) {
+	t.Parallel()
+	code, seen := sources(t), 0
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+			require.NotEmpty(t, m[1], "%s: a block without a language:\n%s", path, m[2])
+			if m[1] != "go" {
+				continue
+			}
+			seen++
+			require.True(t, strings.Contains(code, flat(strings.TrimSpace(m[2]))), "%s: this block is not part of any Go file:\n%s", path, m[2])
+		}
+	}
+	require.GreaterOrEqual(t, seen, 3)
+}
+
+var link = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+
+func TestEveryLinkWithinTheProjectLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(string(text), ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			seen++
+			_, err := os.Stat(filepath.Join(filepath.Dir(path), m[1]))
+			require.NoError(t, err, "%s links to %s", path, m[1])
+		}
+	}
+	require.Greater(t, seen, 20)
+}
+
+var makeTarget = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
+
+func TestEveryMakeTargetIsThere(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range makeTarget.FindAllStringSubmatch(string(text), -1) {
+			require.Regexp(t, `(?m)^`+m[1]+`:`, string(makefile), "%s: make %s", path, m[1])
+		}
+	}
+}
+
+func TestTheREADMEStaysShort(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	require.Less(t, strings.Count(string(text), "\n"), 300)
+	first := strings.Split(string(text), "\n")[:30]
+	require.Contains(t, strings.Join(first, "\n"), "go run ./examples/counter")
+	require.Contains(t, strings.Join(first, "\n"), "make test")
+}
