@@ -57,18 +57,17 @@ func (c *cell[S]) serve(w *work) {
 
 // call runs a function in the aggregate's goroutine.
 func (c *cell[S]) call(w *work, r *request) {
-	defer func() { w.open = nil }()
 	if r.left() {
 		return
 	}
-	if err := r.ctx.Err(); err != nil {
-		r.answer(err)
-		return
+	err := r.ctx.Err()
+	if err == nil {
+		c.current.Store(r)
+		err = r.protected(c)
+		c.current.Store(nil)
+		c.reportPanic(r.ctx, "", err)
 	}
-	c.current.Store(r)
-	err := r.protected(c)
-	c.current.Store(nil)
-	c.reportPanic(r.ctx, "", err)
+	w.open = nil // not deferred: after a runtime.Goexit abort answers r
 	r.answer(err)
 }
 
