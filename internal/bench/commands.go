@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// crowd is a number of callers at work on a number of aggregates. Of each caller's commands, one in every is
+// timed; 0 means all.
+type crowd struct{ aggregates, callers, every int }
+
+// evaluate measures commands on the Postgres store. Each measurement has a supervisor and aggregates of its
+// own; that they are warm is the warm-up's work.
+func (l *lab) evaluate(pool *pgxpool.Pool, c crowd, d aggregate.Definition[counter]) measure {
+	return func(ctx context.Context, length time.Duration) (figure, error) {
+		if err := l.db.reset(ctx); err != nil {
+			return figure{}, err
+		}
+		t, err := commands(ctx, postgres.New(pool, nil), c, d, length)
+		if err != nil {
+			return figure{}, err
+		}
+		return t.figure, l.db.expect(ctx, t.total)
+	}
+}
+
+// commands lets a crowd increment counters in a store. The callers go round their shares of the aggregates.
+func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definition[counter], length time.Duration) (tally, error) {
+	sup := aggregate.NewSupervisor(a, nil)
+	root, err := aggregate.New(sup, d)
+	if err != nil {
+		return tally{}, err
+	}
+	ids := newIDs(sup.Clock(), c.aggregates)
+	t, err := load{callers: c.callers, every: c.every, caller: func(ctx context.Context, i int) (func() error, error) {
+		next := i
+		return func() error {
+			id := ids[next%len(ids)]
+			next += c.callers
+			return root.Evaluate(ctx, types.Command{AggregateID: id, Type: incrementType, Data: increment{By: 1}})
+		}, nil
+	}}.run(ctx, length)
+	if err != nil {
+		return tally{}, err
+	}
+	return t, sup.Shutdown(ctx)
+}
+
+// one is a lone caller: nothing to share, so nothing may be added either.
+func one(ctx context.Context, l *lab) (outcome, error) {
+	pool, err := l.db.pool(ctx, 0)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer pool.Close()
+	conn, release, err := l.connection(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer release()
+	o, _, err := l.compare(ctx, 1, l.rawConnection(conn), l.evaluate(pool, crowd{1, 1, 0}, definition()))
+	o.note("p50ratio", fmt.Sprintf("%.2f", float64(o.ours.p50)/float64(o.limit.p50)))
+	return o, err
+}
+
+// connection returns the one connection of the limit of a lone caller.
+func (l *lab) connection(ctx context.Context) (conn *pgxpool.Conn, release func(), err error) {
+	pool, err := l.db.pool(ctx, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	if conn, err = pool.Acquire(ctx); err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	return conn, func() { conn.Release(); pool.Close() }, nil
+}
+
+// spread is a crowd of callers on different aggregates.
+func spread(aggregates, callers int) func(context.Context, *lab) (outcome, error) {
+	return func(ctx context.Context, l *lab) (outcome, error) {
+		raw, size, err := l.bestInserts(ctx, callers)
+		if err != nil {
+			return outcome{}, err
+		}
+		defer raw.Close()
+		o, err := l.besideCrowds(ctx, crowd{aggregates, callers, 0}, l.rawInserts(raw, callers))
+		o.note("pool", fmt.Sprint(size))
+		return o, err
+	}
+}
+
+// hot is a crowd of callers on one aggregate.
+func hot(ctx context.Context, l *lab) (outcome, error) {
+	conn, release, err := l.connection(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer release()
+	return l.besideCrowds(ctx, crowd{1, 64, 0}, l.rawConnection(conn))
+}
+
+// besideCrowds measures a crowd beside a limit and beside the second one, rows in statements of a hundred.
+func (l *lab) besideCrowds(ctx context.Context, c crowd, limit measure) (outcome, error) {
+	pool, err := l.db.pool(ctx, 0)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer pool.Close()
+	crowds, size, err := l.bestPool(ctx, "unnest of 100 rows", crowdSizes, l.rawCrowds)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer crowds.Close()
+	o, others, err := l.compare(ctx, 1, limit, l.evaluate(pool, c, definition()), l.rawCrowds(crowds, size))
+	if err != nil {
+		return outcome{}, err
+	}
+	o.note("crowd", perSecond.format(others[0].value))
+	o.note("crowdratio", fmt.Sprintf("%.2f", o.ours.value/others[0].value))
+	return o, nil
+}
+
+// projection is a crowd whose events are also written to a table, in the same transaction.
+func projection(ctx context.Context, l *lab) (outcome, error) {
+	const callers = 64
+	raw, size, err := l.bestPool(ctx, "transaction by 64", poolSizes, func(pool *pgxpool.Pool, _ int) measure {
+		return l.rawTransactions(pool, callers)
+	})
+	if err != nil {
+		return outcome{}, err
+	}
+	defer raw.Close()
+	pool, err := l.db.pool(ctx, 0)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer pool.Close()
+	d := definition()
+	d.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
+		b.Queue(projectSQL, e.AggregateID[:], int32(e.Sequence))
+		return nil
+	})}
+	o, _, err := l.compare(ctx, 1, l.rawTransactions(raw, callers), l.evaluate(pool, crowd{64, callers, 0}, d))
+	o.note("pool", fmt.Sprint(size))
+	return o, err
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// The table stands between these two lines.
+const (
+	beginMark = "<!-- bench: begin -->"
+	endMark   = "<!-- bench: end -->"
+)
+
+// writeDocument replaces the table in a file. Rows of cases that were not run this time stay.
+func writeDocument(file string, facts []note, results []result) error {
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	text, err := withTable(string(old), facts, results, time.Now())
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return os.WriteFile(file, []byte(text), 0o644)
+}
+
+func withTable(text string, facts []note, results []result, now time.Time) (string, error) {
+	before, rest, found := strings.Cut(text, beginMark)
+	old, after, ended := strings.Cut(rest, endMark)
+	if !found || !ended {
+		return "", fmt.Errorf("has no lines %s and %s", beginMark, endMark)
+	}
+	return before + beginMark + "\n" + table(rowsOf(old), facts, results, now) + endMark + after, nil
+}
+
+// rowsOf returns the rows of an old table by the name in their first cell.
+func rowsOf(table string) map[string]string {
+	rows := map[string]string{}
+	for line := range strings.SplitSeq(table, "\n") {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			rows[strings.Trim(cells[1], " `")] = line
+		}
+	}
+	return rows
+}
+
+func table(rows map[string]string, facts []note, results []result, now time.Time) string {
+	for _, r := range results {
+		rows[r.name] = r.row()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Measured %s.\n\n", now.UTC().Format("2006-01-02 15:04 MST"))
+	for _, f := range facts {
+		fmt.Fprintf(&b, "- %s: %s\n", f.key, f.value)
+	}
+	b.WriteString("\n| case | what | ours | limit | ratio | to reach | p50, p99 | limit's | notes |\n")
+	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
+	for _, c := range cases {
+		if row, there := rows[c.name]; there {
+			b.WriteString(row + "\n")
+		}
+	}
+	return b.String()
+}
+
+// row is the case's row of the table.
+func (r result) row() string {
+	pair := func(f figure) string {
+		if f.p50 == 0 {
+			return ""
+		}
+		return short(f.p50) + ", " + short(f.p99)
+	}
+	ratio := fmt.Sprintf("%.2f", r.ratio())
+	if !r.met() {
+		ratio = "**" + ratio + "**"
+	}
+	var notes []string
+	for _, n := range r.notes {
+		notes = append(notes, n.key+" "+n.value)
+	}
+	return fmt.Sprintf("| `%s` | %s; limit: %s | %s | %s | %s | %.2f | %s | %s | %s |",
+		r.name, r.what, r.benchmark.limit, r.unit.format(r.ours.value), r.unit.format(r.outcome.limit.value),
+		ratio, r.target, pair(r.ours), pair(r.outcome.limit), strings.Join(notes, ", "))
+}
