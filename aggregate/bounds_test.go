@@ -53,6 +53,7 @@ func TestAFullMailboxIsToldToWhoseContextEnds(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		for i, err := range errs {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			if i < 2 {

@@ -110,7 +110,7 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 	}
 	c.reportPanic(ctx, "", err)
 	if err != nil {
-		return err
+		return sup.ended(err)
 	}
 	c.draft, c.saved = l.draft, l.snapshot
 	c.loaded, c.fresh = true, true
@@ -152,7 +152,7 @@ func (c *cell[S]) refreshPast(ctx context.Context, rival hlc.Timestamp) (news bo
 		if c.torn || errors.Is(err, ErrCorruptLog) {
 			c.drop()
 		}
-		return n > 0, err
+		return n > 0, sup.ended(err)
 	}
 	c.fresh = true
 	return n > 0, nil

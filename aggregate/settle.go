@@ -29,7 +29,7 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit) error {
 	ctx = c.background(ctx)
 	err := send(ctx, sup.store, commit)
 	if !errors.Is(err, store.ErrOutcomeUnknown) {
-		return err
+		return sup.ended(err)
 	}
 	doubt := err
 	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.id, "events", len(commit.Events), "err", doubt)

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -11,12 +12,13 @@ import (
 // context's error.
 type ShutdownError struct {
 	Requests   int             // refused with ErrClosed although they waited in a mailbox
+	Snapshots  int             // that the policies ask for and that were not stored, or perhaps not
 	Aggregates []hlc.Timestamp // whose goroutine was still at work, such as in a handler
 	Err        error
 }
 
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("aggregate: shutdown: gave up %d requests, %d aggregates still at work: %v", e.Requests, len(e.Aggregates), e.Err)
+	return fmt.Sprintf("aggregate: shutdown: gave up %d requests and %d snapshots, %d aggregates still at work: %v", e.Requests, e.Snapshots, len(e.Aggregates), e.Err)
 }
 
 // Unwrap returns the context's error.
@@ -50,8 +52,16 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 	return nil
 }
 
+// ended marks an error that is there because a shutdown had no time left.
+func (s *Supervisor) ended(err error) error {
+	if err == nil || s.base.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, err)
+}
+
 func (s *Supervisor) giveUp(cause error) error {
-	e := &ShutdownError{Err: cause}
+	e := &ShutdownError{Err: cause, Snapshots: s.saver.abandon()}
 	s.cancel()
 	for i := range s.registry.shards {
 		for _, m := range s.registry.shards[i].list() {

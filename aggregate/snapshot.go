@@ -82,8 +82,8 @@ func (s *saver) init(sup *Supervisor) { s.sup, s.empty = sup, make(chan struct{}
 func (s *saver) do(job func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) >= saverQueue {
-		return false
+	if len(s.queue) >= saverQueue && !s.sup.closed.Load() {
+		return false // the aggregate stays for now; at a shutdown it can't
 	}
 	s.queue = append(s.queue, job)
 	if s.workers < saverWorkers {
@@ -114,6 +114,16 @@ func (s *saver) work() {
 		s.mu.Unlock()
 		job()
 	}
+}
+
+// abandon drops the snapshots that wait and returns how many those and the ones under way are.
+func (s *saver) abandon() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.queue) + s.workers
+	clear(s.queue)
+	s.queue = s.queue[:0]
+	return n
 }
 
 // busy reports whether snapshots are under way.
