@@ -1,0 +1,193 @@
+package aggregate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Inspection is what [Root.Inspect] found in the log of an aggregate.
+type Inspection[S any] struct {
+	AggregateID hlc.Timestamp
+
+	// Rows is how many events were read, good or bad.
+	Rows int
+
+	// Latest is the state at the end of the log, with every event passed over that can't be
+	// applied. If Bad is nil, it is the aggregate's state.
+	Latest Instance[S]
+
+	// Bad is the first event that keeps the aggregate from being read, or nil.
+	Bad *BadEvent[S]
+
+	// Faults are all faults of the log in its order, the first MaxFaults of them. The
+	// first may be of a kind with which the aggregate can be read, so look at Bad, too.
+	Faults []LogFault
+
+	// MoreFaults is how many did not find room in Faults.
+	MoreFaults int
+
+	// Snapshot is what there is to say of the snapshot, or nil if none is stored.
+	Snapshot *SnapshotReport
+}
+
+// MaxFaults bounds Inspection.Faults.
+const MaxFaults = 100
+
+// FaultKind says in which way a row of a log is wrong.
+type FaultKind string
+
+const (
+	// Gap: there are no rows for one or more sequences before this one.
+	Gap FaultKind = "gap"
+
+	// Repeat: the sequence is not higher than that of the row before.
+	Repeat FaultKind = "repeat"
+
+	// Foreign: the event belongs to another aggregate.
+	Foreign FaultKind = "foreign"
+
+	// Unreadable: the event can't be applied, for a missing handler, its body or a panic.
+	Unreadable FaultKind = "unreadable"
+
+	// TimeBack: the timestamp is not after that of the row before. The aggregate can be read all
+	// the same: its order is that of the sequences.
+	TimeBack FaultKind = "time back"
+)
+
+// LogFault is one thing that is wrong with a row of a log.
+type LogFault struct {
+	Kind      FaultKind
+	Row       int // in the order of the log, from 1
+	Sequence  types.Sequence
+	Timestamp hlc.Timestamp
+	Type      string
+	Err       error // what is wrong, as an *EventError
+}
+
+// BadEvent is the first event that keeps an aggregate from being read.
+type BadEvent[S any] struct {
+	LogFault
+
+	// Event is the event as it is in the log, before any upcast.
+	Event types.Event
+
+	// Upcasts are the steps that were taken with the event, in order.
+	Upcasts []UpcastStep
+
+	// Before is the state before the event.
+	Before Instance[S]
+
+	// After is the state after the next event that could be applied, with this one passed over (or
+	// applied, if the fault is a gap before it); nil if there is none.
+	After *Instance[S]
+}
+
+// UpcastStep is one step in the reading of an event of an older type.
+type UpcastStep struct {
+	From Upcasted
+	To   []Upcasted // none if the step drops the event, or failed
+	Err  error
+}
+
+// SnapshotReport is what [Root.Inspect] has to say of a snapshot.
+type SnapshotReport struct {
+	// Snapshot is the snapshot as it is stored.
+	Snapshot types.Snapshot
+
+	// Err is why the snapshot is passed over, or should be; nil if it is good as far as one
+	// can know. A start passes over what it notices without the log: not that the log gives
+	// another state.
+	Err error
+
+	// FromLog is the snapshot that the log gives at the same sequence; nil if the log doesn't
+	// reach it, or not without a bad event.
+	FromLog json.RawMessage
+}
+
+// OK reports whether there is nothing wrong.
+func (in *Inspection[S]) OK() bool {
+	return len(in.Faults) == 0 && (in.Snapshot == nil || in.Snapshot.Err == nil)
+}
+
+// String returns a few lines for a person: a summary, the bad event, other faults, the snapshot.
+func (in *Inspection[S]) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "aggregate %v: %d rows, sequence %d", in.AggregateID, in.Rows, in.Latest.Sequence)
+	if in.OK() {
+		b.WriteString(", nothing wrong")
+	}
+	if bad := in.Bad; bad != nil {
+		fmt.Fprintf(&b, "\nbad: row %d: %v", bad.Row, bad.Err)
+		fmt.Fprintf(&b, "\n  body: %s", bad.Event.Body)
+		for _, step := range bad.Upcasts {
+			fmt.Fprintf(&b, "\n  %v", step)
+		}
+		fmt.Fprintf(&b, "\n  state before it, at %d: %+v", bad.Before.Sequence, bad.Before.State)
+		if bad.After != nil {
+			fmt.Fprintf(&b, "\n  state after the next, at %d: %+v", bad.After.Sequence, bad.After.State)
+		}
+	}
+	for _, f := range in.Faults {
+		fmt.Fprintf(&b, "\n%s: row %d: %v", f.Kind, f.Row, f.Err)
+	}
+	if in.MoreFaults > 0 {
+		fmt.Fprintf(&b, "\nand %d more", in.MoreFaults)
+	}
+	if s := in.Snapshot; s != nil {
+		fmt.Fprintf(&b, "\nsnapshot at %d: ", s.Snapshot.Sequence)
+		if s.Err != nil {
+			b.WriteString(s.Err.Error())
+		} else {
+			b.WriteString("good")
+		}
+	}
+	return b.String()
+}
+
+// String returns the step in one line.
+func (s UpcastStep) String() string {
+	text := fmt.Sprintf("upcast of %s %s:", s.From.Type, s.From.Body)
+	if s.Err != nil {
+		return text + " " + s.Err.Error()
+	}
+	if len(s.To) == 0 {
+		return text + " dropped"
+	}
+	for i, to := range s.To {
+		if i > 0 {
+			text += ","
+		}
+		text += fmt.Sprintf(" %s %s", to.Type, to.Body)
+	}
+	return text
+}
+
+// Inspect reads the whole log of an aggregate and says what is wrong with it, if anything. Unlike
+// everything else that reads, it doesn't stop at what it can't read: it passes it over, and names
+// the first such event with the states around it. It changes nothing and doesn't load the
+// aggregate into memory, but it runs in the aggregate's own goroutine, so its commands wait.
+//
+// An error means that the store could not be read to the end; the inspection then covers what was
+// read before, and is nil if that is nothing.
+func (r *Root[S]) Inspect(ctx context.Context, id hlc.Timestamp) (*Inspection[S], error) {
+	type answer struct {
+		in  *Inspection[S]
+		err error
+	}
+	found := make(chan answer, 1) // the caller may leave before it is there
+	err := r.do(ctx, id, false, func(c *cell[S]) error {
+		in, err := c.root.kind.inspect(ctx, c.family.sup.store, id)
+		found <- answer{in, err}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	a := <-found
+	return a.in, a.err
+}
