@@ -1,0 +1,220 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/stretchr/testify/require"
+)
+
+var errRefused = errors.New("refused by the test")
+
+func TestLaterEventsAndProjectionsSeeWhatEarlierOnesWrote(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	counts := memory.NewTable[hlc.Timestamp, int](s)
+	seen := memory.NewTable[types.Sequence, int](s)
+	watching := memory.Projection(func(_ context.Context, tx *memory.ProjectionTx, e types.Event) error {
+		n, _ := counts.In(tx).Get(e.AggregateID)
+		return seen.In(tx).Insert(e.Sequence, n)
+	})
+	require.NoError(t, s.Commit(t.Context(), commitOf(now(), 1, 3, counting(counts), watching)))
+	for i := range types.Sequence(3) {
+		n, ok := seen.Get(i + 1)
+		require.True(t, ok)
+		require.Equal(t, int(i)+1, n)
+	}
+}
+
+func TestReadersSeeRowsWithTheCommitAndNotBefore(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	counts := memory.NewTable[hlc.Timestamp, int](s)
+	id := now()
+	looking := memory.Projection(func(_ context.Context, tx *memory.ProjectionTx, e types.Event) error {
+		require.Zero(t, counts.Len())
+		_, ok := counts.Get(id)
+		require.False(t, ok)
+		require.Zero(t, length(t, s, id), "nor do they see the events")
+		return nil
+	})
+	require.NoError(t, s.Commit(t.Context(), commitOf(id, 1, 2, counting(counts), looking)))
+	n, ok := counts.Get(id)
+	require.True(t, ok)
+	require.Equal(t, 2, n)
+}
+
+func TestAPanicOfAProjectionRefusesTheCommitAndLeavesTheStoreWell(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]any{"an error": errRefused, "text": "no good"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := memory.New()
+			counts := memory.NewTable[hlc.Timestamp, int](s)
+			id := now()
+			panicking := memory.Projection(func(_ context.Context, _ *memory.ProjectionTx, e types.Event) error {
+				if e.Sequence == 2 {
+					panic(value)
+				}
+				return nil
+			})
+			err := s.Commit(t.Context(), commitOf(id, 1, 3, counting(counts), panicking))
+			var refusal *store.ProjectionError
+			require.ErrorAs(t, err, &refusal)
+			require.Equal(t, types.Sequence(2), refusal.Event.Sequence)
+			var panicked *memory.PanicError
+			require.ErrorAs(t, err, &panicked)
+			require.Equal(t, value, panicked.Value)
+			require.Contains(t, string(panicked.Stack), "projection_test.go")
+			if value == errRefused {
+				require.ErrorIs(t, err, errRefused)
+			}
+			require.Zero(t, counts.Len())
+			require.Zero(t, length(t, s, id))
+			require.NoError(t, s.Commit(t.Context(), commitOf(id, 1, 1, counting(counts))))
+		})
+	}
+}
+
+func TestAProjectionThatEndsItsGoroutineLeavesTheStoreWell(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	id := now()
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		_ = s.Commit(t.Context(), commitOf(id, 1, 1, memory.Projection(
+			func(context.Context, *memory.ProjectionTx, types.Event) error { runtime.Goexit(); return nil },
+		)))
+	})
+	ended.Wait()
+	require.Zero(t, length(t, s, id))
+	require.NoError(t, s.Commit(t.Context(), commitOf(id, 1, 1)))
+	require.NoError(t, s.Commit(t.Context(), commitOf(id, 2, 1, counting(memory.NewTable[hlc.Timestamp, int](s)))))
+}
+
+func TestCommitsWithProjectionsRunOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	total := memory.NewTable[string, int](s)
+	adding := memory.Projection(func(_ context.Context, tx *memory.ProjectionTx, _ types.Event) error {
+		rows := total.In(tx)
+		n, _ := rows.Get("all")
+		runtime.Gosched()
+		rows.Put("all", n+1)
+		return nil
+	})
+	var writers sync.WaitGroup
+	for range 8 {
+		writers.Go(func() {
+			id := now()
+			for i := range types.Sequence(50) {
+				if err := s.Commit(t.Context(), commitOf(id, i+1, 1, adding)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	n, _ := total.Get("all")
+	require.Equal(t, 400, n)
+}
+
+// TestAProjectionRunsOnlyForEventsThatWillBeStored lets plain commits of the same aggregate come while the projection
+// runs.
+func TestAProjectionRunsOnlyForEventsThatWillBeStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		id := now()
+		running, goOn := make(chan struct{}), make(chan struct{})
+		waiting := memory.Projection(func(context.Context, *memory.ProjectionTx, types.Event) error {
+			close(running)
+			<-goOn
+			return nil
+		})
+		first, second, other := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+		go func() { first <- s.Commit(t.Context(), commitOf(id, 1, 1, waiting)) }()
+		<-running
+		go func() { second <- s.Commit(t.Context(), commitOf(id, 1, 1)) }()
+		tx := s.Begin()
+		require.NoError(t, tx.Commit(t.Context(), commitOf(id, 1, 1)))
+		go func() { other <- tx.CommitTx(t.Context()) }()
+		synctest.Wait()
+		require.Empty(t, second, "it waits for the one that runs")
+		require.Empty(t, other)
+		require.NoError(t, s.Commit(t.Context(), commitOf(now(), 1, 1)), "another aggregate does not")
+		ended, cancel := context.WithCancel(t.Context())
+		go cancel()
+		require.ErrorIs(t, s.Commit(ended, commitOf(id, 1, 1)), context.Canceled)
+		close(goOn)
+		require.NoError(t, <-first)
+		require.ErrorIs(t, <-second, store.ErrConflict)
+		require.ErrorIs(t, <-other, store.ErrConflict)
+		require.Equal(t, 1, length(t, s, id))
+	})
+}
+
+func TestAContextEndsTheWaitForOtherProjections(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	counts := memory.NewTable[hlc.Timestamp, int](s)
+	tx := s.Begin()
+	defer tx.Rollback()
+	require.NoError(t, tx.Commit(t.Context(), commitOf(now(), 1, 1, counting(counts))))
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	id := now()
+	require.ErrorIs(t, s.Commit(ctx, commitOf(id, 1, 1, counting(counts))), context.Canceled)
+	require.Zero(t, length(t, s, id))
+}
+
+func TestAProjectionHasAContextThatDoesNotEndAndAnEventOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	ctx, cancel := context.WithCancel(types.WithMetadata(t.Context(), types.Metadata{Actor: "someone"}))
+	c := commitOf(now(), 1, 1, memory.Projection(func(ctx context.Context, _ *memory.ProjectionTx, e types.Event) error {
+		cancel()
+		require.NoError(t, ctx.Err())
+		require.Equal(t, "someone", types.MetadataFrom(ctx).Actor)
+		e.Body[0] = 'x'
+		return nil
+	}))
+	require.NoError(t, s.Commit(ctx, c))
+	require.JSONEq(t, `{"by": 1}`, string(c.Events[0].Body))
+	require.Equal(t, 1, length(t, s, c.AggregateID))
+}
+
+func TestMisuseOfAProjectionPanics(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	require.Panics(t, func() { memory.Projection(nil) })
+	own, foreign := memory.NewTable[int, int](s), memory.NewTable[int, int](memory.New())
+	var kept *memory.ProjectionTx
+	var rows *memory.Rows[int, int]
+	require.NoError(t, s.Commit(t.Context(), commitOf(now(), 1, 1, memory.Projection(
+		func(_ context.Context, tx *memory.ProjectionTx, _ types.Event) error {
+			kept, rows = tx, own.In(tx)
+			return nil
+		},
+	))))
+	require.Panics(t, func() { own.In(kept) }, "after its commit")
+	require.Panics(t, func() { rows.Put(1, 1) }, "after its commit")
+	require.Panics(t, func() { rows.Delete(1) }, "after its commit")
+	err := s.Commit(t.Context(), commitOf(now(), 1, 1, memory.Projection(
+		func(_ context.Context, tx *memory.ProjectionTx, _ types.Event) error {
+			foreign.In(tx).Put(1, 1)
+			return nil
+		},
+	)))
+	require.ErrorContains(t, err, "another store")
+	require.True(t, strings.HasPrefix(err.Error(), "store: projection of"), err)
+}
