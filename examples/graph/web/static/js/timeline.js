@@ -22,6 +22,7 @@ export function createTimeline(actions) {
       id("earlier").disabled = moment <= 1;
       id("later").disabled = moment >= present.sequence;
       id("past").hidden = !isPast;
+      id("toolbar").hidden = isPast;
       id("past-text").textContent =
         `You are looking at event ${moment} of ${present.sequence}. The past can be looked at, not changed.`;
       detail(event, isOwn(event));

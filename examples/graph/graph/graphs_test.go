@@ -1,0 +1,68 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/examples/graph/graph"
+)
+
+func TestAGraphIsCreatedOnce(t *testing.T) {
+	t.Parallel()
+	given(t).
+		When("create_graph", graph.CreateGraph{Name: "  Rail network "}).
+		Then(created("Rail network")).
+		When("create_graph", graph.CreateGraph{Name: "Again"}).
+		ThenRejected("This graph was created before.")
+}
+
+func TestAGraphNeedsANameThatPeopleCanRead(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"":                       "Please give the graph a name.",
+		" \t ":                   "Please give the graph a name.",
+		strings.Repeat("é", 61):  "at most 60 characters; this one has 61",
+		"two\nlines":             "one line of plain text",
+		"not UTF-8: \xff":        "one line of plain text",
+		"a bell \a rings \x00 x": "one line of plain text",
+	} {
+		given(t).When("create_graph", graph.CreateGraph{Name: name}).ThenRejected(want)
+		given(t, created("Old")).When("rename_graph", graph.RenameGraph{Name: name}).ThenRejected(want)
+	}
+	longest := strings.Repeat("é", 60)
+	given(t).When("create_graph", graph.CreateGraph{Name: longest}).Then(created(longest))
+}
+
+func TestAGraphIsRenamed(t *testing.T) {
+	t.Parallel()
+	given(t, created("Old")).
+		When("rename_graph", graph.RenameGraph{Name: "New"}).
+		Then(renamed("New", "Old")).
+		When("rename_graph", graph.RenameGraph{Name: " New "}).
+		ThenNothing()
+}
+
+func TestAGraphThatWasNeverCreatedTakesNoCommand(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string]any{
+		"rename_graph": graph.RenameGraph{Name: "x"},
+		"add_node":     graph.AddNode{Name: "x"},
+		"move_node":    graph.MoveNode{ID: 1},
+		"rename_node":  graph.RenameNode{ID: 1, Name: "x"},
+		"remove_node":  graph.RemoveNode{ID: 1},
+		"add_edge":     graph.AddEdge{From: 1, To: 2},
+		"remove_edge":  graph.RemoveEdge{From: 1, To: 2},
+		"revert_graph": graph.RevertGraph{To: 1},
+	} {
+		given(t).When(name, data).ThenError(graph.ErrNoGraph)
+	}
+}
+
+func TestACommandTakesNoFieldsThatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	given(t, created("Old")).
+		When("rename_graph", json.RawMessage(`{"name": "New", "colour": "red"}`)).
+		ThenError(aggregate.ErrInvalidData)
+}
