@@ -86,7 +86,10 @@ func (m *mailbox) put(r *request) delivery {
 	}
 	m.tail = r
 	m.depth++
-	m.dismissed = false
+	if m.dismissed { // it was to hibernate and has not seen it yet
+		m.dismissed = false
+		m.family.watch(m)
+	}
 	m.rouse()
 	m.mu.Unlock()
 	return delivered

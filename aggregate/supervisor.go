@@ -148,6 +148,11 @@ func (f *family) now() int64 { return f.sup.now() }
 // started is called, under the mailbox' lock, when an aggregate gets a goroutine.
 func (f *family) started(m *mailbox) {
 	f.sup.active.Add(1)
+	f.watch(m)
+}
+
+// watch has the mailbox hibernate when it falls idle.
+func (f *family) watch(m *mailbox) {
 	if f.policy.hibernate() > 0 {
 		f.sup.idle.watch(&f.parked, m)
 	}
