@@ -6,20 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/modules/postgres"
+
+	"github.com/eventmaestro/maestro/internal/pgserver"
 )
-
-// EnvImage names the image to run instead of [DefaultImage]. It must keep the
-// official image's contract: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, port
-// 5432, and the ready line twice in the log of a first start.
-const EnvImage = "MAESTRO_TEST_POSTGRES_IMAGE"
-
-// DefaultImage is the image that runs where the environment names none.
-const DefaultImage = "postgres:17"
 
 // stopTimeout bounds how long a container may take to be removed.
 const stopTimeout = 30 * time.Second
@@ -28,10 +21,7 @@ const stopTimeout = 30 * time.Second
 // as superuser, when it takes connections. The caller ends the container with
 // stop. The end of ctx ends the wait, and whatever was started by then.
 func Postgres(ctx context.Context) (url string, stop func() error, err error) {
-	image := os.Getenv(EnvImage)
-	if image == "" {
-		image = DefaultImage
-	}
+	image := pgserver.Image()
 	container, err := postgres.Run(ctx, image,
 		postgres.WithDatabase("maestro"), postgres.WithUsername("maestro"), postgres.WithPassword("maestro"),
 		postgres.BasicWaitStrategies(),

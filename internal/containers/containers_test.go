@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/internal/containers"
+	"github.com/eventmaestro/maestro/internal/pgserver"
 	"github.com/eventmaestro/maestro/internal/pgtest"
 )
 
@@ -40,7 +41,7 @@ func TestTheEndOfTheContextEndsAStart(t *testing.T) {
 
 func TestAnImageThatIsNotThereIsNamed(t *testing.T) {
 	pgtest.Docker(t)
-	t.Setenv(containers.EnvImage, "maestro-no-such-image:0")
+	t.Setenv(pgserver.EnvImage, "maestro-no-such-image:0")
 	_, _, err := containers.Postgres(t.Context())
 	require.ErrorContains(t, err, "containers: start maestro-no-such-image:0")
 }

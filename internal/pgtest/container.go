@@ -13,23 +13,27 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eventmaestro/maestro/internal/pgserver"
 )
 
 // EnvDocker is the variable that, set to "require", makes a missing container
 // engine a failure of the tests that are about containers.
 const EnvDocker = "MAESTRO_TEST_DOCKER"
 
-// Docker skips a test that is about containers where no engine answers, or fails
-// it where MAESTRO_TEST_DOCKER=require asks for one. Tests that only want a
-// Postgres have no use for it.
+// Docker skips a test that is about containers where no engine answers or it has
+// not got the image, or fails it where MAESTRO_TEST_DOCKER=require asks for one.
+// Tests that only want a Postgres have no use for it.
 func Docker(t testing.TB) {
 	t.Helper()
+	endpoint := docker(t.Context())
 	switch {
-	case dockerAnswers(t.Context()):
-	case os.Getenv(EnvDocker) == "require":
+	case endpoint == "" && os.Getenv(EnvDocker) == "require":
 		t.Fatal("pgtest: no container engine answers, and " + EnvDocker + "=require")
-	default:
+	case endpoint == "":
 		t.Skip("no container engine for this test: start one, such as dockerd")
+	case os.Getenv(EnvDocker) != "require" && !get(t.Context(), endpoint, "/images/"+pgserver.Image()+"/json"):
+		t.Skip("no container image " + pgserver.Image() + " for this test: pull it, or name another by " + pgserver.EnvImage)
 	}
 }
 
@@ -41,7 +45,7 @@ const module = "github.com/eventmaestro/maestro"
 // standard input ends. It is another program because this module must not
 // depend on what it takes to talk to Docker.
 func fromContainer(ctx context.Context) (*Server, error) {
-	if !dockerAnswers(ctx) {
+	if docker(ctx) == "" {
 		return nil, errNone
 	}
 	out, err := osexec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
@@ -93,19 +97,25 @@ func runContainer(ctx context.Context, cmd *osexec.Cmd) (*Server, error) {
 	url, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		_ = stop()
-		return nil, fmt.Errorf("pgtest: container: %w\n%s", err, complaint.String())
+		return nil, &noneError{"container: " + lastLine(complaint.String())}
 	}
 	return &Server{URL: strings.TrimSpace(url), Source: "a container", close: stop}, nil
 }
 
-// dockerAnswers reports whether a Docker engine is there to be used.
-func dockerAnswers(ctx context.Context) bool {
+// lastLine returns what a program said last.
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// docker returns where a container engine answers, "" where none does.
+func docker(ctx context.Context) string {
 	for _, endpoint := range dockerEndpoints() {
-		if pings(ctx, endpoint) {
-			return true
+		if get(ctx, endpoint, "/_ping") {
+			return endpoint
 		}
 	}
-	return false
+	return ""
 }
 
 // dockerEndpoints returns where an engine may listen: where DOCKER_HOST says,
@@ -121,8 +131,8 @@ func dockerEndpoints() []string {
 	}
 }
 
-// pings asks an engine's API whether it is alive.
-func pings(ctx context.Context, endpoint string) bool {
+// get reports whether an engine's API answers a request with what was asked for.
+func get(ctx context.Context, endpoint, path string) bool {
 	network, address, ok := strings.Cut(endpoint, "://")
 	if !ok || (network != "unix" && network != "tcp") {
 		return false
@@ -135,7 +145,7 @@ func pings(ctx context.Context, endpoint string) bool {
 			return (&net.Dialer{}).DialContext(ctx, network, address)
 		},
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker/_ping", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker"+path, nil)
 	if err != nil {
 		return false
 	}

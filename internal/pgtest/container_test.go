@@ -7,9 +7,12 @@ import (
 	"net/http"
 	osexec "os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/internal/pgserver"
 )
 
 // The tests below change the environment, so they are not parallel.
@@ -27,9 +30,9 @@ func TestWithoutAnEngineThereIsNoContainer(t *testing.T) {
 func TestAnEngineIsAsked(t *testing.T) {
 	for status, alive := range map[int]bool{http.StatusOK: true, http.StatusInternalServerError: false} {
 		t.Setenv("DOCKER_HOST", engine(t, status, "tcp", "127.0.0.1:0"))
-		require.Equal(t, alive, dockerAnswers(t.Context()))
+		require.Equal(t, alive, docker(t.Context()) != "")
 		t.Setenv("DOCKER_HOST", engine(t, status, "unix", filepath.Join(t.TempDir(), "s")))
-		require.Equal(t, alive, dockerAnswers(t.Context()))
+		require.Equal(t, alive, docker(t.Context()) != "")
 	}
 }
 
@@ -53,9 +56,9 @@ func TestTheContainersURLIsReadAndItEndsWithItsInput(t *testing.T) {
 }
 
 func TestAContainerThatDoesNotStartSaysWhy(t *testing.T) {
-	_, err := runContainer(t.Context(), shell("echo no such image >&2; exit 1"))
-	require.ErrorContains(t, err, "no such image")
-	require.NotErrorIs(t, err, errNone)
+	_, err := runContainer(t.Context(), shell("echo connected >&2; echo no such image >&2; exit 1"))
+	require.ErrorIs(t, err, errNone)
+	require.Equal(t, remedy+" (container: no such image)", err.Error(), "one line")
 }
 
 func TestTheEndOfTheContextEndsTheWaitForAContainer(t *testing.T) {
@@ -81,6 +84,15 @@ func TestWithoutAnEngineATestIsSkippedOrFails(t *testing.T) {
 	Docker(r)
 	require.Contains(t, r.skipped, "start one")
 
+	t.Setenv("DOCKER_HOST", engine(t, http.StatusOK, "tcp", "127.0.0.1:0"))
+	r = &recorder{TB: t}
+	Docker(r)
+	require.Empty(t, r.skipped+r.failed)
+	t.Setenv(pgserver.EnvImage, "absent:1")
+	Docker(r)
+	require.Contains(t, r.skipped, "no container image absent:1")
+
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "absent"))
 	t.Setenv(EnvDocker, "require")
 	r = &recorder{TB: t}
 	Docker(r)
@@ -93,6 +105,10 @@ func engine(t *testing.T, status int, network, address string) string {
 	l, err := net.Listen(network, address)
 	require.NoError(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "absent") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
 		w.WriteHeader(status)
 		fmt.Fprint(w, r.URL.Path)
 	})}

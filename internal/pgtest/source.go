@@ -16,16 +16,19 @@ type source func(context.Context) (*Server, error)
 // sources returns the places in the order in which they are asked.
 func sources() []source { return []source{fromURL, fromPrograms, fromContainer} }
 
-// open returns the server of the first source that has one.
+// open returns the server of the first source that has one, or the last source's
+// reason for having none.
 func open(ctx context.Context, from []source) (*Server, error) {
+	none := errNone
 	for _, source := range from {
 		server, err := source(ctx)
 		if errors.Is(err, errNone) {
+			none = err
 			continue
 		}
 		return server, err
 	}
-	return nil, errNone
+	return nil, none
 }
 
 // fromURL uses the database that the environment names.
