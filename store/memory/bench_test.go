@@ -14,6 +14,7 @@ import (
 )
 
 func commitNext(tb testing.TB, s *memory.Store, clock *hlc.Clock, events []types.Event) {
+	tb.Helper()
 	e := &events[0]
 	e.Sequence++
 	at, err := clock.Now()
@@ -27,6 +28,7 @@ func commitNext(tb testing.TB, s *memory.Store, clock *hlc.Clock, events []types
 }
 
 func newEvents(tb testing.TB, clock *hlc.Clock) []types.Event {
+	tb.Helper()
 	id, err := clock.Now()
 	require.NoError(tb, err)
 	return []types.Event{{AggregateID: id, Type: "counter_incremented", Body: json.RawMessage(`{"By":1}`)}}

@@ -89,8 +89,10 @@ func ExampleStore_Begin() {
 	}
 	count := func() (n int) {
 		for _, id := range []hlc.Timestamp{from, to} {
-			for range s.Events(ctx, id, store.Range{}) {
-				n++
+			for _, err := range s.Events(ctx, id, store.Range{}) {
+				if err == nil {
+					n++
+				}
 			}
 		}
 		return n

@@ -18,24 +18,24 @@ import (
 type broken struct {
 	*memory.Store
 
-	project        func(s *memory.Store, ctx context.Context, c store.Commit) error // Commit, with projections as they were made
-	commit         func(s *memory.Store, ctx context.Context, c store.Commit) error
-	load           func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield func(store.Entry, error) bool)
-	events         func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield func(types.Event, error) bool)
-	snapshot       func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error)
-	commitSnapshot func(s *memory.Store, ctx context.Context, sn types.Snapshot) error
-	lookup         func(s *memory.Store, ctx context.Context, id hlc.Timestamp, command string) (*store.CommandRecord, error)
-	prune          func(s *memory.Store, ctx context.Context, t time.Time) (int64, error)
-	redact         func(s *memory.Store, ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error
+	project        func(ctx context.Context, s *memory.Store, c store.Commit) error // Commit, with projections as they were made
+	commit         func(ctx context.Context, s *memory.Store, c store.Commit) error
+	load           func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield func(store.Entry, error) bool)
+	events         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield func(types.Event, error) bool)
+	snapshot       func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error)
+	commitSnapshot func(ctx context.Context, s *memory.Store, sn types.Snapshot) error
+	lookup         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, command string) (*store.CommandRecord, error)
+	prune          func(ctx context.Context, s *memory.Store, t time.Time) (int64, error)
+	redact         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error
 	begin          func(b *broken) Transaction
 }
 
 func (b *broken) Commit(ctx context.Context, c store.Commit) error {
 	switch {
 	case b.project != nil:
-		return b.project(b.Store, ctx, c)
+		return b.project(ctx, b.Store, c)
 	case b.commit != nil:
-		return b.commit(b.Store, ctx, unwrap(c))
+		return b.commit(ctx, b.Store, unwrap(c))
 	default:
 		return b.Store.Commit(ctx, unwrap(c))
 	}
@@ -45,49 +45,49 @@ func (b *broken) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter
 	if b.load == nil {
 		return b.Store.Load(ctx, id, r)
 	}
-	return func(yield func(store.Entry, error) bool) { b.load(b.Store, ctx, id, r, yield) }
+	return func(yield func(store.Entry, error) bool) { b.load(ctx, b.Store, id, r, yield) }
 }
 
 func (b *broken) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
 	if b.events == nil {
 		return b.Store.Events(ctx, id, r)
 	}
-	return func(yield func(types.Event, error) bool) { b.events(b.Store, ctx, id, r, yield) }
+	return func(yield func(types.Event, error) bool) { b.events(ctx, b.Store, id, r, yield) }
 }
 
 func (b *broken) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	if b.snapshot == nil {
 		return b.Store.Snapshot(ctx, id, r)
 	}
-	return b.snapshot(b.Store, ctx, id, r)
+	return b.snapshot(ctx, b.Store, id, r)
 }
 
 func (b *broken) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 	if b.commitSnapshot == nil {
 		return b.Store.CommitSnapshot(ctx, sn)
 	}
-	return b.commitSnapshot(b.Store, ctx, sn)
+	return b.commitSnapshot(ctx, b.Store, sn)
 }
 
 func (b *broken) LookupCommand(ctx context.Context, id hlc.Timestamp, command string) (*store.CommandRecord, error) {
 	if b.lookup == nil {
 		return b.Store.LookupCommand(ctx, id, command)
 	}
-	return b.lookup(b.Store, ctx, id, command)
+	return b.lookup(ctx, b.Store, id, command)
 }
 
 func (b *broken) PruneCommands(ctx context.Context, t time.Time) (int64, error) {
 	if b.prune == nil {
 		return b.Store.PruneCommands(ctx, t)
 	}
-	return b.prune(b.Store, ctx, t)
+	return b.prune(ctx, b.Store, t)
 }
 
 func (b *broken) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
 	if b.redact == nil {
 		return b.Store.Redact(ctx, id, seq, body)
 	}
-	return b.redact(b.Store, ctx, id, seq, body)
+	return b.redact(ctx, b.Store, id, seq, body)
 }
 
 // inside is a transaction whose base is the broken adapter.

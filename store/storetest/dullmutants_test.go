@@ -25,7 +25,7 @@ func renaming(change func(e *types.Event)) func() *broken {
 // limited is an adapter that takes no body above a size.
 func limited() *broken {
 	return &broken{
-		commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			for _, e := range c.Events {
 				if len(e.Body) > 1<<16 {
 					return &store.InvalidEventError{Field: "body", Reason: "is too long"}
@@ -33,7 +33,7 @@ func limited() *broken {
 			}
 			return s.Commit(ctx, c)
 		},
-		commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+		commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 			if len(sn.Body) > 1<<16 {
 				return &store.InvalidEventError{Field: "snapshot", Reason: "is too long"}
 			}
@@ -47,13 +47,13 @@ func aliasing(in, out bool) func() *broken {
 	return func() *broken {
 		var kept sync.Map
 		return &broken{
-			commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+			commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 				if in {
 					kept.Store(sn.AggregateID, sn.Body)
 				}
 				return s.CommitSnapshot(ctx, sn)
 			},
-			snapshot: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+			snapshot: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 				sn, err := s.Snapshot(ctx, id, r)
 				if b, ok := kept.Load(id); ok && sn != nil {
 					sn.Body = b.(json.RawMessage)
@@ -70,17 +70,23 @@ func aliasing(in, out bool) func() *broken {
 
 // dullMutants are mistakes that hardly anybody makes, for the clauses that nothing else makes fail.
 var dullMutants = []mutant{
-	{"the type is not kept", renaming(func(e *types.Event) { e.Type = "event" }),
-		"an event reads back with every field as it was committed"},
+	{
+		"the type is not kept", renaming(func(e *types.Event) { e.Type = "event" }),
+		"an event reads back with every field as it was committed",
+	},
 
-	{"a timestamp loses its highest bit", renaming(func(e *types.Event) { e.Timestamp[0] &= 0x7f }),
-		"the timestamp may be of any time"},
+	{
+		"a timestamp loses its highest bit", renaming(func(e *types.Event) { e.Timestamp[0] &= 0x7f }),
+		"the timestamp may be of any time",
+	},
 
-	{"an aggregate id loses its highest bit", renaming(func(e *types.Event) { e.AggregateID[0] &= 0x7f }),
-		"any sixteen bytes but zeros name an aggregate"},
+	{
+		"an aggregate id loses its highest bit", renaming(func(e *types.Event) { e.AggregateID[0] &= 0x7f }),
+		"any sixteen bytes but zeros name an aggregate",
+	},
 
 	{"what is not there is made up", func() *broken {
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			events, err := readAll(ctx, s, id, r)
 			if len(events) == 0 && err == nil {
 				events = []types.Event{{AggregateID: id}}
@@ -90,7 +96,7 @@ var dullMutants = []mutant{
 	}, "a new store has no events and no snapshot of any aggregate"},
 
 	{"the zero id is everybody", func() *broken {
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			if id.IsZero() {
 				yield(types.Event{Sequence: 1}, nil)
 				return
@@ -104,7 +110,7 @@ var dullMutants = []mutant{
 	{"snapshots have a limit", limited, "a snapshot of any JSON kind reads back as an equal value"},
 
 	{"a snapshot takes its sequence", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			sn, _ := s.Snapshot(context.WithoutCancel(ctx), c.AggregateID, store.Range{})
 			if sn != nil && len(c.Events) > 0 && c.Events[0].Sequence <= sn.Sequence {
 				return store.ErrConflict
@@ -114,7 +120,7 @@ var dullMutants = []mutant{
 	}, "a snapshot takes no sequence"},
 
 	{"a snapshot loses its body", func() *broken {
-		return &broken{snapshot: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+		return &broken{snapshot: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 			sn, err := s.Snapshot(ctx, id, r)
 			if sn != nil {
 				sn.Body = json.RawMessage(`{}`)
@@ -127,13 +133,13 @@ var dullMutants = []mutant{
 		var mu sync.Mutex
 		var last *types.Snapshot
 		return &broken{
-			commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+			commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 				mu.Lock()
 				defer mu.Unlock()
 				last = &sn
 				return s.CommitSnapshot(ctx, sn)
 			},
-			snapshot: func(*memory.Store, context.Context, hlc.Timestamp, store.Range) (*types.Snapshot, error) {
+			snapshot: func(context.Context, *memory.Store, hlc.Timestamp, store.Range) (*types.Snapshot, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				return last, nil
@@ -155,20 +161,24 @@ var dullMutants = []mutant{
 		return sn, events
 	}), "a load of an aggregate that has only a snapshot is that snapshot"},
 
-	{"snapshots are kept without a copy", aliasing(true, false),
-		"a snapshot that changes after it was stored changes nothing in the store"},
+	{
+		"snapshots are kept without a copy", aliasing(true, false),
+		"a snapshot that changes after it was stored changes nothing in the store",
+	},
 
-	{"snapshots are returned without a copy", aliasing(false, true),
-		"a returned snapshot that is written to changes nothing in the store"},
+	{
+		"snapshots are returned without a copy", aliasing(false, true),
+		"a returned snapshot that is written to changes nothing in the store",
+	},
 
 	{"a snapshot ignores its context", func() *broken {
-		return &broken{commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 			return s.CommitSnapshot(context.WithoutCancel(ctx), sn)
 		}}
 	}, "a snapshot with an ended context is not stored"},
 
 	{"an unknown command is made up", func() *broken {
-		return &broken{lookup: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, command string) (*store.CommandRecord, error) {
+		return &broken{lookup: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, command string) (*store.CommandRecord, error) {
 			r, err := s.LookupCommand(ctx, id, command)
 			if r == nil && err == nil {
 				r = &store.CommandRecord{ID: command}
@@ -178,7 +188,7 @@ var dullMutants = []mutant{
 	}, "a command ID that was never used is not known"},
 
 	{"projections do not get the type", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			untyped := slices.Clone(c.Events)
 			for i := range untyped {
 				untyped[i].Type = ""
@@ -186,7 +196,7 @@ var dullMutants = []mutant{
 			if err := s.Commit(ctx, bare(c)); err != nil {
 				return err
 			}
-			return aside(s, ctx, c.Projections, untyped)
+			return aside(ctx, s, c.Projections, untyped)
 		}}
 	}, "a projection gets an event as it was committed"},
 }

@@ -61,6 +61,7 @@ func ExampleNewFaults() {
 // This is all that the test of an adapter needs.
 func ExampleRun() {
 	_ = func(t *testing.T) {
+		t.Helper()
 		storetest.Run(t, storetest.Harness{
 			New: func(testing.TB) store.Adapter { return memory.New() },
 			// Not shown here: Other, Projection, Recorder, Begin.

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"sync"
 
-	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
@@ -23,13 +21,13 @@ type mutant struct {
 
 var commitMutants = []mutant{
 	{"a conflict is reported as success", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			return ignore(s.Commit(ctx, c), store.ErrConflict)
 		}}
 	}, "a sequence that is taken is a conflict and stores nothing"},
 
 	{"a conflict is the driver's error", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if err := s.Commit(ctx, c); !errors.Is(err, store.ErrConflict) {
 				return err
 			}
@@ -38,7 +36,7 @@ var commitMutants = []mutant{
 	}, "of sixteen writers of one sequence one succeeds and fifteen conflict"},
 
 	{"DO NOTHING without a count", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			end := types.Sequence(length(s, c.AggregateID))
 			c.Events = slices.DeleteFunc(slices.Clone(c.Events), func(e types.Event) bool { return e.Sequence <= end })
 			if len(c.Events) == 0 {
@@ -49,7 +47,7 @@ var commitMutants = []mutant{
 	}, "a commit that overlaps the end of the log stores none of its events"},
 
 	{"a resend is reported as success", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, c)
 			if errors.Is(err, store.ErrConflict) && isStored(s, c.Events) {
 				return nil
@@ -59,7 +57,7 @@ var commitMutants = []mutant{
 	}, "the very same commit again is a conflict and the log has it once"},
 
 	{"the last of several events is lost", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if len(c.Events) > 1 {
 				c.Events = c.Events[:len(c.Events)-1]
 			}
@@ -68,20 +66,20 @@ var commitMutants = []mutant{
 	}, "the events of one commit are stored in their order"},
 
 	{"what exceeds the parameters of a statement is lost", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			c.Events = c.Events[:min(len(c.Events), 65_535)]
 			return s.Commit(ctx, c)
 		}}
 	}, "70,000 events are one commit"},
 
 	{"each event is a transaction", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
-			return oneByOne(s, ctx, c)
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
+			return oneByOne(ctx, s, c)
 		}}
 	}, "a reader beside writers sees whole commits and no gap"},
 
 	{"a conflict keeps the part that did not conflict", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, c)
 			if errors.Is(err, store.ErrConflict) {
 				rest := c
@@ -95,7 +93,7 @@ var commitMutants = []mutant{
 	}, "of racing commits of several events one is stored whole and none in part"},
 
 	{"the check and the insert are two steps", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if len(c.Events) > 0 && length(s, c.AggregateID) >= int(c.Events[0].Sequence) {
 				return store.ErrConflict
 			}
@@ -108,7 +106,7 @@ var commitMutants = []mutant{
 
 	{"commits of other aggregates conflict", func() *broken {
 		// One for all "processes", as the table is.
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if !serializable.TryLock() {
 				return store.ErrConflict
 			}
@@ -121,7 +119,7 @@ var commitMutants = []mutant{
 	}, "first commits of different aggregates never conflict"},
 
 	{"a duplicate timestamp is replaced", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, c)
 			for errors.Is(err, store.ErrDuplicateTimestamp) {
 				c.Events = clone(c.Events)
@@ -135,7 +133,7 @@ var commitMutants = []mutant{
 	}, "a timestamp that the aggregate has is refused"},
 
 	{"a duplicate timestamp is a conflict", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if err := s.Commit(ctx, c); !errors.Is(err, store.ErrDuplicateTimestamp) {
 				return err
 			}
@@ -144,7 +142,7 @@ var commitMutants = []mutant{
 	}, "a timestamp that the aggregate has is refused"},
 
 	{"a refused body is replaced by null", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, c)
 			var fault *store.InvalidEventError
 			if !errors.As(err, &fault) || fault.Field != "body" || len(c.Events) == 0 {
@@ -159,13 +157,13 @@ var commitMutants = []mutant{
 	}, "an event is refused: its body has the character U+0000"},
 
 	{"a commit ignores its context", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			return s.Commit(context.WithoutCancel(ctx), c)
 		}}
 	}, "a commit with an ended context stores nothing"},
 
 	{"a commit writes to what it is given", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, c)
 			for i := range c.Events {
 				if b := c.Events[i].Body; len(b) > 0 {
@@ -177,7 +175,7 @@ var commitMutants = []mutant{
 	}, "a commit does not write to what it is given"},
 
 	{"metadata is dropped", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			c.Events = slices.Clone(c.Events)
 			for i := range c.Events {
 				c.Events[i].Metadata = types.Metadata{}
@@ -187,7 +185,7 @@ var commitMutants = []mutant{
 	}, "metadata reads back as it was committed"},
 
 	{"numbers become floating point", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			c.Events = slices.Clone(c.Events)
 			for i := range c.Events {
 				var v any
@@ -200,7 +198,7 @@ var commitMutants = []mutant{
 	}, "a body of any JSON kind reads back as an equal value"},
 
 	{"types are cut to 255 bytes", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			c.Events = slices.Clone(c.Events)
 			for i := range c.Events {
 				if e := &c.Events[i]; len(e.Type) == types.MaxTypeLength {
@@ -210,45 +208,4 @@ var commitMutants = []mutant{
 			return s.Commit(ctx, c)
 		}}
 	}, "an event type may have 256 bytes"},
-}
-
-var serializable sync.Mutex
-
-func ignore(err, what error) error {
-	if errors.Is(err, what) {
-		return nil
-	}
-	return err
-}
-
-func length(s *memory.Store, id hlc.Timestamp) int {
-	log, _ := readAll(context.Background(), s, id, store.Range{})
-	return len(log)
-}
-
-func isStored(s *memory.Store, events []types.Event) bool {
-	for _, e := range events {
-		log, _ := readAll(context.Background(), s, e.AggregateID, store.Range{After: e.Sequence - 1, Max: e.Sequence})
-		if len(log) != 1 || log[0].Timestamp != e.Timestamp {
-			return false
-		}
-	}
-	return len(events) > 0
-}
-
-func oneByOne(s *memory.Store, ctx context.Context, c store.Commit) error {
-	if len(c.Events) == 0 {
-		return s.Commit(ctx, c)
-	}
-	for _, e := range c.Events {
-		part := c
-		part.Events = []types.Event{e}
-		if err := s.Commit(ctx, part); err != nil {
-			return err
-		}
-		for range 20 {
-			runtime.Gosched()
-		}
-	}
-	return nil
 }

@@ -23,7 +23,7 @@ var snapshotMutants = []mutant{
 	}), "a snapshot is not replaced by one of the same sequence"},
 
 	{"the first snapshot remains", func() *broken {
-		return &broken{commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 			if kept, _ := s.Snapshot(ctx, sn.AggregateID, store.Range{}); kept != nil {
 				return nil
 			}
@@ -32,7 +32,7 @@ var snapshotMutants = []mutant{
 	}, "a snapshot is replaced by a newer one"},
 
 	{"an older snapshot is an error", func() *broken {
-		return &broken{commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 			if kept, _ := s.Snapshot(ctx, sn.AggregateID, store.Range{}); kept != nil && kept.Sequence >= sn.Sequence {
 				return store.ErrConflict
 			}
@@ -41,13 +41,13 @@ var snapshotMutants = []mutant{
 	}, "of many writers' snapshots the newest remains"},
 
 	{"a snapshot is read whatever the range", func() *broken {
-		return &broken{snapshot: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, _ store.Range) (*types.Snapshot, error) {
+		return &broken{snapshot: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, _ store.Range) (*types.Snapshot, error) {
 			return s.Snapshot(ctx, id, store.Range{})
 		}}
 	}, "a snapshot outside of the range is not returned"},
 
 	{"a snapshot of anything is stored", func() *broken {
-		return &broken{commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 			return ignore(s.CommitSnapshot(ctx, sn), store.ErrInvalidEvent)
 		}}
 	}, "a snapshot that no aggregate can have is refused"},
@@ -58,14 +58,14 @@ func replacing(despite func(kept, sn types.Snapshot) bool) func() *broken {
 	return func() *broken {
 		var kept sync.Map
 		return &broken{
-			commitSnapshot: func(s *memory.Store, ctx context.Context, sn types.Snapshot) error {
+			commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
 				old, err := s.Snapshot(ctx, sn.AggregateID, store.Range{})
 				if err == nil && old != nil && despite(*old, sn) {
 					kept.Store(sn.AggregateID, sn)
 				}
 				return s.CommitSnapshot(ctx, sn)
 			},
-			snapshot: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+			snapshot: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 				if sn, ok := kept.Load(id); ok && r.Contains(sn.(types.Snapshot).Sequence) {
 					other := sn.(types.Snapshot)
 					return &other, nil
@@ -78,7 +78,7 @@ func replacing(despite func(kept, sn types.Snapshot) bool) func() *broken {
 
 var commandMutants = []mutant{
 	{"command IDs are not recorded", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if len(c.Events) == 0 && c.Check() == nil {
 				return nil
 			}
@@ -90,7 +90,7 @@ var commandMutants = []mutant{
 	}, "a command ID is recorded with the events"},
 
 	{"a command ID that was used is stored again", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, c)
 			if errors.Is(err, store.ErrDuplicateCommand) && len(c.Events) > 0 {
 				c.Commands = nil
@@ -101,7 +101,7 @@ var commandMutants = []mutant{
 	}, "a command ID that was used is refused, with the events"},
 
 	{"a duplicate command ID is a conflict", func() *broken {
-		return &broken{commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if err := s.Commit(ctx, c); !errors.Is(err, store.ErrDuplicateCommand) {
 				return err
 			}
@@ -110,13 +110,13 @@ var commandMutants = []mutant{
 	}, "a command ID that was used is refused, with the events"},
 
 	{"pruning forgets everything", func() *broken {
-		return &broken{prune: func(s *memory.Store, ctx context.Context, _ time.Time) (int64, error) {
+		return &broken{prune: func(ctx context.Context, s *memory.Store, _ time.Time) (int64, error) {
 			return s.PruneCommands(ctx, time.Now().Add(time.Hour))
 		}}
 	}, "pruning forgets what was recorded before a time"},
 
 	{"a redaction keeps the snapshot", func() *broken {
-		return &broken{redact: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
+		return &broken{redact: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
 			kept, _ := s.Snapshot(ctx, id, store.Range{})
 			err := s.Redact(ctx, id, seq, body)
 			if kept != nil {
@@ -127,7 +127,7 @@ var commandMutants = []mutant{
 	}, "a redaction drops a snapshot that contains the event"},
 
 	{"a redaction of nothing is reported as success", func() *broken {
-		return &broken{redact: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
+		return &broken{redact: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
 			return ignore(s.Redact(ctx, id, seq, body), store.ErrNoEvent)
 		}}
 	}, "a redaction of an event that is not there says so"},

@@ -29,7 +29,7 @@ func unwrap(c store.Commit) store.Commit {
 }
 
 // aside runs projections in a commit of nobody's event.
-func aside(s *memory.Store, ctx context.Context, projections []store.Projection, events []types.Event) error {
+func aside(ctx context.Context, s *memory.Store, projections []store.Projection, events []types.Event) error {
 	ghost := types.Event{AggregateID: hlc.Timestamp{0: 1, 15: 1}, Sequence: 1, Type: "ghost", Body: []byte("0")}
 	for i := range 16 {
 		ghost.Timestamp[i] = byte(rand.Uint32())
@@ -65,25 +65,25 @@ func bare(c store.Commit) store.Commit {
 
 var projectionMutants = []mutant{
 	{"projections see the events backwards", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			backwards := slices.Clone(c.Events)
 			slices.Reverse(backwards)
 			if err := s.Commit(ctx, bare(c)); err != nil {
 				return err
 			}
-			return aside(s, ctx, c.Projections, backwards)
+			return aside(ctx, s, c.Projections, backwards)
 		}}
 	}, "a projection gets the events of a commit in their order"},
 
 	{"only the first projection runs", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			c.Projections = c.Projections[:min(len(c.Projections), 1)]
 			return s.Commit(ctx, unwrap(c))
 		}}
 	}, "every projection gets every event"},
 
 	{"a projection of another kind is an error", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			for _, p := range c.Projections {
 				if p.StoreKind() != memory.Kind {
 					return store.ErrUnsupported
@@ -94,7 +94,7 @@ var projectionMutants = []mutant{
 	}, "a projection of another kind is skipped"},
 
 	{"the error of a projection is swallowed", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, unwrap(c))
 			var refusal *store.ProjectionError
 			if errors.As(err, &refusal) {
@@ -105,8 +105,8 @@ var projectionMutants = []mutant{
 	}, "a projection that refuses an event refuses the whole commit"},
 
 	{"projections run before the commit, in a transaction of their own", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
-			if err := aside(s, ctx, c.Projections, c.Events); err != nil {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
+			if err := aside(ctx, s, c.Projections, c.Events); err != nil {
 				return err
 			}
 			return s.Commit(ctx, bare(c))
@@ -114,21 +114,21 @@ var projectionMutants = []mutant{
 	}, "a conflict undoes what projections wrote"},
 
 	{"projections run after the commit, in a transaction of their own", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if err := s.Commit(ctx, bare(c)); err != nil {
 				return err
 			}
-			return aside(s, ctx, c.Projections, c.Events)
+			return aside(ctx, s, c.Projections, c.Events)
 		}}
 	}, "a refusal undoes what other projections wrote"},
 
 	{"each projection has a transaction of its own", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			if n := length(s, c.AggregateID); len(c.Events) > 0 && n >= int(c.Events[0].Sequence) {
 				return store.ErrConflict
 			}
 			for i := range c.Projections {
-				if err := aside(s, ctx, c.Projections[i:i+1], c.Events); err != nil {
+				if err := aside(ctx, s, c.Projections[i:i+1], c.Events); err != nil {
 					return err
 				}
 			}
@@ -137,7 +137,7 @@ var projectionMutants = []mutant{
 	}, "a refusal undoes what other projections wrote"},
 
 	{"a refusal of a projection is bare", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, unwrap(c))
 			var refusal *store.ProjectionError
 			if errors.As(err, &refusal) {
@@ -148,7 +148,7 @@ var projectionMutants = []mutant{
 	}, "the error of a projection names the event and wraps the cause"},
 
 	{"projections do not get metadata", func() *broken {
-		return &broken{project: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			c.Projections = slices.Clone(c.Projections)
 			for i, p := range c.Projections {
 				if p, ok := p.(shown); ok {

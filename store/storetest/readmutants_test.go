@@ -20,7 +20,7 @@ type (
 // reading makes an adapter that changes what Events yields.
 func reading(change func(events []types.Event) []types.Event) func() *broken {
 	return func() *broken {
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			events, err := readAll(ctx, s, id, r)
 			give(change(events), err, yield)
 		}}
@@ -41,7 +41,7 @@ func give(events []types.Event, err error, yield yieldEvent) {
 // loading makes an adapter that changes what Load yields.
 func loading(change func(r store.Range, sn *types.Snapshot, events []types.Event) (*types.Snapshot, []types.Event)) func() *broken {
 	return func() *broken {
-		return &broken{load: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEntry) {
+		return &broken{load: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEntry) {
 			sn, events, err := loadAll(ctx, s, id, r)
 			sn, events = change(r, sn, events)
 			if sn != nil && !yield(store.Entry{Snapshot: sn}, nil) {
@@ -82,14 +82,14 @@ var readMutants = []mutant{
 	}), "five hundred commits in a row make one history"},
 
 	{"After is included", func() *broken {
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			r.After = max(r.After-1, 0)
 			s.Events(ctx, id, r)(yield)
 		}}
 	}, "After is excluded"},
 
 	{"Max is excluded", func() *broken {
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			if r.Max == 1 {
 				return
 			}
@@ -99,7 +99,7 @@ var readMutants = []mutant{
 	}, "Max is included"},
 
 	{"Max is not looked at", func() *broken {
-		return &broken{load: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEntry) {
+		return &broken{load: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEntry) {
 			s.Load(ctx, id, store.Range{After: r.After})(yield)
 		}}
 	}, "a snapshot beyond Max is passed over"},
@@ -112,7 +112,7 @@ var readMutants = []mutant{
 	}), "a load begins with the snapshot, and goes on with the event at its sequence"},
 
 	{"a load reads snapshot and events at two moments", func() *broken {
-		return &broken{load: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEntry) {
+		return &broken{load: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEntry) {
 			if _, err := s.Snapshot(ctx, id, r); err != nil {
 				yield(store.Entry{}, err)
 				return
@@ -127,7 +127,7 @@ var readMutants = []mutant{
 	}, "a load is of one moment while others write"},
 
 	{"a read ignores its context", func() *broken {
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			s.Events(context.WithoutCancel(ctx), id, r)(yield)
 		}}
 	}, "a loop whose context ends midway ends with its error"},
@@ -135,7 +135,7 @@ var readMutants = []mutant{
 	{"an early end keeps its connection", func() *broken {
 		var mu sync.Mutex
 		busy := 0
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			mu.Lock()
 			defer mu.Unlock()
 			if busy == 10 {
@@ -155,7 +155,7 @@ var readMutants = []mutant{
 	{"bodies are kept without a copy", func() *broken {
 		var kept sync.Map
 		return &broken{
-			commit: func(s *memory.Store, ctx context.Context, c store.Commit) error {
+			commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 				err := s.Commit(ctx, c)
 				for _, e := range c.Events {
 					if err == nil {
@@ -164,7 +164,7 @@ var readMutants = []mutant{
 				}
 				return err
 			},
-			events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+			events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 				s.Events(ctx, id, r)(func(e types.Event, err error) bool {
 					if b, ok := kept.Load(e.Timestamp); ok {
 						e.Body = b.(json.RawMessage)
@@ -177,7 +177,7 @@ var readMutants = []mutant{
 
 	{"bodies are returned without a copy", func() *broken {
 		var cache sync.Map
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			s.Events(ctx, id, r)(func(e types.Event, err error) bool {
 				b, _ := cache.LoadOrStore(e.Timestamp, e.Body)
 				e.Body = b.(json.RawMessage)
@@ -202,7 +202,7 @@ var readMutants = []mutant{
 	{"a process reads what it has read before", func() *broken {
 		var mu sync.Mutex
 		cache := map[hlc.Timestamp][]types.Event{}
-		return &broken{events: func(s *memory.Store, ctx context.Context, id hlc.Timestamp, r store.Range, yield yieldEvent) {
+		return &broken{events: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEvent) {
 			mu.Lock()
 			if cache[id] == nil {
 				cache[id], _ = readAll(ctx, s, id, store.Range{})
