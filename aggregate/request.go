@@ -52,10 +52,11 @@ type call struct {
 
 // trial is the mailbox' bookkeeping about one command.
 type trial struct {
-	tries    int
-	low, top int            // the command's events in the round's log
-	after    types.Sequence // the sequence it was evaluated on
-	verdict  error          // what evaluation said
+	tries     int            // evaluations
+	conflicts int            // those of them that another process' events made void
+	low, top  int            // the command's events in the round's log
+	after     types.Sequence // the sequence it was evaluated on
+	verdict   error          // what evaluation said
 
 	// An event that could not be applied left the state torn, so the round began anew without
 	// it: the verdict holds as long as the command is met by the same sequences.

@@ -245,7 +245,7 @@ func (c *cell[S]) again(ctx context.Context, w *work, r *round, cause error) {
 	if !c.spend(ctx, w, cause) {
 		return
 	}
-	if !c.family.sup.pause(w.open[0].tries, conflictPause, maxConflictPause) {
+	if !c.family.sup.pause(w.open[0].conflicts, conflictPause, maxConflictPause) {
 		c.answerAll(w, ErrClosed)
 		return
 	}
@@ -262,11 +262,12 @@ func (c *cell[S]) again(ctx context.Context, w *work, r *round, cause error) {
 func (c *cell[S]) spend(ctx context.Context, w *work, cause error) bool {
 	kept, most := w.open[:0], 0
 	for _, q := range w.open {
-		if q.tries >= c.family.sup.options.MaxAttempts {
-			q.answer(&RetriesSpentError{AggregateID: c.id, Attempts: q.tries, Err: cause})
+		// Not q.tries: evaluations that neighbours in the batch are the cause of don't count.
+		if q.conflicts++; q.conflicts >= c.family.sup.options.MaxAttempts {
+			q.answer(&RetriesSpentError{AggregateID: c.id, Attempts: q.conflicts, Err: cause})
 			continue
 		}
-		most = max(most, q.tries)
+		most = max(most, q.conflicts)
 		kept = append(kept, q)
 	}
 	clear(w.open[len(kept):])
