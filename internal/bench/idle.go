@@ -24,6 +24,10 @@ const (
 	allocLimit     = 12
 	allocCommands  = 200_000
 	collections    = 5
+
+	// settling is how long goroutines are left alone: after a second the library replaces those whose
+	// stacks have grown.
+	settling = 3 * time.Second
 )
 
 // single is a store in which every aggregate has one event and none takes memory, so that what is
@@ -43,9 +47,15 @@ func idle(ctx context.Context, _ *lab) (outcome, error) {
 	return population(ctx, idleAggregates, idleLimit, 20*time.Millisecond, hooks, func() bool { return asleep.Load() == idleAggregates })
 }
 
-// live is the memory of an aggregate that keeps its goroutine.
+// live is the memory of an aggregate that keeps its goroutine, once that waits for the next command.
 func live(ctx context.Context, _ *lab) (outcome, error) {
-	return population(ctx, liveAggregates, liveLimit, -1, aggregate.Hooks{}, func() bool { return true })
+	var since time.Time
+	return population(ctx, liveAggregates, liveLimit, -1, aggregate.Hooks{}, func() bool {
+		if since.IsZero() {
+			since = time.Now()
+		}
+		return time.Since(since) > settling
+	})
 }
 
 // population reads so many aggregates into memory, waits until they are settled, and compares the

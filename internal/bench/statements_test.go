@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
+)
+
+const (
+	// warmth is how many commands go first, so that statements are prepared and the store has
+	// seen no conflict for a while.
+	warmth = 300
+
+	eventually = 10 * time.Second
+	tick       = time.Millisecond
+)
+
+func rootOn(t *testing.T, s store.Adapter, d aggregate.Definition[counter]) (*aggregate.Root[counter], *aggregate.Supervisor) {
+	t.Helper()
+	sup := aggregate.NewSupervisor(s, nil)
+	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.Background())) })
+	root, err := aggregate.New(sup, d)
+	require.NoError(t, err)
+	return root, sup
+}
+
+func repeat(t *testing.T, n int, do func() error) {
+	t.Helper()
+	for range n {
+		require.NoError(t, do())
+	}
+}
+
+func TestWarmCommandIsOneStatementAndOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	pool, w := tapped(t)
+	root, sup := rootOn(t, postgres.New(pool, nil), definition())
+	do := incrementer(t.Context(), root, newIDs(sup.Clock(), 1)[0])
+	repeat(t, warmth, do)
+	w.reset()
+	repeat(t, 50, do)
+	require.EqualValues(t, 50, w.statements.Load())
+	require.EqualValues(t, 50, w.turns.Load())
+}
+
+func TestColdStartIsOneStatementAndOneRoundTripWithAndWithoutASnapshot(t *testing.T) {
+	t.Parallel()
+	pool, w := tapped(t)
+	s := postgres.New(pool, nil)
+	root, sup := rootOn(t, s, definition())
+	ids := newIDs(sup.Clock(), 3)
+	for _, id := range ids {
+		repeat(t, 5, incrementer(t.Context(), root, id))
+	}
+	require.NoError(t, root.Snapshot(t.Context(), ids[1]))
+	repeat(t, 5, incrementer(t.Context(), root, ids[1]))
+
+	again, _ := rootOn(t, s, definition())
+	_, err := again.Get(t.Context(), ids[2]) // prepares the statement
+	require.NoError(t, err)
+	for i, want := range []int{5, 10} {
+		w.reset()
+		state, err := again.Get(t.Context(), ids[i])
+		require.NoError(t, err)
+		require.Equal(t, want, state.Value)
+		require.EqualValues(t, 1, w.statements.Load())
+		require.EqualValues(t, 1, w.turns.Load())
+	}
+}
+
+func TestColdCommandIsOneReadAndOneWrite(t *testing.T) {
+	t.Parallel()
+	pool, w := tapped(t)
+	root, sup := rootOn(t, postgres.New(pool, nil), definition())
+	ids := newIDs(sup.Clock(), 2)
+	repeat(t, warmth, incrementer(t.Context(), root, ids[0]))
+	w.reset()
+	require.NoError(t, incrementer(t.Context(), root, ids[1])())
+	require.EqualValues(t, 2, w.statements.Load())
+	require.EqualValues(t, 2, w.turns.Load())
+}
+
+func TestRefusedCommandIsOneRead(t *testing.T) {
+	t.Parallel()
+	pool, w := tapped(t)
+	root, sup := rootOn(t, postgres.New(pool, nil), definition())
+	id := newIDs(sup.Clock(), 1)[0]
+	refuse := func() {
+		err := root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: incrementType, Data: increment{By: -1}})
+		require.ErrorContains(t, err, "must be at least 1")
+	}
+	repeat(t, 5, incrementer(t.Context(), root, id))
+	refuse()
+	w.reset()
+	refuse()
+	require.EqualValues(t, 1, w.statements.Load())
+	require.EqualValues(t, 1, w.turns.Load())
+}
+
+func TestBatchedProjectionTravelsWithItsEventInOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	pool, w := tapped(t)
+	_, err := pool.Exec(t.Context(), `CREATE TABLE projected (aggregate_id bytea, sequence int)`)
+	require.NoError(t, err)
+	d := definition()
+	d.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
+		b.Queue(projectSQL, e.AggregateID[:], int32(e.Sequence))
+		return nil
+	})}
+	root, sup := rootOn(t, postgres.New(pool, nil), d)
+	do := incrementer(t.Context(), root, newIDs(sup.Clock(), 1)[0])
+	repeat(t, warmth, do)
+	w.reset()
+	repeat(t, 20, do)
+	require.EqualValues(t, 20, w.turns.Load())
+	require.EqualValues(t, 4*20, w.statements.Load(), "begin, event, projection, commit")
+}
+
+// The handler of the first command holds the aggregate until all others wait.
+func TestCommandsThatWaitForOneAggregateShareAStatement(t *testing.T) {
+	t.Parallel()
+	pool, w := tapped(t)
+	d := definition()
+	entered, held := make(chan struct{}), make(chan struct{})
+	d.Commands["hold"] = aggregate.Command(func(context.Context, aggregate.Instance[counter], struct{}) ([]types.Uncommitted, error) {
+		entered <- struct{}{}
+		<-held
+		return types.Events(types.New(incrementedType, incremented{By: 1})), nil
+	})
+	root, sup := rootOn(t, postgres.New(pool, nil), d)
+	id := newIDs(sup.Clock(), 1)[0]
+	repeat(t, warmth, incrementer(t.Context(), root, id))
+
+	const crowd = 64
+	for range 2 { // the first prepares the statement of a crowd
+		w.reset()
+		var wg sync.WaitGroup
+		errs := make(chan error, crowd+1)
+		wg.Go(func() {
+			errs <- root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "hold", Data: struct{}{}})
+		})
+		<-entered
+		for range crowd {
+			wg.Go(func() { errs <- incrementer(t.Context(), root, id)() })
+		}
+		require.Eventually(t, func() bool { l, _ := root.Whereis(id); return l.Depth == crowd }, eventually, tick)
+		held <- struct{}{}
+		wg.Wait()
+		for range crowd + 1 {
+			require.NoError(t, <-errs)
+		}
+	}
+	require.EqualValues(t, 2, w.statements.Load(), "one for the command that held the aggregate, one for %d others", crowd)
+	require.EqualValues(t, 2, w.turns.Load())
+}
