@@ -2,7 +2,6 @@ package migrations_test
 
 import (
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -25,7 +24,7 @@ func TestTheTablesAreThoseOfMaestro(t *testing.T) {
 
 			want, err := os.ReadFile(file)
 			require.NoError(t, err)
-			require.Equal(t, statements(string(want)), statements(dump(t, url)))
+			require.Equal(t, statements(string(want)), statements(pgtest.Dump(t, url)))
 		})
 	}
 }
@@ -40,20 +39,7 @@ func TestUpMakesTheSameTablesAsApply(t *testing.T) {
 	require.NoError(t, err)
 	_, err = pgtest.Open(t, executed).Exec(t.Context(), up)
 	require.NoError(t, err)
-	require.Equal(t, statements(dump(t, applied)), statements(dump(t, executed)))
-}
-
-// dump returns the schema of a database as pg_dump prints it.
-func dump(t *testing.T, url string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), pgtest.Program(t, "pg_dump"),
-		"--schema-only", "--no-owner", "--no-privileges", "--dbname", url)
-	out, err := cmd.Output()
-	if exit := (*exec.ExitError)(nil); err != nil {
-		require.ErrorAs(t, err, &exit)
-		require.NoError(t, err, string(exit.Stderr))
-	}
-	return string(out)
+	require.Equal(t, statements(pgtest.Dump(t, applied)), statements(pgtest.Dump(t, executed)))
 }
 
 // statements leaves out of a dump what differs between versions of pg_dump and

@@ -97,6 +97,7 @@ func TestSettingsWinOverFields(t *testing.T) {
 
 func TestAGivenPortIsTaken(t *testing.T) {
 	t.Parallel()
+	pgtest.Program(t, "initdb")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := l.Addr().(*net.TCPAddr).Port
@@ -163,7 +164,6 @@ func abandon() {
 
 func TestTheServerEndsWithAProcessThatIsKilled(t *testing.T) {
 	t.Parallel()
-	pgtest.Program(t, "initdb")
 	parent := openFolder(t)
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -218,9 +218,11 @@ func connect(t *testing.T, url string) error {
 	return conn.Close(ctx)
 }
 
-// openFolder returns an empty folder that the server's user can reach.
+// openFolder returns an empty folder that the server's user can reach, for a test
+// that starts a server there.
 func openFolder(t *testing.T) string {
 	t.Helper()
+	pgtest.Program(t, "initdb")
 	dir, err := os.MkdirTemp("", "maestro-pgserver-test-") //nolint:usetesting // a test's own folder lies in one that is closed
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))

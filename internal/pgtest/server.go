@@ -139,21 +139,6 @@ func URL(t testing.TB) string {
 	return Start(t).URL
 }
 
-// Program returns the path of one of PostgreSQL's or its companions' programs,
-// such as pg_dump or pgbouncer. Like a missing server a missing program skips the
-// test, or fails it where Postgres is required.
-func Program(t testing.TB, name string) string {
-	t.Helper()
-	path, err := pgserver.Program(name)
-	if err != nil {
-		if os.Getenv(EnvRequire) == "require" {
-			t.Fatal(err)
-		}
-		t.Skipf("no program %s for this test: install it (Debian: apt-get install postgresql pgbouncer)", name)
-	}
-	return path
-}
-
 // exec runs statements on a connection of their own, so that no pool of the
 // process is left for a leak check to find.
 func exec(ctx context.Context, url string, statements ...string) error {
