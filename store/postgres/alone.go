@@ -33,15 +33,15 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock s
 		switch f := fateOf(p.err); {
 		case p.err == nil && p.stored:
 			return nil
-		case p.err != nil && (f == unknown || f == settled || f == general):
+		case p.err != nil && (f == fateUnknown || f == fateSettled || f == fateGeneral):
 			return translate("commit events", p.err)
-		case p.err != nil && f == blocked:
+		case p.err != nil && f == fateBlocked:
 			if lock == s.longLock {
 				return translate("wait for a lock", p.err)
 			}
 			lock, patient = s.longLock, true
 			continue
-		case p.err == nil || f != stale:
+		case p.err == nil || f != fateStale:
 			if err := s.refusal(ctx, s.pool, p, races); err != nil {
 				return err
 			}

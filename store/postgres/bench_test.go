@@ -100,7 +100,7 @@ func parallel(b *testing.B, callers int, f func(*aggregate) error) {
 	var number atomic.Uint64
 	b.RunParallel(func(p *testing.PB) {
 		n := number.Add(1)
-		a := &aggregate{clock: n, id: stamp(n)}
+		a := &aggregate{clock: n, id: numbered(n)}
 		for p.Next() {
 			if err := f(a); err != nil {
 				b.Error(err)
@@ -133,7 +133,7 @@ func (a *aggregate) commit() store.Commit {
 	return store.Commit{AggregateID: a.id, Events: []types.Event{a.next()}}
 }
 
-func stamp(n uint64) hlc.Timestamp {
+func numbered(n uint64) hlc.Timestamp {
 	t, _ := hlc.New(1_600_000_000_000, 0, n)
 	return t
 }

@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -83,14 +85,14 @@ func (s *Store) runShared(ctx context.Context, conn *pgxpool.Conn, batch []*pend
 }
 
 // share stores batch in one statement. If that fails for something in one of the commits, it looks for
-// that one by halves, so that n commits of which one is bad take about 2 log n statements.
+// that one, so that n commits of which one is bad take about 2 log n statements at most.
 func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) {
 	if conn.Conn().IsClosed() {
 		leaveAlone(batch)
 		return
 	}
 	err := s.insert(ctx, conn, batch, lock)
-	if err != nil && fateOf(err) == stale {
+	if err != nil && fateOf(err) == fateStale {
 		err = s.insert(ctx, conn, batch, lock)
 	}
 	if err == nil {
@@ -100,7 +102,7 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 		return
 	}
 	switch f := fateOf(err); {
-	case f == unknown || f == general || f == settled:
+	case f == fateUnknown || f == fateGeneral || f == fateSettled:
 		err = translate("commit events", err)
 		for _, p := range batch {
 			p.err = err
@@ -108,10 +110,35 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 	case len(batch) == 1:
 		batch[0].refer(err)
 	default:
-		lock = s.isolatingLock
-		s.share(ctx, conn, batch[:len(batch)/2], lock)
-		s.share(ctx, conn, batch[len(batch)/2:], lock)
+		s.isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })
 	}
+}
+
+// isolate calls again with parts of a batch that failed for something in one of its commits. Bodies that jsonb would refuse are
+// known without asking; else the culprit is looked for by halves.
+func (s *Store) isolate(batch []*pending, err error, again func(part []*pending)) {
+	if hasClass(pgError(err).Code, "22", "54") {
+		good, bad := splitByBody(batch)
+		if len(bad) > 0 && len(good) > 0 {
+			leaveAlone(bad)
+			again(good)
+			return
+		}
+	}
+	again(batch[:len(batch)/2])
+	again(batch[len(batch)/2:])
+}
+
+// splitByBody tells the commits with a body that jsonb would refuse, most likely, from the others.
+func splitByBody(batch []*pending) (good, bad []*pending) {
+	for _, p := range batch {
+		if slices.ContainsFunc(p.commit.Events, func(e types.Event) bool { _, err := jsonb.Canonical(e.Body); return err != nil }) {
+			bad = append(bad, p)
+		} else {
+			good = append(good, p)
+		}
+	}
+	return good, bad
 }
 
 // firstEvent stands for all of them where it is not known which one it was.

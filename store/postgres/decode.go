@@ -22,9 +22,11 @@ type decoder struct {
 	metadata bool
 	log      *slog.Logger
 
-	slab     []byte   // where the bodies go; what is in use of it belongs to the entries
-	names    []string // types seen so far
-	lastMeta string   // and its meaning, as neighbours often share theirs
+	last     types.Sequence // of the row before
+	snapshot bool           // the row before was the snapshot
+	slab     []byte         // where the bodies go; what is in use of it belongs to the entries
+	names    []string       // types seen so far
+	lastMeta string         // and its meaning, as neighbours often share theirs
 	meta     types.Metadata
 }
 
@@ -41,30 +43,38 @@ func (d *decoder) entry(rows pgx.Rows) (store.Entry, error) {
 	values, fields := rows.RawValues(), rows.FieldDescriptions()
 	sequence, err := intValue(values[1], fields[1].Format)
 	if err != nil {
-		return store.Entry{}, d.fault("sequence", err)
+		return store.Entry{}, fault("sequence", err)
 	}
 	body, err := jsonValue(values[3], fields[3].Format)
 	if err != nil {
-		return store.Entry{}, d.fault("body", err)
+		return store.Entry{}, fault("body", err)
+	}
+	if !d.follows(sequence, values[0] == nil) {
+		return store.Entry{}, fault("sequence", fmt.Errorf("%d comes after %d", sequence, d.last))
 	}
 	if values[0] == nil {
 		return store.Entry{Snapshot: &types.Snapshot{AggregateID: d.id, Sequence: sequence, Body: d.keep(body)}}, nil
 	}
 	e := types.Event{AggregateID: d.id, Sequence: sequence, Type: d.name(values[2]), Body: d.keep(body)}
 	if e.Timestamp, err = timestampValue(values[0], fields[0].Format); err != nil {
-		return store.Entry{}, d.fault("timestamp", err)
+		return store.Entry{}, fault("timestamp", err)
 	}
 	if d.metadata && values[4] != nil {
 		if e.Metadata, err = d.metadataOf(values[4], fields[4].Format); err != nil {
-			return store.Entry{}, d.fault("metadata", err)
+			return store.Entry{}, fault("metadata", err)
 		}
 	}
 	return store.Entry{Event: e}, nil
 }
 
-func (d *decoder) fault(column string, err error) error {
-	return fmt.Errorf("postgres: aggregate %v: decode %s: %w", d.id, column, err)
+// follows checks the order of the rows: the snapshot, its anchor or a later event, then each event after the one before.
+func (d *decoder) follows(sequence types.Sequence, snapshot bool) bool {
+	ok := sequence > d.last && !(snapshot && d.last > 0) || sequence == d.last && d.snapshot && !snapshot
+	d.last, d.snapshot = sequence, snapshot
+	return ok
 }
+
+func fault(column string, err error) error { return fmt.Errorf("decode %s: %w", column, err) }
 
 // keep copies a body into the slab. A slab is as large as twice what was read before it, so that few small events don't
 // hold on to much memory.

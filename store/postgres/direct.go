@@ -78,7 +78,7 @@ func (s *Store) commitTx(ctx context.Context, tx pgx.Tx, p *pending) error {
 		return nil
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return &store.ProjectionError{Event: p.firstEvent(), Err: fmt.Errorf("a statement failed and the projection went on: %w", err)}
-	case pgError(err) != nil && fateOf(err) != unknown:
+	case pgError(err) != nil && fateOf(err) != fateUnknown:
 		// A deferred constraint, most likely.
 		return &store.ProjectionError{Event: p.firstEvent(), Err: err}
 	}
@@ -87,7 +87,7 @@ func (s *Store) commitTx(ctx context.Context, tx pgx.Tx, p *pending) error {
 
 // beforeCommit marks an error as definite where the connection broke before COMMIT was sent.
 func beforeCommit(conn *pgxpool.Conn, err error) error {
-	if err != nil && fateOf(err) == unknown || err != nil && conn.Conn().IsClosed() {
+	if err != nil && fateOf(err) == fateUnknown || err != nil && conn.Conn().IsClosed() {
 		return fmt.Errorf("%w: commit events: before the end of the transaction: %w", store.ErrUnavailable, err)
 	}
 	return err

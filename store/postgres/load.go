@@ -30,29 +30,13 @@ func (s *Store) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (
 
 func (s *Store) loadFrom(ctx context.Context, q querier, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		// The rows come in the order of their sequences, so a snapshot is the first of them or, behind the
-		// anchor, which has the same sequence, the second.
-		var first store.Entry
-		rows, holding, stopped := 0, false, false
-		err := s.read(ctx, q, s.sql.load, id, r, func(e store.Entry) bool {
-			if rows++; rows == 1 && e.Snapshot == nil {
-				first, holding = e, true
-				return true
-			}
-			if holding {
-				if e.Snapshot != nil {
-					first, e = e, first
-				}
-				holding, stopped = false, !yield(first, nil)
-			}
-			stopped = stopped || !yield(e, nil)
+		stopped := false
+		err := s.read(ctx, q, "load aggregate", s.sql.load, id, r, func(e store.Entry) bool {
+			stopped = !yield(e, nil)
 			return !stopped
 		})
-		if holding && !stopped {
-			stopped = !yield(first, nil)
-		}
 		if err != nil && !stopped {
-			yield(store.Entry{}, fmt.Errorf("load aggregate %v: %w", id, err))
+			yield(store.Entry{}, err)
 		}
 	}
 }
@@ -60,18 +44,18 @@ func (s *Store) loadFrom(ctx context.Context, q querier, id hlc.Timestamp, r sto
 func (s *Store) eventsFrom(ctx context.Context, q querier, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
 	return func(yield func(types.Event, error) bool) {
 		stopped := false
-		err := s.read(ctx, q, s.sql.events, id, r, func(e store.Entry) bool {
+		err := s.read(ctx, q, "read events of aggregate", s.sql.events, id, r, func(e store.Entry) bool {
 			stopped = !yield(e.Event, nil)
 			return !stopped
 		})
 		if err != nil && !stopped {
-			yield(types.Event{}, fmt.Errorf("read events of aggregate %v: %w", id, err))
+			yield(types.Event{}, err)
 		}
 	}
 }
 
 // read calls each with every row of a statement that reads the range r of an aggregate, until it returns false.
-func (s *Store) read(ctx context.Context, q querier, sql string, id hlc.Timestamp, r store.Range, each func(store.Entry) bool) error {
+func (s *Store) read(ctx context.Context, q querier, doing, sql string, id hlc.Timestamp, r store.Range, each func(store.Entry) bool) error {
 	after, last, some := bounds(r)
 	if s.err != nil || !some {
 		return s.err
@@ -81,14 +65,14 @@ func (s *Store) read(ctx context.Context, q querier, sql string, id hlc.Timestam
 	defer cancel()
 	rows, err := q.Query(ctx, sql, id[:], after, last)
 	if err != nil {
-		return readError(ctx, "read", err)
+		return readError(ctx, fmt.Sprint(doing, " ", id), err)
 	}
 	defer rows.Close()
 	d := decoder{id: id, metadata: s.o.Metadata, log: s.o.Logger}
 	for rows.Next() {
 		e, err := d.entry(rows)
 		if err != nil {
-			return err
+			return fmt.Errorf("postgres: %s %v: %w", doing, id, err)
 		}
 		if !each(e) {
 			if _, inTx := q.(pgx.Tx); !inTx && !exhaust(rows) {
@@ -98,7 +82,7 @@ func (s *Store) read(ctx context.Context, q querier, sql string, id hlc.Timestam
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return readError(ctx, "read", err)
+		return readError(ctx, fmt.Sprint(doing, " ", id), err)
 	}
 	return nil
 }
@@ -139,7 +123,7 @@ func (s *Store) snapshotFrom(ctx context.Context, q querier, id hlc.Timestamp, r
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil
 	case err != nil:
-		return nil, readError(ctx, "read snapshot", err)
+		return nil, readError(ctx, fmt.Sprint("read snapshot of aggregate ", id), err)
 	}
 	return &types.Snapshot{AggregateID: id, Sequence: types.Sequence(sequence), Body: body}, nil
 }

@@ -37,7 +37,7 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 		for _, p := range batch {
 			p.err = nil
 		}
-	case f == unknown || f == general:
+	case f == fateUnknown || f == fateGeneral:
 		err = translate("commit events", err)
 		for _, p := range batch {
 			p.err = err
@@ -50,12 +50,10 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 		s.shareTx(ctx, conn, rest, lock, regroups+1)
 	case len(batch) == 1:
 		batch[0].refer(err)
-	case f == settled || f == stale:
+	case f == fateSettled || f == fateStale:
 		leaveAlone(batch)
 	default:
-		lock = s.isolatingLock
-		s.shareTx(ctx, conn, batch[:len(batch)/2], lock, regroups)
-		s.shareTx(ctx, conn, batch[len(batch)/2:], lock, regroups)
+		s.isolate(batch, err, func(part []*pending) { s.shareTx(ctx, conn, part, s.isolatingLock, regroups) })
 	}
 }
 
@@ -152,35 +150,35 @@ func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, batch []*pendi
 // reached says which statement of a transaction was the last to be answered.
 type reached struct {
 	phase phase
-	p     *pending // in phase queries, with the event
+	p     *pending // in phaseQueries, with the index of the event
 	event int
 }
 
 type phase int
 
 const (
-	begin phase = iota
-	events
-	queries
-	commit
+	phaseBegin phase = iota
+	phaseEvents
+	phaseQueries
+	phaseCommit
 )
 
 // receive reads the results of a transaction until an error.
 func receive(results pgx.BatchResults, batch []*pending, careful bool) (reached, error) {
 	if _, err := results.Exec(); err != nil {
-		return reached{phase: begin}, err
+		return reached{phase: phaseBegin}, err
 	}
 	if careful {
 		if err := scanStored(results.QueryRow(), batch); err != nil {
-			return reached{phase: events}, err
+			return reached{phase: phaseEvents}, err
 		}
 	} else if _, err := results.Exec(); err != nil {
-		return reached{phase: events}, err
+		return reached{phase: phaseEvents}, err
 	}
 	for _, p := range batch {
 		for _, q := range p.queued {
 			if _, err := results.Exec(); err != nil {
-				return reached{queries, p, q.event}, err
+				return reached{phaseQueries, p, q.event}, err
 			}
 		}
 	}
@@ -188,7 +186,7 @@ func receive(results pgx.BatchResults, batch []*pending, careful bool) (reached,
 	if err == nil && tag.String() != "COMMIT" {
 		err = fmt.Errorf("%w: the server answered %s to COMMIT", store.ErrOutcomeUnknown, tag)
 	}
-	return reached{phase: commit}, err
+	return reached{phase: phaseCommit}, err
 }
 
 // conclude says what an error in a transaction means, and whose it is if that is known.
@@ -205,12 +203,12 @@ func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pend
 	}
 	answered := pgError(err) != nil && definite(pgError(err))
 	switch {
-	case answered && r.phase == queries:
+	case answered && r.phase == phaseQueries:
 		return r.p, &store.ProjectionError{Event: r.p.commit.Events[r.event], Err: err}
-	case answered && r.phase == commit:
+	case answered && r.phase == phaseCommit:
 		// A deferred constraint: anyone's.
 		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}
-	case pgError(err) == nil && r.phase == begin && !conn.Conn().IsClosed():
+	case pgError(err) == nil && r.phase == phaseBegin && !conn.Conn().IsClosed():
 		// The connection is well and nothing began: an argument that the driver could not encode.
 		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}
 	}

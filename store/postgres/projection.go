@@ -99,7 +99,7 @@ func (p *projection) queue(e types.Event) (b *pgx.Batch, err error) {
 		}
 	}
 	if err != nil {
-		return nil, &store.ProjectionError{Event: e, Err: err}
+		return nil, refusedBy(e, err)
 	}
 	return b, nil
 }
@@ -119,15 +119,29 @@ func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err err
 		err = errors.New("postgres: the projection left rows or a batch open")
 	}
 	if err != nil {
-		return &store.ProjectionError{Event: e, Err: err}
+		return refusedBy(e, err)
 	}
 	return nil
+}
+
+// refusedBy is the error of a projection. What the store's own errors would say of the commit is not meant, where a projection
+// that uses a store itself returns one: they are kept as text.
+func refusedBy(e types.Event, err error) error {
+	for _, sentinel := range []error{
+		store.ErrOutcomeUnknown, store.ErrUnavailable, store.ErrConflict, store.ErrInvalidEvent,
+		store.ErrDuplicateTimestamp, store.ErrDuplicateCommand,
+	} {
+		if errors.Is(err, sentinel) {
+			err = errors.New(err.Error())
+		}
+	}
+	return &store.ProjectionError{Event: e, Err: err}
 }
 
 // recovered turns a panic of a projection into its error: it may run for the account of others.
 func recovered(e types.Event, err *error) {
 	if v := recover(); v != nil {
-		*err = &store.ProjectionError{Event: e, Err: &PanicError{Value: v, Stack: debug.Stack()}}
+		*err = refusedBy(e, &PanicError{Value: v, Stack: debug.Stack()})
 	}
 }
 

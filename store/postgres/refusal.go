@@ -37,9 +37,9 @@ func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) e
 		return s.usedCommand(ctx, q, p.commit)
 	}
 	switch fateOf(p.err) {
-	case raced:
+	case fateRaced:
 		return nil
-	case particular:
+	case fateParticular:
 		// The unique index on the timestamp may notice a commit that is being stored twice before the one on the
 		// sequence does. The second time that can't be.
 		if pgError(p.err).Code == codeUniqueViolation && races == 0 {
@@ -145,7 +145,7 @@ func (s *Store) refuses(ctx context.Context, q querier, low, high int, text func
 	}
 	var n int64
 	err := s.isolated(ctx, q, func(q querier) error { return q.QueryRow(ctx, s.sql.badText, list).Scan(&n) })
-	return err != nil && fateOf(err) == particular
+	return err != nil && fateOf(err) == fateParticular
 }
 
 // sequenceFault is the text of a sequence that no event can have.

@@ -67,7 +67,7 @@ func bodyError(ctx context.Context, doing string, id hlc.Timestamp, sequence typ
 	switch {
 	case err == nil:
 		return nil
-	case fateOf(err) == particular:
+	case fateOf(err) == fateParticular:
 		return &store.InvalidEventError{AggregateID: id, Sequence: sequence, Field: "body", Reason: "is refused by the database", Err: err}
 	case ctx.Err() != nil:
 		return fmt.Errorf("postgres: %s: %w", doing, err)

@@ -15,21 +15,22 @@ func eventsSQL(metadata bool) string {
 WHERE e.aggregate_id = $1::bytea AND e.sequence > $2::int4 AND e.sequence <= $3::int4 ORDER BY e.sequence`
 }
 
-// loadSQL reads snapshot and events in one statement, and so from one view of the database. Ordered by the
-// sequence alone, both parts come sorted out of an index and nothing has to be
-// sorted; which of snapshot and anchor comes first is left to the reader.
+// loadSQL reads snapshot and events in one statement, and so from one view of the database. The order of the events is that of
+// their index; an ORDER BY around both parts would sort them once more, and would send nothing before it has read all. That the
+// parts come one after the other is what Postgres does, not what SQL promises, so the reader
+// checks it. Their columns have exactly the same types: else both plans get worse.
 func loadSQL(metadata bool) string {
-	snapshot := `NULL::bytea AS "timestamp", s.sequence, NULL::text AS type, s.body`
+	snapshot := `NULL::bytea, s.sequence, NULL::character varying(256), s.body`
 	if metadata {
-		snapshot += `, NULL::jsonb AS metadata`
+		snapshot += `, NULL::jsonb`
 	}
 	return `WITH s AS MATERIALIZED (SELECT sequence, body FROM {snapshots}
 WHERE aggregate_id = $1::bytea AND sequence > $2::int4 AND sequence <= $3::int4)
 SELECT ` + snapshot + ` FROM s
 UNION ALL
-SELECT ` + eventColumns(metadata) + ` FROM {log} e
+(SELECT ` + eventColumns(metadata) + ` FROM {log} e
 WHERE e.aggregate_id = $1::bytea AND e.sequence > coalesce((SELECT sequence - 1 FROM s), $2::int4) AND e.sequence <= $3::int4
-ORDER BY sequence`
+ORDER BY e.sequence)`
 }
 
 const snapshotSQL = `SELECT sequence, body FROM {snapshots}

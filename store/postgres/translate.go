@@ -28,26 +28,26 @@ const (
 type fate int
 
 const (
-	// unknown: they may be stored now, later or never.
-	unknown fate = iota
+	// fateUnknown: they may be stored now, later or never.
+	fateUnknown fate = iota
 
-	// settled: not stored, and translated already.
-	settled
+	// fateSettled: not stored, and translated already.
+	fateSettled
 
-	// general: not stored, and the cause is not what was sent: any other commit would meet it too.
-	general
+	// fateGeneral: not stored, and the cause is not what was sent: any other commit would meet it too.
+	fateGeneral
 
-	// stale: not stored, as the server did not know the prepared statement any more; the driver has noticed.
-	stale
+	// fateStale: not stored, as the server did not know the prepared statement any more; the driver has noticed.
+	fateStale
 
-	// blocked: not stored, as another transaction holds a row for too long.
-	blocked
+	// fateBlocked: not stored, as another transaction holds a row for too long.
+	fateBlocked
 
-	// raced: not stored, as it got in another transaction's way; again may be luckier.
-	raced
+	// fateRaced: not stored, as it got in another transaction's way; again may be luckier.
+	fateRaced
 
-	// particular: not stored, for something in what was sent.
-	particular
+	// fateParticular: not stored, for something in what was sent.
+	fateParticular
 )
 
 // fateOf judges by what the server said in answer to the statement. Whether the driver holds an
@@ -57,27 +57,27 @@ func fateOf(err error) fate {
 	pgErr := pgError(err)
 	switch {
 	case errors.Is(err, store.ErrOutcomeUnknown):
-		return unknown
+		return fateUnknown
 	case errors.Is(err, store.ErrUnavailable):
-		return settled
+		return fateSettled
 	case pgErr == nil && errors.As(err, &projection):
-		return settled
+		return fateSettled
 	case pgErr == nil || !definite(pgErr):
-		return unknown
+		return fateUnknown
 	}
 	switch {
 	case pgErr.Code == codeLockNotAvailable:
-		return blocked
+		return fateBlocked
 	case pgErr.Code == codeSerialization || pgErr.Code == codeDeadlock:
-		return raced
+		return fateRaced
 	case errors.As(err, &projection):
-		return settled
+		return fateSettled
 	case pgErr.Code == codeNoStatement || pgErr.Code == codeFeatureNotSupported && strings.Contains(pgErr.Message, "cached plan"):
-		return stale
+		return fateStale
 	case affectsAll(pgErr.Code):
-		return general
+		return fateGeneral
 	}
-	return particular
+	return fateParticular
 }
 
 // pgError returns what the server said, if it said anything.
@@ -128,12 +128,12 @@ func busy(code string) bool {
 // translate turns an error that ends a commit into the store's words. The driver's error stays within reach.
 func translate(doing string, err error) error {
 	switch fateOf(err) {
-	case unknown:
+	case fateUnknown:
 		if errors.Is(err, store.ErrOutcomeUnknown) {
 			return err
 		}
 		return fmt.Errorf("%w: %s: %w", store.ErrOutcomeUnknown, doing, err)
-	case settled:
+	case fateSettled:
 		return err
 	}
 	if busy(pgError(err).Code) {

@@ -86,12 +86,12 @@ func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 			return notSent(ctx, "commit events", p.err)
 		case errors.As(p.err, &projection):
 			return p.err
-		case f == unknown:
+		case f == fateUnknown:
 			return fmt.Errorf("%w: commit events: the transaction is lost: %w", store.ErrUnavailable, p.err)
 		case pgError(p.err).Code == codeSerialization:
 			// The row that is in the way was committed after the transaction's view of the database was taken.
 			return fmt.Errorf("%w: %w", store.ErrConflict, p.err)
-		case f != particular:
+		case f != fateParticular:
 			return translate("commit events", p.err)
 		}
 	}

@@ -1,0 +1,30 @@
+package postgres
+
+// Waiting returns how many commits wait for a committer.
+func (s *Store) Waiting() int {
+	n := 0
+	for _, c := range []*combiner{s.plain, s.projected} {
+		c.mu.Lock()
+		n += len(c.waiting)
+		c.mu.Unlock()
+	}
+	return n
+}
+
+// SetCalm makes the next statements plain, or careful.
+func (s *Store) SetCalm(calm bool) {
+	s.calm.statements.Store(0)
+	if calm {
+		s.calm.statements.Store(calmAfter)
+	}
+}
+
+// LoadSQL returns the statement of Load.
+func (s *Store) LoadSQL() string { return s.sql.load }
+
+// Leading reports whether a committer is at work or waits for a connection.
+func (s *Store) Leading() bool {
+	s.plain.mu.Lock()
+	defer s.plain.mu.Unlock()
+	return s.plain.active > 0
+}

@@ -1,0 +1,206 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+)
+
+// kinds are the ways in which a commit travels.
+var kinds = map[string][]store.Projection{
+	"alone":              nil,
+	"batched projection": {nothing},
+	"direct projection":  {postgres.Projection(func(context.Context, pgx.Tx, types.Event) error { return nil })},
+}
+
+func TestALostAnswerIsAnUnknownOutcomeThatTheSameCommitSettles(t *testing.T) {
+	t.Parallel()
+	for kind, projections := range kinds {
+		for f, stays := range map[fault]bool{cutFirst: false, cutAfter: true} {
+			t.Run(fmt.Sprintf("%s, reached the server: %v", kind, stays), func(t *testing.T) {
+				t.Parallel()
+				w := &wire{}
+				s, pool := crowd(t, nil, w.tap)
+				c := commit(stamp(), 1, 2)
+				c.Projections = projections
+				warm := commit(stamp(), 1, 2)
+				warm.Projections = projections
+				require.NoError(t, s.Commit(t.Context(), warm))
+
+				if kind == "direct projection" {
+					// What ends the transaction is the last write, after the one that begins it.
+					c.Projections = []store.Projection{postgres.Projection(func(context.Context, pgx.Tx, types.Event) error {
+						w.breakNext(f)
+						return nil
+					})}
+				} else {
+					w.breakNext(f)
+				}
+				err := s.Commit(t.Context(), c)
+				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
+				require.NotErrorIs(t, err, store.ErrUnavailable)
+				require.NotErrorIs(t, err, store.ErrConflict)
+				if !stays {
+					require.Empty(t, stored(t, s, c.AggregateID))
+				}
+
+				c.Projections = projections
+				err = s.Commit(t.Context(), c)
+				if stays {
+					require.ErrorIs(t, err, store.ErrConflict)
+				} else {
+					require.NoError(t, err)
+				}
+				require.Equal(t, c.Events, stored(t, s, c.AggregateID))
+				require.Zero(t, pool.Stat().AcquiredConns())
+			})
+		}
+	}
+}
+
+func TestAConnectionThatBreaksBeforeCommitIsADefiniteError(t *testing.T) {
+	t.Parallel()
+	for _, f := range []fault{cutFirst, cutAfter} {
+		w := &wire{}
+		s, _ := crowd(t, nil, w.tap)
+		warm := commit(stamp(), 1, 1)
+		warm.Projections = kinds["direct projection"]
+		require.NoError(t, s.Commit(t.Context(), warm))
+
+		c := commit(stamp(), 1, 1)
+		c.Projections = kinds["direct projection"]
+		w.breakNext(f)
+		err := s.Commit(t.Context(), c)
+		require.ErrorIs(t, err, store.ErrUnavailable, "the server can't commit what it was not asked to")
+		require.NotErrorIs(t, err, store.ErrOutcomeUnknown)
+		require.Empty(t, stored(t, s, c.AggregateID))
+		require.NoError(t, s.Commit(t.Context(), c))
+	}
+}
+
+func TestASessionThatTheServerEndsLeavesTheOutcomeUnknown(t *testing.T) {
+	t.Parallel()
+	for kind, projections := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s, pool := crowd(t, nil, func(c *pgxpool.Config) { c.MaxConns = 2 })
+			c := commit(stamp(), 1, 1)
+			c.Projections = projections
+			rollback, _ := foreign(t, pool, c)
+			done := make(chan error, 1)
+			go func() { done <- s.Commit(context.WithoutCancel(t.Context()), c) }()
+			waitsForLock(t, pool)
+			_, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE NOT l.granted AND l.locktype = 'transactionid' AND a.pid IN (SELECT pid FROM pg_locks WHERE relation = to_regclass('event_log'))`)
+			require.NoError(t, err)
+			err = <-done
+			if kind == "direct projection" {
+				require.ErrorIs(t, err, store.ErrUnavailable)
+			} else {
+				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
+				var pgErr *pgconn.PgError
+				require.ErrorAs(t, err, &pgErr, "what the server said stays within reach")
+			}
+			rollback()
+			require.NoError(t, s.Commit(t.Context(), c))
+		})
+	}
+}
+
+func TestAStatementThatIsCancelledIsNotStored(t *testing.T) {
+	t.Parallel()
+	s, pool := crowd(t, nil, func(c *pgxpool.Config) { c.MaxConns = 2 })
+	c := commit(stamp(), 1, 1)
+	rollback, _ := foreign(t, pool, c)
+	done := make(chan error, 1)
+	go func() { done <- s.Commit(context.WithoutCancel(t.Context()), c) }()
+	waitsForLock(t, pool)
+	_, err := pool.Exec(t.Context(), `SELECT pg_cancel_backend(pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE NOT l.granted AND l.locktype = 'transactionid' AND a.pid IN (SELECT pid FROM pg_locks WHERE relation = to_regclass('event_log'))`)
+	require.NoError(t, err)
+	err = <-done
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	require.NotErrorIs(t, err, store.ErrOutcomeUnknown)
+	rollback()
+	require.NoError(t, s.Commit(t.Context(), c))
+}
+
+func TestAnAnswerThatStaysAwayIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for kind, projections := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			silent := &silence{}
+			s, pool := crowd(t, &postgres.Options{CommitTimeout: 300 * time.Millisecond, LockTimeout: 200 * time.Millisecond}, silent.tap)
+			warm := commit(stamp(), 1, 1)
+			warm.Projections = projections
+			require.NoError(t, s.Commit(t.Context(), warm))
+			silent.from.Store(true)
+			start := time.Now()
+			c := commit(stamp(), 1, 1)
+			c.Projections = projections
+			err := s.Commit(t.Context(), c)
+			require.Less(t, time.Since(start), 5*time.Second)
+			if kind == "direct projection" {
+				require.ErrorIs(t, err, store.ErrUnavailable)
+			} else {
+				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
+			}
+			silent.from.Store(false)
+			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 5*time.Second, time.Millisecond)
+			err = s.Commit(t.Context(), c)
+			if err != nil {
+				require.ErrorIs(t, err, store.ErrConflict)
+			}
+			require.Equal(t, c.Events, stored(t, s, c.AggregateID))
+		})
+	}
+}
+
+func TestAnEndOfTheCallersContextAfterSendingStoresTheEvents(t *testing.T) {
+	t.Parallel()
+	for kind, projections := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s, pool := crowd(t, nil, func(c *pgxpool.Config) { c.MaxConns = 2 })
+			c := commit(stamp(), 1, 1)
+			c.Projections = projections
+			rollback, _ := foreign(t, pool, c)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Commit(ctx, c) }()
+			waitsForLock(t, pool)
+			cancel()
+			rollback()
+			require.NoError(t, <-done)
+			require.Equal(t, c.Events, stored(t, s, c.AggregateID))
+		})
+	}
+}
+
+func TestOneCallersContextDoesNotEndTheCommitsOfOthers(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Plain(t, oneConn)
+	s := postgres.New(pool, &postgres.Options{Committers: 1})
+	release := hold(t, pool)
+	ctx, cancel := context.WithCancel(t.Context())
+	errs := make(chan error, 2)
+	go func() { errs <- s.Commit(ctx, commit(stamp(), 1, 1)) }()
+	require.Eventually(t, s.Leading, 10*time.Second, time.Millisecond)
+	go func() { errs <- s.Commit(context.WithoutCancel(t.Context()), commit(stamp(), 1, 1)) }()
+	require.Eventually(t, func() bool { return s.Waiting() == 1 }, 10*time.Second, time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-errs, context.Canceled)
+	release()
+	require.NoError(t, <-errs)
+}
