@@ -51,7 +51,10 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) (any, error) {
 	if q.ID == "" {
 		q.ID = rand.Text()
 	}
-	cmd := types.Command{AggregateID: id, Type: q.Type, Data: q.Data, Expected: q.Expected}
+	cmd := types.Command{AggregateID: id, Type: q.Type, Expected: q.Expected}
+	if q.Data != nil {
+		cmd.Data = q.Data
+	}
 	if q.Type == graph.RevertCommand {
 		if cmd, err = s.revert(r.Context(), cmd, q); err != nil {
 			return nil, err

@@ -43,7 +43,7 @@ func explain(err error) problem {
 		return problem{http.StatusBadRequest, "bad_data", "The command's data is not what it takes: " + err.Error() + "."}
 	case errors.Is(err, errNoRoute):
 		return problem{http.StatusNotFound, "unknown_address", "There is nothing at this address."}
-	case errors.Is(err, graph.ErrNoGraph):
+	case errors.Is(err, graph.ErrNoGraph), errors.As(err, &stale) && stale.Actual == 0:
 		return problem{http.StatusNotFound, "unknown_graph", "There is no such graph. In memory, graphs last as long as the program runs."}
 	case errors.As(err, &command):
 		return problem{http.StatusNotFound, "unknown_command", fmt.Sprintf("There is no command %q.", command.Type)}

@@ -33,39 +33,40 @@ type Config struct {
 // Server answers the editor's requests. It has no state but the way to end its streams.
 type Server struct {
 	Config
-	mux   *http.ServeMux
-	ended chan struct{}
-	once  sync.Once
+	handler http.Handler
+	ended   chan struct{}
+	once    sync.Once
 }
 
 // New returns a server. Its supervisor's hooks must include [Attempts].
 func New(c Config) *Server {
-	s := &Server{Config: c, mux: http.NewServeMux(), ended: make(chan struct{})}
+	mux := http.NewServeMux()
+	s := &Server{Config: c, ended: make(chan struct{}), handler: http.NewCrossOriginProtection().Handler(mux)}
 	files, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // static is part of the program
 	}
-	s.mux.HandleFunc("GET /{$}", s.page("index.html"))
-	s.mux.HandleFunc("GET /graphs/{id}", s.page("graph.html"))
-	s.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
+	mux.HandleFunc("GET /{$}", s.page("index.html"))
+	mux.HandleFunc("GET /graphs/{id}", s.page("graph.html"))
+	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
 
-	s.mux.HandleFunc("GET /api/graphs", s.answer(s.list))
-	s.mux.HandleFunc("POST /api/graphs", s.answer(s.create))
-	s.mux.HandleFunc("GET /api/graphs/{id}", s.answer(s.show))
-	s.mux.HandleFunc("GET /api/graphs/{id}/at/{sequence}", s.answer(s.showPast))
-	s.mux.HandleFunc("GET /api/graphs/{id}/stream", s.stream)
-	s.mux.HandleFunc("POST /api/graphs/{id}/commands", s.answer(s.command))
-	s.mux.HandleFunc("/api/", s.answer(func(http.ResponseWriter, *http.Request) (any, error) { return nil, errNoRoute }))
+	mux.HandleFunc("GET /api/graphs", s.answer(s.list))
+	mux.HandleFunc("POST /api/graphs", s.answer(s.create))
+	mux.HandleFunc("GET /api/graphs/{id}", s.answer(s.show))
+	mux.HandleFunc("GET /api/graphs/{id}/at/{sequence}", s.answer(s.showPast))
+	mux.HandleFunc("GET /api/graphs/{id}/stream", s.stream)
+	mux.HandleFunc("POST /api/graphs/{id}/commands", s.answer(s.command))
+	mux.HandleFunc("/api/", s.answer(func(http.ResponseWriter, *http.Request) (any, error) { return nil, errNoRoute }))
 	return s
 }
 
-// ServeHTTP serves the page and its API, to pages of its own only.
+// ServeHTTP serves the page and its API. Other sites' pages can't send commands.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-cache")
-	http.NewCrossOriginProtection().Handler(s.mux).ServeHTTP(w, r)
+	s.handler.ServeHTTP(w, r)
 }
 
 // EndStreams ends the streams of all open pages, now and from now on, so that a server that shuts

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -83,14 +82,12 @@ func (s *Server) viewAt(ctx context.Context, id hlc.Timestamp, at types.Sequence
 }
 
 func viewEvents(events []types.Event) []viewEvent {
-	return slices.Collect(func(yield func(viewEvent) bool) {
-		for _, e := range events {
-			t := e.Timestamp
-			if !yield(viewEvent{e.Sequence, e.Type, e.Body, t.String(), t.Time(), t.Counter(), nodeText(t.Node())}) {
-				return
-			}
-		}
-	})
+	shown := make([]viewEvent, 0, len(events)) // never null, for the page's sake
+	for _, e := range events {
+		t := e.Timestamp
+		shown = append(shown, viewEvent{e.Sequence, e.Type, e.Body, t.String(), t.Time(), t.Counter(), nodeText(t.Node())})
+	}
+	return shown
 }
 
 func nodeText(node uint64) string { return fmt.Sprintf("%016X", node) }
