@@ -1,0 +1,115 @@
+// Command otel shows how the library is watched with OpenTelemetry: hooks become spans and
+// measurements, and the trace that a command was part of is found again in its events' metadata.
+// It prints both. A program that has an OTLP exporter changes nothing but the two providers.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"go.opentelemetry.io/otel/exporters/stdout/stdoutmetric"
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/types"
+)
+
+func main() {
+	if err := mainErr(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "otel:", err)
+		os.Exit(1)
+	}
+}
+
+func mainErr(ctx context.Context) (err error) {
+	spans, err := stdouttrace.New(stdouttrace.WithPrettyPrint())
+	if err != nil {
+		return err
+	}
+	measurements, err := stdoutmetric.New(stdoutmetric.WithPrettyPrint())
+	if err != nil {
+		return err
+	}
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans))
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(measurements)))
+	defer func() { err = errors.Join(err, tracers.Shutdown(ctx), meters.Shutdown(ctx)) }()
+	return run(ctx, tracers, meters)
+}
+
+// run takes a deposit within a span of its own, and reads the event in another.
+func run(ctx context.Context, tracers trace.TracerProvider, meters metric.MeterProvider) (err error) {
+	hooks, err := newHooks(tracers, meters)
+	if err != nil {
+		return err
+	}
+	// A store without a metadata column would lose the trace parent: see postgres.Options.Metadata.
+	sup := aggregate.NewSupervisor(memory.New(), &aggregate.Options{Hooks: hooks})
+	defer func() { err = errors.Join(err, sup.Shutdown(ctx)) }()
+	accounts, err := aggregate.New(sup, definition())
+	if err != nil {
+		return err
+	}
+	id, err := accounts.New(ctx)
+	if err != nil {
+		return err
+	}
+	tracer := tracers.Tracer("bank")
+	if err := request(ctx, tracer, accounts, id); err != nil {
+		return err
+	}
+	// Elsewhere, later: the event says which trace it belongs to.
+	for e, err := range accounts.History(ctx, id, store.Range{}) {
+		if err != nil {
+			return err
+		}
+		_, span := tracer.Start(resumed(ctx, e.Metadata), "handle "+e.Type)
+		span.End()
+	}
+	return nil
+}
+
+// request is what an HTTP handler would do.
+func request(ctx context.Context, tracer trace.Tracer, accounts *aggregate.Root[Account], id hlc.Timestamp) error {
+	ctx, span := tracer.Start(ctx, "POST /deposits")
+	defer span.End()
+	ctx = traced(ctx)
+	if err := accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit", Data: Deposit{Amount: 10}}); err != nil {
+		return err
+	}
+	err := accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit", Data: Deposit{Amount: -1}})
+	if !errors.Is(err, aggregate.ErrRejected) {
+		return fmt.Errorf("want a rejection, got %w", err)
+	}
+	return nil
+}
+
+type (
+	// Account is the state, Deposit a command's data, Deposited an event's body.
+	Account   struct{ Balance int }
+	Deposit   struct{ Amount int }
+	Deposited struct{ Amount int }
+)
+
+func definition() aggregate.Definition[Account] {
+	return aggregate.Definition[Account]{
+		Name: "account",
+		Commands: aggregate.Commands[Account]{"deposit": aggregate.Command(
+			func(_ context.Context, _ aggregate.Instance[Account], d Deposit) ([]types.Uncommitted, error) {
+				if d.Amount < 1 {
+					return nil, aggregate.Reject("deposit of %d: must be at least 1", d.Amount)
+				}
+				return types.Events(types.New("deposited", Deposited(d))), nil
+			})},
+		Events: aggregate.Events[Account]{"deposited": aggregate.Event(
+			func(a Account, e Deposited) Account { a.Balance += e.Amount; return a })},
+	}
+}
