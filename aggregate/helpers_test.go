@@ -139,6 +139,17 @@ func newID[S any](t testing.TB, root *aggregate.Root[S]) hlc.Timestamp {
 	return id
 }
 
+// ids is the clock of newIDOf, so that what it returns rises.
+var ids = hlc.NewClock(nil)
+
+// newIDOf returns a timestamp without a root.
+func newIDOf(t testing.TB) hlc.Timestamp {
+	t.Helper()
+	id, err := ids.Now()
+	require.NoError(t, err)
+	return id
+}
+
 func adds(id hlc.Timestamp, by int) types.Command {
 	return types.Command{AggregateID: id, Type: "add", Data: add{by}}
 }

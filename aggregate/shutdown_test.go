@@ -54,13 +54,6 @@ func TestAClosedSupervisorRefusesEverything(t *testing.T) {
 	}
 }
 
-func newIDOf(t testing.TB) hlc.Timestamp {
-	t.Helper()
-	id, err := hlc.NewClock(nil).Now()
-	require.NoError(t, err)
-	return id
-}
-
 func TestASupervisorThatWasNeverUsedEnds(t *testing.T) {
 	t.Parallel()
 	sup, _ := unmanaged(t, memory.New(), nil)
