@@ -43,7 +43,8 @@ func (c *cell[S]) repeat(q *request) {
 }
 
 // first looks a command's ID up. If it was used before, q gets the outcome of that time.
-func (c *cell[S]) first(q *request) (found bool, _ error) {
+func (c *cell[S]) first(q *request) (found bool, err error) {
+	defer recovered(&err)
 	a := c.family.sup.store
 	ctx := c.background(q.ctx)
 	record, err := lookUp(ctx, a.(store.CommandLog), c.id, q.record)

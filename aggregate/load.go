@@ -21,9 +21,8 @@ type loaded[S any] struct {
 }
 
 // hydrate reads an aggregate from nothing up to the sequence max, 0 for all of it.
-func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence) (loaded[S], error) {
-	var l loaded[S]
-	var err error
+func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence) (l loaded[S], err error) {
+	defer recovered(&err) // an adapter's panic ends a read like an error
 	if l.state, err = k.initial(); err != nil {
 		return l, fmt.Errorf("aggregate: initial state: %w", err)
 	}
@@ -69,7 +68,8 @@ func (k *kind[S]) hydrateFromEvents(ctx context.Context, a store.Adapter, id hlc
 
 // catchUp brings d forward by what the store has after it and returns by how many events. It
 // shows each to see, which may be nil.
-func (k *kind[S]) catchUp(ctx context.Context, a store.Adapter, id hlc.Timestamp, d *draft[S], limit types.Sequence, see func(*types.Event)) (n int, _ error) {
+func (k *kind[S]) catchUp(ctx context.Context, a store.Adapter, id hlc.Timestamp, d *draft[S], limit types.Sequence, see func(*types.Event)) (n int, err error) {
+	defer recovered(&err)
 	for e, err := range a.Events(ctx, id, store.Range{After: d.seq, Max: limit}) {
 		if err != nil {
 			return n, fmt.Errorf("aggregate: read events: %w", err)
@@ -86,8 +86,8 @@ func (k *kind[S]) catchUp(ctx context.Context, a store.Adapter, id hlc.Timestamp
 }
 
 // hydrateAt reads an aggregate up to the last event before the first that is later than t.
-func (k *kind[S]) hydrateAt(ctx context.Context, a store.Adapter, id hlc.Timestamp, t time.Time) (d draft[S], _ error) {
-	var err error
+func (k *kind[S]) hydrateAt(ctx context.Context, a store.Adapter, id hlc.Timestamp, t time.Time) (d draft[S], err error) {
+	defer recovered(&err)
 	if d.state, err = k.initial(); err != nil {
 		return d, fmt.Errorf("aggregate: initial state: %w", err)
 	}

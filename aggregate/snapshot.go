@@ -48,7 +48,8 @@ func (c *cell[S]) farewell() bool {
 }
 
 // store writes a snapshot of current, whose state it may keep.
-func (r *Root[S]) store(ctx context.Context, current Instance[S]) error {
+func (r *Root[S]) store(ctx context.Context, current Instance[S]) (err error) {
+	defer recovered(&err)
 	snapshot, err := r.kind.prepare(current)
 	if err != nil {
 		err = fmt.Errorf("aggregate: prepare the snapshot: %w", err)
