@@ -1,0 +1,67 @@
+// Package guide is the code of docs/guide.md: an account, step by step.
+package guide
+
+import (
+	"context"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Account is the state of an account.
+type Account struct {
+	Owner   string   `json:"owner"`
+	Balance int64    `json:"balance"` // in cents
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// Commands say what somebody wants, events what happened.
+type (
+	Open      struct{ Owner string }
+	Deposit   struct{ Cents int64 }
+	Withdraw  struct{ Cents int64 }
+	Opened    struct{ Owner string }
+	Deposited struct{ Cents int64 }
+	Withdrawn struct{ Cents int64 }
+)
+
+func open(_ context.Context, a aggregate.Instance[Account], cmd Open) ([]types.Uncommitted, error) {
+	switch {
+	case a.Sequence > 0:
+		return nil, aggregate.Reject("the account is open already")
+	case cmd.Owner == "":
+		return nil, aggregate.Reject("an account needs an owner")
+	}
+	return types.Events(types.New("account_opened", Opened(cmd))), nil
+}
+
+func deposit(_ context.Context, a aggregate.Instance[Account], cmd Deposit) ([]types.Uncommitted, error) {
+	if a.Sequence == 0 || cmd.Cents < 1 {
+		return nil, aggregate.Reject("deposit %d: want an open account and at least one cent", cmd.Cents)
+	}
+	return types.Events(types.New("money_deposited", Deposited(cmd))), nil
+}
+
+func withdraw(_ context.Context, a aggregate.Instance[Account], cmd Withdraw) ([]types.Uncommitted, error) {
+	if cmd.Cents < 1 || cmd.Cents > a.State.Balance {
+		return nil, aggregate.Reject("withdraw %d: the balance is %d", cmd.Cents, a.State.Balance)
+	}
+	return types.Events(types.New("money_withdrawn", Withdrawn(cmd))), nil
+}
+
+// Definition returns all there is to say about accounts.
+func Definition() aggregate.Definition[Account] {
+	return aggregate.Definition[Account]{
+		Name: "account",
+		Commands: aggregate.Commands[Account]{
+			"open_account":   aggregate.Command(open),
+			"deposit_money":  aggregate.Command(deposit),
+			"withdraw_money": aggregate.Command(withdraw),
+		},
+		Events: aggregate.Events[Account]{
+			"account_opened":  aggregate.Event(func(a Account, e Opened) Account { a.Owner = e.Owner; return a }),
+			"money_deposited": aggregate.Event(func(a Account, e Deposited) Account { a.Balance += e.Cents; return a }),
+			"money_withdrawn": aggregate.Event(func(a Account, e Withdrawn) Account { a.Balance -= e.Cents; return a }),
+		},
+	}
+}

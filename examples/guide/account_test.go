@@ -1,0 +1,21 @@
+package guide
+
+import (
+	"testing"
+
+	"github.com/eventmaestro/maestro/aggregate/aggregatetest"
+	"github.com/eventmaestro/maestro/types"
+)
+
+func TestABalanceIsNeverNegative(t *testing.T) {
+	aggregatetest.New(t, Definition()).
+		Given(
+			types.New("account_opened", Opened{Owner: "Ada"}),
+			types.New("money_deposited", Deposited{Cents: 500}),
+		).
+		When("withdraw_money", Withdraw{Cents: 200}).
+		Then(types.New("money_withdrawn", Withdrawn{Cents: 200})).
+		ThenState(Account{Owner: "Ada", Balance: 300}).
+		When("withdraw_money", Withdraw{Cents: 301}).
+		ThenRejected("withdraw 301: the balance is 300")
+}
