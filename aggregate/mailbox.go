@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -162,6 +163,11 @@ func (m *mailbox) loop(wake chan struct{}) {
 		buffer = w.batch
 		m.owner.serve(w)
 		m.used.Store(m.family.now())
+		if len(buffer) > 1 {
+			// Those who got an answer are about to ask again: let them, so that the next batch
+			// isn't made of the few that were quicker than this goroutine.
+			runtime.Gosched()
+		}
 		if w.open = nil; cap(buffer) > maxKeptBatch {
 			buffer = make([]*request, 0, 4)
 		}
