@@ -1,0 +1,170 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/eventmaestro/maestro/aggregate"
+)
+
+// sequential is what the model of one aggregate remembers: what a single process, that takes one
+// command at a time, would know.
+type sequential struct {
+	value, seq int
+	ids        string // used command IDs, each as " id=token@seq:value"
+}
+
+// outcome is what the caller of an operation learned.
+type outcome struct {
+	class  class
+	events int // -1: not told
+	state  *ledger
+	actual int // with class expected: the sequence it met
+	place  int // of its first event in the log, or -1
+}
+
+var model = porcupine.Model{
+	Init: func() any { return sequential{} },
+	Step: func(state, input, output any) (bool, any) {
+		return state.(sequential).step(input.(*op), output.(outcome))
+	},
+	Equal:             func(a, b any) bool { return a == b },
+	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%v -> %+v", input, output) },
+}
+
+// step reports whether o could have had that outcome here, and what follows.
+func (s sequential) step(o *op, out outcome) (bool, any) {
+	if !o.evaluates() {
+		return s.matches(out), s
+	}
+	if first, ok := s.used(o.ID); ok {
+		return first.repeats(o, out), s
+	}
+	if o.Expected != nil && int(*o.Expected) != s.seq {
+		return out.class == expected && out.actual == s.seq, s
+	}
+	next, events, ok := s.decide(o)
+	switch {
+	case out.class == expected, out.class == reused:
+		return false, s
+	case !ok:
+		return out.class == rejected, s
+	case out.class == rejected, out.events >= 0 && out.events != events, events > 0 && out.place != s.seq:
+		return false, s
+	}
+	if o.ID != "" {
+		next.ids += fmt.Sprintf(" %s=%s@%d:%d", o.ID, o.token, next.seq, next.value)
+	}
+	return next.matches(out), next
+}
+
+// decide is the handler.
+func (s sequential) decide(o *op) (_ sequential, events int, ok bool) {
+	switch c := o.Data.(type) {
+	case add:
+		if events, ok = decideAdd(s.value, c); ok {
+			s.value += c.By * c.Parts
+		}
+	case raise:
+		if events, ok = decideRaise(s.value, c), true; events > 0 {
+			s.value = c.To
+		}
+	}
+	if ok {
+		s.seq += events
+	}
+	return s, events, ok
+}
+
+// matches reports whether a state that was returned is this one.
+func (s sequential) matches(out outcome) bool {
+	return out.state == nil || out.state.Value == s.value && len(out.state.Tokens) == s.seq
+}
+
+// first is the outcome of the command that used an ID up.
+type first struct {
+	token string
+	after sequential
+}
+
+func (s sequential) used(id string) (f first, ok bool) {
+	_, rest, ok := strings.Cut(s.ids+" ", " "+id+"=")
+	if !ok || id == "" {
+		return f, false
+	}
+	rest, _, _ = strings.Cut(rest, " ")
+	f.token, rest, _ = strings.Cut(rest, "@")
+	if _, err := fmt.Sscanf(rest, "%d:%d", &f.after.seq, &f.after.value); err != nil {
+		panic(err)
+	}
+	return f, true
+}
+
+// repeats reports whether the outcome is the first one's.
+func (f first) repeats(o *op, out outcome) bool {
+	switch {
+	case out.class == unknown:
+		return true
+	case f.token != o.token:
+		return out.class == reused
+	}
+	return out.class == acked && f.after.matches(out)
+}
+
+// judgeOrder asks whether the operations on an aggregate could have happened one at a time (law 3).
+// What became of those without an answer is known from the log by now.
+func (w *world) judgeOrder(i int, h *history) {
+	var ops []porcupine.Operation
+	for _, o := range w.ops {
+		if o.aggregate == i && o.counts(h) {
+			out := o.outcome(h)
+			ops = append(ops, porcupine.Operation{ClientId: o.number, Input: o, Output: out, Call: int64(o.invoked), Return: int64(o.returned)})
+		}
+	}
+	switch porcupine.CheckOperationsTimeout(model, ops, time.Minute) {
+	case porcupine.Illegal:
+		w.violate(3, "a%d: no order of the operations explains their answers", i)
+	case porcupine.Unknown:
+		w.violate(3, "a%d: whether an order explains the answers could not be found out", i)
+	}
+}
+
+// counts reports whether the operation says anything about the order.
+func (o *op) counts(h *history) bool {
+	if o.Type == "fail" && o.evaluates() {
+		return false
+	}
+	switch o.class() {
+	case excused:
+		return false
+	case unknown:
+		if !o.evaluates() {
+			return false
+		}
+		there := slices.ContainsFunc(h.tokens, func(token string) bool { return commandOf(token) == o.token })
+		return there || o.ID != "" && h.used[o.ID] && o.Type == "raise"
+	}
+	return o.evaluates() || o.kind == opFetch || o.kind == opCall
+}
+
+func (o *op) outcome(h *history) outcome {
+	out := outcome{class: o.class(), events: -1, state: o.state}
+	out.place = slices.IndexFunc(h.tokens, func(token string) bool { return commandOf(token) == o.token })
+	if out.class == unknown {
+		o.returned, out.state = never, nil
+		return out
+	}
+	if o.kind == opEvents && out.class == acked {
+		out.events = len(o.events)
+	}
+	var mismatch *aggregate.UnexpectedSequenceError
+	if errors.As(o.err, &mismatch) {
+		out.actual = int(mismatch.Actual)
+	}
+	return out
+}
