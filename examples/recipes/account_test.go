@@ -1,0 +1,84 @@
+package recipes_test
+
+import (
+	"context"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Account is the aggregate of all recipes.
+type Account struct {
+	Owner   string `json:"owner,omitempty"`
+	Balance int    `json:"balance"`
+}
+
+type (
+	// Open, Deposit and Withdraw are the commands' data.
+	Open     struct{ Owner string }
+	Deposit  struct{ Amount int }
+	Withdraw struct{ Amount int }
+
+	// Opened, Deposited and Withdrawn are the events' bodies.
+	Opened struct {
+		Owner string `json:"owner"`
+	}
+	Deposited struct {
+		Amount int `json:"amount"`
+	}
+	Withdrawn struct {
+		Amount int `json:"amount"`
+	}
+)
+
+// account is the definition, to which a recipe adds what it is about.
+func account() aggregate.Definition[Account] {
+	return aggregate.Definition[Account]{
+		Name: "account",
+		Commands: aggregate.Commands[Account]{
+			"open":     aggregate.Command(open),
+			"deposit":  aggregate.Command(deposit),
+			"withdraw": aggregate.Command(withdraw),
+		},
+		Events: aggregate.Events[Account]{
+			"opened":    aggregate.Event(func(a Account, e Opened) Account { a.Owner = e.Owner; return a }),
+			"deposited": aggregate.Event(func(a Account, e Deposited) Account { a.Balance += e.Amount; return a }),
+			"withdrawn": aggregate.Event(func(a Account, e Withdrawn) Account { a.Balance -= e.Amount; return a }),
+		},
+	}
+}
+
+func open(_ context.Context, a aggregate.Instance[Account], cmd Open) ([]types.Uncommitted, error) {
+	if a.Sequence > 0 {
+		return nil, aggregate.Reject("the account is open already")
+	}
+	return types.Events(types.New("opened", Opened(cmd))), nil
+}
+
+func deposit(_ context.Context, _ aggregate.Instance[Account], cmd Deposit) ([]types.Uncommitted, error) {
+	return types.Events(types.New("deposited", Deposited(cmd))), nil
+}
+
+func withdraw(_ context.Context, a aggregate.Instance[Account], cmd Withdraw) ([]types.Uncommitted, error) {
+	if cmd.Amount > a.State.Balance {
+		return nil, aggregate.Reject("withdraw %d: the balance is %d", cmd.Amount, a.State.Balance)
+	}
+	return types.Events(types.New("withdrawn", Withdrawn(cmd))), nil
+}
+
+// depositing is the command that all recipes use.
+func depositing(id hlc.Timestamp, amount int) types.Command {
+	return types.Command{AggregateID: id, Type: "deposit", Data: Deposit{amount}}
+}
+
+// newAccount returns an account with a deposit of each amount.
+func newAccount(ctx context.Context, accounts *aggregate.Root[Account], amounts ...int) (hlc.Timestamp, error) {
+	id, err := accounts.New(ctx)
+	for _, amount := range amounts {
+		if err == nil {
+			err = accounts.Evaluate(ctx, depositing(id, amount))
+		}
+	}
+	return id, err
+}

@@ -1,0 +1,56 @@
+package recipes_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Who did it, and as part of what, travels in the context and is kept with the events. Postgres needs the
+// optional metadata column for it (migrations.Options.Metadata, postgres.Options.Metadata).
+func Example_metadata() {
+	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
+		sup := aggregate.NewSupervisor(s, nil)
+		defer sup.Shutdown(ctx)
+		d := account()
+		d.Commands["close"] = aggregate.CommandFunc[Account](
+			func(ctx context.Context, a aggregate.Instance[Account], _ types.Command) ([]types.Uncommitted, error) {
+				if actor := types.MetadataFrom(ctx).Actor; actor != a.State.Owner {
+					return nil, aggregate.Reject("%s is not the owner", actor)
+				}
+				return types.Events(types.New("withdrawn", Withdrawn{a.State.Balance})), nil
+			})
+		accounts, err := aggregate.New(sup, d)
+		if err != nil {
+			return err
+		}
+		id, err := accounts.New(ctx)
+		if err != nil {
+			return err
+		}
+		ann := types.WithMetadata(ctx, types.Metadata{Actor: "Ann", CorrelationID: "request 17", CausationID: "mail 4"})
+		bob := types.WithMetadata(ctx, types.Metadata{Actor: "Bob"})
+		if err := accounts.Evaluate(ann, types.Command{AggregateID: id, Type: "open", Data: Open{"Ann"}}); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, accounts.Evaluate(bob, types.Command{AggregateID: id, Type: "close"}))
+		if err := accounts.Evaluate(bob, depositing(id, 5)); err != nil {
+			return err
+		}
+		for e, err := range accounts.History(ctx, id, store.Range{}) {
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "%s: by %s, for %q\n", e.Type, e.Metadata.Actor, e.Metadata.CorrelationID)
+		}
+		return nil
+	})
+	// Output:
+	// Bob is not the owner
+	// opened: by Ann, for "request 17"
+	// deposited: by Bob, for ""
+}

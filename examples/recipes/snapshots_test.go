@@ -1,0 +1,76 @@
+package recipes_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Snapshots are taken by hand, every so many events, after a long replay, or on exit. A snapshot saves
+// time and holds no information: one of an older version is passed over.
+func Example_snapshots() {
+	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
+		// The program of last year: bare snapshots, every 2 events.
+		sup := aggregate.NewSupervisor(s, nil)
+		d := account()
+		d.Snapshots.Every = 2
+		accounts, err := aggregate.New(sup, d)
+		if err != nil {
+			return err
+		}
+		id, err := newAccount(ctx, accounts, 1, 2, 3)
+		if err != nil {
+			return err
+		}
+		if err := sup.Shutdown(ctx); err != nil { // which waits for snapshots
+			return err
+		}
+		snapshot, err := s.Snapshot(ctx, id, store.Range{})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "at %d: %s\n", snapshot.Sequence, snapshot.Body)
+
+		// The program of this year has another shape, in an envelope with its version.
+		sup = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) {
+			fmt.Fprintf(out, "loaded from the snapshot at %d and %d events\n", l.Snapshot, l.Events)
+		}}})
+		defer sup.Shutdown(ctx)
+		d = account()
+		d.SnapshotVersion = 1
+		d.PrepareSnapshot = func(current aggregate.Instance[Account]) (any, error) {
+			return []any{current.State.Owner, current.State.Balance}, nil
+		}
+		d.UseSnapshot = func(current aggregate.Instance[Account], snapshot types.Snapshot) (Account, error) {
+			shape := []any{&current.State.Owner, &current.State.Balance}
+			if err := json.Unmarshal(snapshot.Body, &shape); err != nil {
+				return Account{}, err
+			}
+			if len(shape) != 2 {
+				return Account{}, errors.New("want owner and balance")
+			}
+			return current.State, nil
+		}
+		if accounts, err = aggregate.New(sup, d); err != nil {
+			return err
+		}
+		if err := accounts.Snapshot(ctx, id); err != nil { // by hand
+			return err
+		}
+		if snapshot, err = s.Snapshot(ctx, id, store.Range{}); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "at %d: %s\n", snapshot.Sequence, snapshot.Body)
+		return nil
+	})
+	// Output:
+	// at 2: {"balance": 3}
+	// loaded from the snapshot at 0 and 3 events
+	// at 3: {"state": ["", 6], "maestro_snapshot_version": 1}
+}
