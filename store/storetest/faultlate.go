@@ -29,14 +29,20 @@ func (f *Faults) Settle() {
 	f.settle(func(*lateCommit) bool { return true })
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.delivering > 0 {
-		f.delivered.Wait()
+	for len(f.arriving) > 0 {
+		f.arrived.Wait()
 	}
 }
 
-// settleAggregate lets the late commits of one aggregate arrive.
+// settleAggregate lets the late commits of one aggregate arrive, and waits for those that another call
+// or a timer has on the way.
 func (f *Faults) settleAggregate(id hlc.Timestamp) {
 	f.settle(func(l *lateCommit) bool { return l.commit.AggregateID == id })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.arriving[id] > 0 {
+		f.arrived.Wait()
+	}
 }
 
 func (f *Faults) settle(which func(*lateCommit) bool) {
@@ -44,7 +50,7 @@ func (f *Faults) settle(which func(*lateCommit) bool) {
 	var taken []*lateCommit
 	f.late = slices.DeleteFunc(f.late, func(l *lateCommit) bool {
 		if which(l) {
-			f.delivering++
+			f.arriving[l.commit.AggregateID]++
 			taken = append(taken, l)
 			return true
 		}
@@ -84,7 +90,7 @@ func (f *Faults) due() (due []*lateCommit) {
 		if l.calls--; l.calls > 0 {
 			return false
 		}
-		f.delivering++
+		f.arriving[l.commit.AggregateID]++
 		due = append(due, l)
 		return true
 	})
@@ -93,11 +99,14 @@ func (f *Faults) due() (due []*lateCommit) {
 
 // deliver carries out a late commit that was taken out of the list. Nobody waits for what becomes of it.
 func (f *Faults) deliver(l *lateCommit) {
+	id := l.commit.AggregateID
 	defer func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.delivering--
-		f.delivered.Broadcast()
+		if f.arriving[id]--; f.arriving[id] == 0 {
+			delete(f.arriving, id)
+		}
+		f.arrived.Broadcast()
 	}()
 	if l.timer != nil {
 		l.timer.Stop()

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 )
 
@@ -34,15 +35,15 @@ type Faults struct {
 	counts     [opCount][faultCount]int
 	late       []*lateCommit
 	paused     int
-	delivering int        // late commits that are arriving at this moment
-	delivered  *sync.Cond // on mu
+	arriving map[hlc.Timestamp]int // how many late commits of an aggregate are on the way at this moment
+	arrived  *sync.Cond            // on mu: arriving has changed
 }
 
 // NewFaults wraps an adapter. A nil o injects only what [Faults.Next] asks for. It panics on rates of
 // faults that do not happen to an operation, or that add up to more than 1.
 func NewFaults(inner store.Adapter, seed uint64, o *FaultOptions) *Faults {
 	f := &Faults{inner: inner, rng: rand.New(rand.NewPCG(seed, 0x6d61657374726f))}
-	f.delivered = sync.NewCond(&f.mu)
+	f.arriving, f.arrived = make(map[hlc.Timestamp]int), sync.NewCond(&f.mu)
 	if o != nil {
 		o.check()
 		f.options = *o

@@ -177,6 +177,30 @@ func TestAMadeUpConflictIsNotUndoneByALateCommit(t *testing.T) {
 	v.holds(other.AggregateID, other)
 }
 
+func TestAMadeUpConflictWaitsForALateCommitThatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v, f := faulty(t, 1, &FaultOptions{LateCalls: 1})
+		goOn, read, answer := make(chan struct{}), make(chan error, 1), make(chan error, 1)
+		blocking := memory.Projection(ignoreTx(func(context.Context, types.Event) error { <-goOn; return nil }))
+		e := v.event(v.stamp(), 1)
+		f.Next(OpCommit, FaultLate, FaultConflict)
+		require.ErrorIs(t, v.project([]store.Projection{blocking}, e), store.ErrOutcomeUnknown)
+		go func() {
+			_, err := readAll(t.Context(), f, e.AggregateID, store.Range{})
+			read <- err
+		}()
+		synctest.Wait()
+		go func() { answer <- v.commit(e) }()
+		synctest.Wait()
+		require.Empty(t, answer, "what is on its way may yet be stored")
+		close(goOn)
+		require.ErrorIs(t, <-answer, store.ErrConflict)
+		require.NoError(t, <-read)
+		v.holds(e.AggregateID, e)
+	})
+}
+
 func TestACommitWithoutEventsMeetsNoConflict(t *testing.T) {
 	t.Parallel()
 	v, f := faulty(t, 1, nil)
