@@ -29,12 +29,12 @@ type Faults struct {
 	inner   store.Adapter
 	options FaultOptions
 
-	mu         sync.Mutex
-	rng        *rand.Rand       // guarded by mu, like all that follows
-	scripts    [opCount][]Fault // what happens next, before anything is drawn
-	counts     [opCount][faultCount]int
-	late       []*lateCommit
-	paused     int
+	mu       sync.Mutex
+	rng      *rand.Rand       // guarded by mu, like all that follows
+	scripts  [opCount][]Fault // what happens next, before anything is drawn
+	counts   [opCount][faultCount]int
+	late     []*lateCommit
+	paused   int
 	arriving map[hlc.Timestamp]int // how many late commits of an aggregate are on the way at this moment
 	arrived  *sync.Cond            // on mu: arriving has changed
 }
