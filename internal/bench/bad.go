@@ -104,18 +104,14 @@ func (l *lab) withAndWithout(ctx context.Context, open opening) (outcome, error)
 	defer pool.Close()
 	side := func(bad bool) measure {
 		return func(ctx context.Context, d time.Duration) (figure, error) {
-			if err := l.db.reset(ctx); err != nil {
-				return figure{}, err
-			}
-			c, end, err := open(pool, bad)
-			if err != nil {
-				return figure{}, err
-			}
-			t, err := load{callers: 64, caller: c}.run(ctx, d)
-			if err := errors.Join(err, end(ctx)); err != nil {
-				return figure{}, err
-			}
-			return t.figure, l.db.expect(ctx, t.total)
+			return l.metered(ctx, func() (tally, error) {
+				c, end, err := open(pool, bad)
+				if err != nil {
+					return tally{}, err
+				}
+				t, err := load{callers: 64, caller: c}.run(ctx, d)
+				return t, errors.Join(err, end(ctx))
+			})
 		}
 	}
 	o, _, err := l.compare(ctx, 1, side(false), side(true))

@@ -22,14 +22,7 @@ type crowd struct{ aggregates, callers, every int }
 // own; that they are warm is the warm-up's work.
 func (l *lab) evaluate(pool *pgxpool.Pool, c crowd, d aggregate.Definition[counter]) measure {
 	return func(ctx context.Context, length time.Duration) (figure, error) {
-		if err := l.db.reset(ctx); err != nil {
-			return figure{}, err
-		}
-		t, err := commands(ctx, postgres.New(pool, nil), c, d, length)
-		if err != nil {
-			return figure{}, err
-		}
-		return t.figure, l.db.expect(ctx, t.total)
+		return l.metered(ctx, func() (tally, error) { return commands(ctx, postgres.New(pool, nil), c, d, length) })
 	}
 }
 

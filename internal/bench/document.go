@@ -55,8 +55,8 @@ func table(rows map[string]string, facts []note, results []result, now time.Time
 	for _, f := range facts {
 		fmt.Fprintf(&b, "- %s: %s\n", f.key, f.value)
 	}
-	b.WriteString("\n| case | what | ours | limit | ratio | to reach | p50, p99 | limit's | notes |\n")
-	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
+	b.WriteString("\n| case | what | ours | limit | ratio | to reach | p50, p99 | limit's | CPU, limit's | notes |\n")
+	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, c := range cases {
 		if row, there := rows[c.name]; there {
 			b.WriteString(row + "\n")
@@ -77,11 +77,15 @@ func (r result) row() string {
 	if !r.met() {
 		ratio = "**" + ratio + "**"
 	}
+	cpu := ""
+	if r.ours.cpu > 0 && r.outcome.limit.cpu > 0 {
+		cpu = short(r.ours.cpu) + ", " + short(r.outcome.limit.cpu)
+	}
 	var notes []string
 	for _, n := range r.notes {
 		notes = append(notes, n.key+" "+n.value)
 	}
-	return fmt.Sprintf("| `%s` | %s; limit: %s | %s | %s | %s | %.2f | %s | %s | %s |",
+	return fmt.Sprintf("| `%s` | %s; limit: %s | %s | %s | %s | %.2f | %s | %s | %s | %s |",
 		r.name, r.what, r.benchmark.limit, r.unit.format(r.ours.value), r.unit.format(r.outcome.limit.value),
-		ratio, r.target, pair(r.ours), pair(r.outcome.limit), strings.Join(notes, ", "))
+		ratio, r.target, pair(r.ours), pair(r.outcome.limit), cpu, strings.Join(notes, ", "))
 }

@@ -53,9 +53,9 @@ func fairness(ctx context.Context, l *lab) (outcome, error) {
 			return outcome{}, err
 		}
 		p50, p99 := latencies(t.timed[:1])
-		quiet = append(quiet, figure{float64(p99), p50, p99})
+		quiet = append(quiet, figure{value: float64(p99), p50: p50, p99: p99})
 		p50, p99 = latencies([][]time.Duration{all.took})
-		limit = append(limit, figure{float64(fairnessTimes * p50), p50, p99})
+		limit = append(limit, figure{value: float64(fairnessTimes * p50), p50: p50, p99: p99})
 		rate = append(rate, t.value)
 	}
 	o := outcome{ours: medians(quiet), limit: medians(limit)}

@@ -104,17 +104,10 @@ func (l *lab) rawCrowds(pool *pgxpool.Pool, connections int) measure {
 	}})
 }
 
-// onEmptyTables makes a measure of a load, and checks that the log has what it did.
+// onEmptyTables makes a measure of a load.
 func (l *lab) onEmptyTables(work load) measure {
 	return func(ctx context.Context, d time.Duration) (figure, error) {
-		if err := l.db.reset(ctx); err != nil {
-			return figure{}, err
-		}
-		t, err := work.run(ctx, d)
-		if err != nil {
-			return figure{}, err
-		}
-		return t.figure, l.db.expect(ctx, t.total)
+		return l.metered(ctx, func() (tally, error) { return work.run(ctx, d) })
 	}
 }
 

@@ -14,6 +14,9 @@ func (r result) line() string {
 	for _, n := range r.latencyNotes() {
 		fmt.Fprintf(&b, " %s=%s", n.key, n.value)
 	}
+	if r.ours.cpu > 0 && r.outcome.limit.cpu > 0 {
+		fmt.Fprintf(&b, " cpu=%s limit_cpu=%s", short(r.ours.cpu), short(r.outcome.limit.cpu))
+	}
 	for _, n := range r.notes {
 		fmt.Fprintf(&b, " %s=%s", n.key, n.value)
 	}

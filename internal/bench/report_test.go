@@ -12,7 +12,7 @@ import (
 var sample = result{
 	benchmark{name: "one", what: "1 aggregate", limit: "raw INSERT", target: 0.9, unit: perSecond},
 	outcome{
-		ours: figure{1900, 480 * time.Microsecond, 12 * time.Millisecond}, limit: figure{2000, 450 * time.Microsecond, 9 * time.Millisecond},
+		ours: figure{1900, 480 * time.Microsecond, 12 * time.Millisecond, 95 * time.Microsecond}, limit: figure{2000, 450 * time.Microsecond, 9 * time.Millisecond, 90 * time.Microsecond},
 		notes: []note{{"p50ratio", "1.07"}},
 	},
 }
@@ -20,7 +20,7 @@ var sample = result{
 func TestLineSaysWhatWasMeasuredAndHowItCompares(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "case=one ours=1900/s limit=2000/s ratio=0.95 target=0.90 met=yes"+
-		" p50=480us p99=12.0ms limit_p50=450us limit_p99=9000us p50ratio=1.07", sample.line())
+		" p50=480us p99=12.0ms limit_p50=450us limit_p99=9000us cpu=95us limit_cpu=90us p50ratio=1.07", sample.line())
 }
 
 func TestRatioIsAboveOneWhereOursIsBetter(t *testing.T) {
@@ -44,7 +44,7 @@ func TestTableKeepsTheRowsOfOtherCases(t *testing.T) {
 	text, err := withTable(old, []note{{"go", "1"}}, []result{sample}, time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
 	require.NoError(t, err)
 	require.Contains(t, text, "before\n"+beginMark+"\nMeasured 2026-01-02 03:04 UTC.\n\n- go: 1\n")
-	require.Contains(t, text, "| `one` | 1 aggregate; limit: raw INSERT | 1900/s | 2000/s | 0.95 | 0.90 | 480us, 12.0ms | 450us, 9000us | p50ratio 1.07 |\n| `cold` | kept |\n"+endMark+"\nafter\n")
+	require.Contains(t, text, "| `one` | 1 aggregate; limit: raw INSERT | 1900/s | 2000/s | 0.95 | 0.90 | 480us, 12.0ms | 450us, 9000us | 95us, 90us | p50ratio 1.07 |\n| `cold` | kept |\n"+endMark+"\nafter\n")
 	require.NotContains(t, text, "replaced")
 
 	again, err := withTable(text, []note{{"go", "1"}}, []result{sample}, time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))

@@ -10,6 +10,7 @@ import (
 type figure struct {
 	value    float64 // in the case's unit
 	p50, p99 time.Duration
+	cpu      time.Duration // of this process and the server, for one thing done; 0 if not known
 }
 
 // outcome is what a case came to.
@@ -49,11 +50,11 @@ func percentile[T cmp.Ordered](sorted []T, p int) T {
 // medians returns each part's median over the rounds.
 func medians(rounds []figure) figure {
 	values := make([]float64, len(rounds))
-	p50, p99 := make([]time.Duration, len(rounds)), make([]time.Duration, len(rounds))
+	p50, p99, cpu := make([]time.Duration, len(rounds)), make([]time.Duration, len(rounds)), make([]time.Duration, len(rounds))
 	for i, f := range rounds {
-		values[i], p50[i], p99[i] = f.value, f.p50, f.p99
+		values[i], p50[i], p99[i], cpu[i] = f.value, f.p50, f.p99, f.cpu
 	}
-	return figure{median(values), median(p50), median(p99)}
+	return figure{median(values), median(p50), median(p99), median(cpu)}
 }
 
 // latencies sorts what several goroutines measured, and returns the two figures of it.

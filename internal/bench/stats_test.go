@@ -36,7 +36,7 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 
 func TestMediansAreTakenOfEachPart(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, figure{2, 20, 200}, medians([]figure{{1, 30, 200}, {2, 10, 100}, {3, 20, 300}}))
+	require.Equal(t, figure{2, 20, 200, 7}, medians([]figure{{1, 30, 200, 7}, {2, 10, 100, 8}, {3, 20, 300, 6}}))
 }
 
 func TestLatenciesAreThoseOfAllCallersTogether(t *testing.T) {
