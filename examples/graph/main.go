@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/examples/graph/web"
 )
 
@@ -67,11 +67,11 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 		Logger: log,
 		Hooks:  aggregate.Hooks{Evaluate: web.Attempts},
 	})
-	graphs, err := aggregate.New(sup, graph.Definition(kept.names.Projection()))
+	graphs, err := aggregate.New(sup, editor.Definition(kept.names.Projection()))
 	if err != nil {
 		return err
 	}
-	editor := web.New(web.Config{Graphs: graphs, Names: kept.names, Node: sup.Clock().Node(), Poll: c.poll, Log: log})
+	pages := web.New(web.Config{Graphs: graphs, Names: kept.names, Node: sup.Clock().Node(), Poll: c.poll, Log: log})
 
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {
@@ -82,8 +82,8 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if c.open {
 		openBrowser(url)
 	}
-	server := &http.Server{Handler: editor, ReadHeaderTimeout: 10 * time.Second}
-	server.RegisterOnShutdown(editor.EndStreams)
+	server := &http.Server{Handler: pages, ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(pages.EndStreams)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 

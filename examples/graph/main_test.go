@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,9 +30,16 @@ func TestMain(m *testing.M) {
 
 var address = regexp.MustCompile(`http://\S+/`)
 
-// start runs the program and returns the address of its page. When the test ends it is
-// interrupted, and has to end well although pages are open.
+// start runs the program until the test ends and returns the address of its page.
 func start(t *testing.T, args ...string) string {
+	t.Helper()
+	url, _ := program(t, args...)
+	return url
+}
+
+// program is start, and a way to end the program earlier. It is interrupted, and has to end well
+// although pages are open.
+func program(t *testing.T, args ...string) (url string, stop func()) {
 	t.Helper()
 	c := exec.Command(os.Args[0], append([]string{"-open=false", "-listen=127.0.0.1:0"}, args...)...)
 	c.Env = append(os.Environ(), asProgram+"=1")
@@ -40,16 +48,17 @@ func start(t *testing.T, args ...string) string {
 	out, err := c.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(os.Interrupt)
 		_, _ = io.Copy(io.Discard, out)
 		if err := c.Wait(); err != nil || errs.Len() > 0 {
 			t.Errorf("the program ended with %v and said:\n%s", err, errs.String())
 		}
 	})
+	t.Cleanup(stop)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	return strings.TrimSuffix(address.FindString(line), "/")
+	return strings.TrimSuffix(address.FindString(line), "/"), stop
 }
 
 func TestTheProgramRefusesWhatItCanNotWorkWith(t *testing.T) {

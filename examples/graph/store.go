@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
@@ -15,7 +15,7 @@ import (
 // storage is where events are kept, with the index that goes with it.
 type storage struct {
 	adapter store.Adapter
-	names   graph.Names
+	names   editor.Names
 	close   func()
 }
 
@@ -23,7 +23,7 @@ type storage struct {
 func openStorage(ctx context.Context, url string) (*storage, error) {
 	if url == "" {
 		s := memory.New()
-		return &storage{adapter: s, names: graph.NewMemoryNames(s), close: func() {}}, nil
+		return &storage{adapter: s, names: editor.NewMemoryNames(s), close: func() {}}, nil
 	}
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, pool *pgxpool.Pool) (*storage, error) {
 	if err := migrations.Apply(ctx, pool, &migrations.Options{Metadata: true, Commands: true}); err != nil {
 		return nil, err
 	}
-	names, err := graph.NewPostgresNames(ctx, pool)
+	names, err := editor.NewPostgresNames(ctx, pool)
 	if err != nil {
 		return nil, err
 	}

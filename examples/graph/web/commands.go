@@ -9,7 +9,7 @@ import (
 	"net/http"
 
 	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -55,7 +55,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) (any, error) {
 	if q.Data != nil {
 		cmd.Data = q.Data
 	}
-	if q.Type == graph.RevertCommand {
+	if q.Type == editor.RevertCommand {
 		if cmd, err = s.revert(r.Context(), cmd, q); err != nil {
 			return nil, err
 		}
@@ -66,18 +66,18 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) (any, error) {
 
 // revert looks up what the graph was, which the command has to bring along.
 func (s *Server) revert(ctx context.Context, cmd types.Command, q request) (types.Command, error) {
-	var data graph.RevertGraph
+	var data editor.RevertGraph
 	if err := json.Unmarshal(q.Data, &data); err != nil {
 		return cmd, &badRequest{err}
 	}
 	if q.Expected == nil {
 		return cmd, &badRequest{fmt.Errorf("%s needs expected, the sequence that it was asked for at", q.Type)}
 	}
-	return graph.Revert(ctx, s.Graphs, cmd.AggregateID, data.To, *q.Expected)
+	return editor.Revert(ctx, s.Graphs, cmd.AggregateID, data.To, *q.Expected)
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request) (any, error) {
-	var data graph.CreateGraph
+	var data editor.CreateGraph
 	if err := decode(w, r, &data); err != nil {
 		return nil, err
 	}

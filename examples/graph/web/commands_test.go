@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 )
@@ -131,7 +131,7 @@ func TestWhatCanNotBeReadIsABadRequest(t *testing.T) {
 		`{"type": "add_node", "data": {"x": "left"}}`:     "cannot unmarshal string",
 		`{"type": "add_node", "data": {"x": 1.5}}`:        "cannot unmarshal number",
 		`{"type": "add_node", "data": {"colour": "red"}}`: `unknown field "colour"`,
-		`{"type": "add_node"}`:                            "want graph.AddNode",
+		`{"type": "add_node"}`:                            "want editor.AddNode",
 	} {
 		p.refuses(http.StatusBadRequest, "bad_data", message, "POST", path, body)
 	}
@@ -192,7 +192,7 @@ func TestAStoreThatAilsIsToldToThePageAndToTheLog(t *testing.T) {
 			t.Parallel()
 			s := memory.New()
 			a := &ailing{Store: s}
-			p := sharing(t, 1, a, graph.NewMemoryNames(s), time.Millisecond)[0]
+			p := sharing(t, 1, a, editor.NewMemoryNames(s), time.Millisecond)[0]
 			path := p.creates("Rail")
 			a.err = err
 			p.refuses(want.status, want.code, "", "POST", path+"/commands", `{"type": "add_node", "data": {}}`)

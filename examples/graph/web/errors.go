@@ -8,7 +8,7 @@ import (
 	"net/http"
 
 	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/store"
 )
 
@@ -43,14 +43,14 @@ func explain(err error) problem {
 		return problem{http.StatusBadRequest, "bad_data", "The command's data is not what it takes: " + err.Error() + "."}
 	case errors.Is(err, errNoRoute):
 		return problem{http.StatusNotFound, "unknown_address", "There is nothing at this address."}
-	case errors.Is(err, graph.ErrNoGraph), errors.As(err, &stale) && stale.Actual == 0:
+	case errors.Is(err, editor.ErrNoGraph), errors.As(err, &stale) && stale.Actual == 0:
 		return problem{http.StatusNotFound, "unknown_graph", "There is no such graph. In memory, graphs last as long as the program runs."}
 	case errors.As(err, &command):
 		return problem{http.StatusNotFound, "unknown_command", fmt.Sprintf("There is no command %q.", command.Type)}
 	case errors.As(err, &stale):
 		return problem{http.StatusConflict, "stale", fmt.Sprintf(
 			"The graph has changed since you looked: you saw event %d, it is at %d. Nothing was done; look again, then decide.", stale.Expected, stale.Actual)}
-	case graph.IsNameTaken(err):
+	case editor.IsNameTaken(err):
 		return problem{http.StatusConflict, "name_taken", "Another graph has this name. Please choose another one."}
 	case errors.Is(err, aggregate.ErrCommandReused):
 		return problem{http.StatusConflict, "command_reused", "This command id was used for another command."}
@@ -89,10 +89,11 @@ func (s *Server) answer(f func(http.ResponseWriter, *http.Request) (any, error))
 	}
 }
 
-// refuse explains an error, and tells the log where it is the program's own.
+// refuse explains an error, and tells the log where it is the program's own. A page that left
+// before its answer ends what was under way, which is no error.
 func (s *Server) refuse(r *http.Request, err error) problem {
 	p := explain(err)
-	if p.status >= http.StatusInternalServerError {
+	if p.status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		s.Log.ErrorContext(r.Context(), p.Code, "method", r.Method, "path", r.URL.Path, "err", err)
 	}
 	return p

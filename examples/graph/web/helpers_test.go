@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/examples/graph/web"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
@@ -51,10 +51,10 @@ func (l *logged) String() string {
 func processes(t *testing.T, n int) []*process {
 	t.Helper()
 	s := memory.New()
-	return sharing(t, n, s, graph.NewMemoryNames(s), time.Millisecond)
+	return sharing(t, n, s, editor.NewMemoryNames(s), time.Millisecond)
 }
 
-func sharing(t *testing.T, n int, adapter store.Adapter, names graph.Names, poll time.Duration) []*process {
+func sharing(t *testing.T, n int, adapter store.Adapter, names editor.Names, poll time.Duration) []*process {
 	t.Helper()
 	var all []*process
 	for range n {
@@ -63,7 +63,7 @@ func sharing(t *testing.T, n int, adapter store.Adapter, names graph.Names, poll
 			SettleTimeout: time.Millisecond,
 		})
 		t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
-		graphs, err := aggregate.New(sup, graph.Definition(names.Projection()))
+		graphs, err := aggregate.New(sup, editor.Definition(names.Projection()))
 		require.NoError(t, err)
 		p := &process{t: t, log: &logged{}}
 		p.web = web.New(web.Config{

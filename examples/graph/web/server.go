@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/hlc"
 )
 
@@ -23,8 +23,8 @@ var static embed.FS
 
 // Config is what a server works with. All fields are required.
 type Config struct {
-	Graphs *aggregate.Root[graph.Graph]
-	Names  graph.Names
+	Graphs *aggregate.Root[editor.Graph]
+	Names  editor.Names
 	Node   uint64        // of the process' clock: whose events are its own
 	Poll   time.Duration // how often an open page's stream looks for what other processes did
 	Log    *slog.Logger
@@ -84,7 +84,7 @@ func (s *Server) page(name string) http.HandlerFunc {
 func pathID(r *http.Request) (hlc.Timestamp, error) {
 	id, err := hlc.Parse(r.PathValue("id"))
 	if err != nil {
-		return hlc.Timestamp{}, graph.ErrNoGraph // an id of another form was never given out
+		return hlc.Timestamp{}, editor.ErrNoGraph // an id of another form was never given out
 	}
 	return id, nil
 }

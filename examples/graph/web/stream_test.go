@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
@@ -133,7 +133,7 @@ func (m *moody) Events(ctx context.Context, id hlc.Timestamp, r store.Range) ite
 func TestAStreamTellsOfTroubleAndGoesOn(t *testing.T) {
 	t.Parallel()
 	s := &moody{Store: memory.New()}
-	p := sharing(t, 1, s, graph.NewMemoryNames(s.Store), time.Millisecond)[0]
+	p := sharing(t, 1, s, editor.NewMemoryNames(s.Store), time.Millisecond)[0]
 	path := p.creates("A")
 	next := p.follow(path + "/stream?after=1")
 	s.down.Store(true)
@@ -154,7 +154,7 @@ func TestASilentStreamSaysThatItIsAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := memory.New()
-		p := sharing(t, 1, s, graph.NewMemoryNames(s), 250*time.Millisecond)[0]
+		p := sharing(t, 1, s, editor.NewMemoryNames(s), 250*time.Millisecond)[0]
 		path := p.creates("A")
 		ctx, cancel := context.WithCancel(t.Context())
 		r := httptest.NewRequestWithContext(ctx, "GET", path+"/stream?after=1", nil)

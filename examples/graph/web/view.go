@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -20,7 +20,7 @@ type view struct {
 	Sequence types.Sequence `json:"sequence"`
 	Name     string         `json:"name"`
 	Nodes    []viewNode     `json:"nodes"`
-	Edges    []graph.Edge   `json:"edges"`
+	Edges    []editor.Edge  `json:"edges"`
 
 	// What only the present has.
 	Events []viewEvent    `json:"events,omitempty"` // those the page has not seen yet
@@ -30,8 +30,8 @@ type view struct {
 }
 
 type viewNode struct {
-	ID graph.NodeID `json:"id"`
-	graph.Node
+	ID editor.NodeID `json:"id"`
+	editor.Node
 }
 
 // viewEvent is an event with its timestamp taken apart.
@@ -56,13 +56,13 @@ func (s *Server) view(ctx context.Context, id hlc.Timestamp, seen types.Sequence
 		history = append(history, e)
 	}
 	if len(history) == 0 {
-		return nil, graph.ErrNoGraph
+		return nil, editor.ErrNoGraph
 	}
 	v, err := s.viewAt(ctx, id, history[len(history)-1].Sequence)
 	if err != nil {
 		return nil, err
 	}
-	v.Undo, v.Redo = graph.Travel(history)
+	v.Undo, v.Redo = editor.Travel(history)
 	v.Events = viewEvents(history[min(max(seen, 0), v.Sequence):])
 	v.Node = nodeText(s.Node)
 	return v, nil
@@ -74,7 +74,7 @@ func (s *Server) viewAt(ctx context.Context, id hlc.Timestamp, at types.Sequence
 	if err != nil {
 		return nil, err
 	}
-	v := &view{ID: id.String(), Sequence: at, Name: g.Name, Nodes: []viewNode{}, Edges: append([]graph.Edge{}, g.AllEdges()...)}
+	v := &view{ID: id.String(), Sequence: at, Name: g.Name, Nodes: []viewNode{}, Edges: append([]editor.Edge{}, g.AllEdges()...)}
 	for _, node := range g.AllNodes() {
 		v.Nodes = append(v.Nodes, viewNode{node, g.Nodes[node]})
 	}
@@ -122,11 +122,11 @@ func (s *Server) showPast(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return nil, &badRequest{fmt.Errorf("the graph has no event %d yet", at)}
 }
 
-// mustExist returns graph.ErrNoGraph for a graph that was never created.
+// mustExist returns editor.ErrNoGraph for a graph that was never created.
 func (s *Server) mustExist(ctx context.Context, id hlc.Timestamp) error {
 	there, err := s.has(ctx, id, 1)
 	if err == nil && !there {
-		err = graph.ErrNoGraph
+		err = editor.ErrNoGraph
 	}
 	return err
 }

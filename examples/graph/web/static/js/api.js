@@ -65,12 +65,27 @@ function newID() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("-");
 }
 
-// stream follows a graph from the sequence that seen() returns on.
+// stream follows a graph from the sequence that seen() returns on, as long as the tab can be seen: a
+// browser keeps six connections to a server, and tabs in the background need none.
 export function stream(graph, seen, { change, trouble }) {
-  const source = new EventSource(`${at(graph)}/stream?after=${seen()}`);
-  source.addEventListener("change", (e) => change(JSON.parse(e.data)));
-  source.addEventListener("trouble", (e) => trouble(JSON.parse(e.data).message));
-  source.addEventListener("error", () => trouble("The program does not answer; trying again …"));
-  source.addEventListener("open", () => trouble(""));
-  return source;
+  let source;
+  const open = () => {
+    source?.close();
+    source = undefined;
+    if (document.hidden) return;
+    source = new EventSource(`${at(graph)}/stream?after=${seen()}`);
+    source.addEventListener("change", (e) => change(JSON.parse(e.data)));
+    source.addEventListener("trouble", (e) => trouble(JSON.parse(e.data).message));
+    source.addEventListener("open", () => trouble(""));
+    source.addEventListener("error", () => {
+      trouble("The program does not answer; trying again …");
+      if (source?.readyState === EventSource.CLOSED) reopen(); // it was refused: the browser gives up
+    });
+  };
+  const reopen = () => show(graph).then(open).catch((refusal) => {
+    trouble(refusal.message);
+    setTimeout(reopen, 2000);
+  });
+  document.addEventListener("visibilitychange", open);
+  open();
 }

@@ -75,14 +75,21 @@ async function send(type, data, beside, expected) {
     return answer;
   } catch (refusal) {
     if (!beside) throw refusal;
+    if (refusal.code === "stale") await look();
     complain(beside, refusal.message);
   }
+}
+
+// look asks for the present, when it is certain that this page has an old one.
+async function look() {
+  learn(await api.show(graph));
+  render();
 }
 
 let latest = 0; // so that a slow answer to an earlier step of the slider is passed over
 
 async function travel(to) {
-  const { present, events } = state;
+  const { present } = state;
   const step = ++latest;
   calm();
   if (to >= present.sequence || to < 1) {
@@ -90,15 +97,18 @@ async function travel(to) {
     state.shown = present;
     return render();
   }
+  state.at = to; // at once: the slider stays where it was put
+  state.connecting = undefined;
+  canvas.stretch();
+  render();
   try {
     const past = await api.showPast(graph, to);
     if (step !== latest) return;
-    state.at = to;
     state.shown = past;
-    state.connecting = undefined;
-    canvas.stretch();
     render();
   } catch (refusal) {
+    if (step !== latest) return;
+    travel(Infinity);
     complain(id("slider"), refusal.message);
   }
 }
@@ -197,10 +207,9 @@ function listenToButtons() {
 }
 
 try {
-  learn(await api.show(graph));
+  await look();
   listenToButtons();
   showProcess(id("process"), state.process);
-  render();
   api.stream(graph, () => state.events.length, {
     change(view) {
       const known = state.events.length;

@@ -3,7 +3,9 @@
 
 const width = 1200;
 const height = 680;
-const clamp = (v, most) => Math.round(Math.min(Math.max(v, 0), most));
+const clamp = (v, most) => Math.min(Math.max(v, 0), most);
+const grid = 10; // what a hand puts down lies on it; keys with Shift go in between
+const snap = (v, most) => clamp(Math.round(v / grid) * grid, most);
 
 export function listen(svg, canvas, actions, state) {
   let drag; // {id, dx, dy, moved}: a node under the pointer
@@ -11,7 +13,7 @@ export function listen(svg, canvas, actions, state) {
 
   const point = (e) => {
     const p = new DOMPoint(e.clientX, e.clientY).matrixTransform(svg.getScreenCTM().inverse());
-    return { x: clamp(p.x, width), y: clamp(p.y, height) };
+    return { x: p.x, y: p.y };
   };
   const nodeAt = (target) => {
     const id = target?.closest?.(".node")?.dataset.id;
@@ -50,7 +52,7 @@ export function listen(svg, canvas, actions, state) {
     if (drag) {
       drag.moved ||= Math.hypot(e.clientX - drag.x, e.clientY - drag.y) > 3;
       const at = point(e);
-      if (drag.moved) canvas.hold(drag.id, { x: clamp(at.x + drag.dx, width), y: clamp(at.y + drag.dy, height) });
+      if (drag.moved) canvas.hold(drag.id, { x: snap(at.x + drag.dx, width), y: snap(at.y + drag.dy, height) });
     }
     const from = cast?.from ?? state().connecting;
     canvas.stretch(from, typeof from === "number" ? point(e) : undefined);
@@ -78,7 +80,7 @@ export function listen(svg, canvas, actions, state) {
     if (state().isPast) return;
     const id = nodeAt(e.target);
     if (id !== undefined) actions.rename(id);
-    else if (!edgeAt(e.target)) actions.add(point(e));
+    else if (!edgeAt(e.target)) actions.add({ x: snap(point(e).x, width), y: snap(point(e).y, height) });
   });
 
   svg.addEventListener("focusin", (e) => {
@@ -94,7 +96,7 @@ export function listen(svg, canvas, actions, state) {
     const key = keys[e.key] ?? keys[e.key.toLowerCase()];
     if (!key) return;
     e.preventDefault();
-    key({ actions, canvas, id, connecting, selected, step: e.shiftKey ? 1 : 10 });
+    key({ actions, canvas, id, connecting, selected, step: e.shiftKey ? 1 : grid });
   });
 }
 

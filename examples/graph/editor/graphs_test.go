@@ -1,4 +1,4 @@
-package graph_test
+package editor_test
 
 import (
 	"encoding/json"
@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 )
 
 func TestAGraphIsCreatedOnce(t *testing.T) {
 	t.Parallel()
 	given(t).
-		When("create_graph", graph.CreateGraph{Name: "  Rail network "}).
+		When("create_graph", editor.CreateGraph{Name: "  Rail network "}).
 		Then(created("Rail network")).
-		When("create_graph", graph.CreateGraph{Name: "Again"}).
+		When("create_graph", editor.CreateGraph{Name: "Again"}).
 		ThenRejected("This graph was created before.")
 }
 
@@ -28,35 +28,35 @@ func TestAGraphNeedsANameThatPeopleCanRead(t *testing.T) {
 		"not UTF-8: \xff":        "one line of plain text",
 		"a bell \a rings \x00 x": "one line of plain text",
 	} {
-		given(t).When("create_graph", graph.CreateGraph{Name: name}).ThenRejected(want)
-		given(t, created("Old")).When("rename_graph", graph.RenameGraph{Name: name}).ThenRejected(want)
+		given(t).When("create_graph", editor.CreateGraph{Name: name}).ThenRejected(want)
+		given(t, created("Old")).When("rename_graph", editor.RenameGraph{Name: name}).ThenRejected(want)
 	}
 	longest := strings.Repeat("é", 60)
-	given(t).When("create_graph", graph.CreateGraph{Name: longest}).Then(created(longest))
+	given(t).When("create_graph", editor.CreateGraph{Name: longest}).Then(created(longest))
 }
 
 func TestAGraphIsRenamed(t *testing.T) {
 	t.Parallel()
 	given(t, created("Old")).
-		When("rename_graph", graph.RenameGraph{Name: "New"}).
+		When("rename_graph", editor.RenameGraph{Name: "New"}).
 		Then(renamed("New", "Old")).
-		When("rename_graph", graph.RenameGraph{Name: " New "}).
+		When("rename_graph", editor.RenameGraph{Name: " New "}).
 		ThenNothing()
 }
 
 func TestAGraphThatWasNeverCreatedTakesNoCommand(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string]any{
-		"rename_graph": graph.RenameGraph{Name: "x"},
-		"add_node":     graph.AddNode{Name: "x"},
-		"move_node":    graph.MoveNode{ID: 1},
-		"rename_node":  graph.RenameNode{ID: 1, Name: "x"},
-		"remove_node":  graph.RemoveNode{ID: 1},
-		"add_edge":     graph.AddEdge{From: 1, To: 2},
-		"remove_edge":  graph.RemoveEdge{From: 1, To: 2},
-		"revert_graph": graph.RevertGraph{To: 1},
+		"rename_graph": editor.RenameGraph{Name: "x"},
+		"add_node":     editor.AddNode{Name: "x"},
+		"move_node":    editor.MoveNode{ID: 1},
+		"rename_node":  editor.RenameNode{ID: 1, Name: "x"},
+		"remove_node":  editor.RemoveNode{ID: 1},
+		"add_edge":     editor.AddEdge{From: 1, To: 2},
+		"remove_edge":  editor.RemoveEdge{From: 1, To: 2},
+		"revert_graph": editor.RevertGraph{To: 1},
 	} {
-		given(t).When(name, data).ThenError(graph.ErrNoGraph)
+		given(t).When(name, data).ThenError(editor.ErrNoGraph)
 	}
 }
 

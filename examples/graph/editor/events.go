@@ -1,4 +1,4 @@
-package graph
+package editor
 
 import "github.com/eventmaestro/maestro/types"
 

@@ -1,4 +1,4 @@
-package graph_test
+package editor_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -27,7 +27,7 @@ func story(text string) []types.Event {
 		var to int
 		switch n, _ := fmt.Sscanf(word, "back to %d", &to); {
 		case n == 1:
-			add(i, "graph_reverted", graph.GraphReverted{To: types.Sequence(to)})
+			add(i, "graph_reverted", editor.GraphReverted{To: types.Sequence(to)})
 			add(i, "node_removed", nil)
 		case word == "big":
 			for range 3 {
@@ -61,10 +61,10 @@ func TestUndoAndRedoFollowTheHistory(t *testing.T) {
 		"edit, edit, back to 1, edit, back to 2, back to 5":       {1, 2},
 		"edit, big, back to 3":                                    {4, 0}, // into the middle of a command
 	} {
-		undo, redo := graph.Travel(story(text))
+		undo, redo := editor.Travel(story(text))
 		require.Equal(t, want, [2]types.Sequence{undo, redo}, text)
 	}
-	undo, redo := graph.Travel(nil)
+	undo, redo := editor.Travel(nil)
 	require.Zero(t, undo+redo)
 }
 
@@ -74,7 +74,7 @@ func TestEventsWithoutACommandIDAreUndoneOneByOne(t *testing.T) {
 	for i := range events {
 		events[i].Metadata = types.Metadata{}
 	}
-	undo, redo := graph.Travel(events)
+	undo, redo := editor.Travel(events)
 	require.Equal(t, types.Sequence(3), undo)
 	require.Zero(t, redo)
 }

@@ -1,4 +1,4 @@
-package graph
+package editor
 
 import (
 	"maps"
@@ -20,7 +20,7 @@ type Graph struct {
 	LastNode NodeID `json:"last_node"`
 }
 
-// NodeID names a node within its graph: 1, 2, 3 …
+// NodeID names a node within its graph. The first is 1.
 type NodeID int
 
 // Node is a named place on the canvas.

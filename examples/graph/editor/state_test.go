@@ -1,4 +1,4 @@
-package graph_test
+package editor_test
 
 import (
 	"testing"
@@ -6,25 +6,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/examples/graph/graph"
+	"github.com/eventmaestro/maestro/examples/graph/editor"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
 )
 
 func TestACloneSharesNoMemory(t *testing.T) {
 	t.Parallel()
-	make := func() graph.Graph {
-		return graph.Graph{
+	make := func() editor.Graph {
+		return editor.Graph{
 			Name:     "G",
-			Nodes:    map[graph.NodeID]graph.Node{1: {Name: "A"}, 2: {Name: "B"}, 3: {Name: "C"}},
-			Edges:    map[graph.NodeID][]graph.NodeID{1: {2, 3}},
+			Nodes:    map[editor.NodeID]editor.Node{1: {Name: "A"}, 2: {Name: "B"}, 3: {Name: "C"}},
+			Edges:    map[editor.NodeID][]editor.NodeID{1: {2, 3}},
 			LastNode: 3,
 		}
 	}
 	original := make()
 	clone := original.Clone()
 	require.Equal(t, original, clone)
-	clone.Nodes[1] = graph.Node{Name: "changed"}
+	clone.Nodes[1] = editor.Node{Name: "changed"}
 	clone.Edges[1][0] = 99
 	clone.Edges[2] = append(clone.Edges[2], 1)
 	require.Equal(t, make(), original)
@@ -34,10 +34,10 @@ func TestACloneSharesNoMemory(t *testing.T) {
 func TestAStateThatWasReadIsTheReadersOwn(t *testing.T) {
 	t.Parallel()
 	graphs := inMemory(t)
-	id := draw(t, graphs, "add_node", graph.AddNode{Name: "A"}, "add_node", graph.AddNode{Name: "B"}, "add_edge", graph.AddEdge{From: 1, To: 2})
+	id := draw(t, graphs, "add_node", editor.AddNode{Name: "A"}, "add_node", editor.AddNode{Name: "B"}, "add_edge", editor.AddEdge{From: 1, To: 2})
 	mine, err := graphs.Get(t.Context(), id)
 	require.NoError(t, err)
-	mine.Nodes[1] = graph.Node{Name: "changed"}
+	mine.Nodes[1] = editor.Node{Name: "changed"}
 	mine.Edges[1][0] = 99
 	theirs, err := graphs.Get(t.Context(), id)
 	require.NoError(t, err)
@@ -49,14 +49,14 @@ func TestAStateThatWasReadIsTheReadersOwn(t *testing.T) {
 func TestTwoProcessesThatAddANodeGiveItTwoIDs(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
-	names := graph.NewMemoryNames(s)
+	names := editor.NewMemoryNames(s)
 	one, other := open(t, s, names), open(t, s, names)
 	id := draw(t, one)
-	add := types.Command{AggregateID: id, Type: "add_node", Data: graph.AddNode{}}
-	for _, process := range []*aggregate.Root[graph.Graph]{one, other, one, other} {
+	add := types.Command{AggregateID: id, Type: "add_node", Data: editor.AddNode{}}
+	for _, process := range []*aggregate.Root[editor.Graph]{one, other, one, other} {
 		require.NoError(t, process.Evaluate(t.Context(), add))
 	}
 	g, err := one.Fetch(t.Context(), id)
 	require.NoError(t, err)
-	require.Equal(t, []graph.NodeID{1, 2, 3, 4}, g.AllNodes())
+	require.Equal(t, []editor.NodeID{1, 2, 3, 4}, g.AllNodes())
 }
