@@ -36,26 +36,39 @@ var errRecordGone = errors.New("aggregate: the command's record was pruned meanw
 // repeat answers a command whose ID was used before with the first outcome.
 func (c *cell[S]) repeat(q *request) {
 	found, err := c.first(q)
-	if err == nil && !found {
+	switch {
+	case err == nil && !found:
 		err = errRecordGone
+	case err != nil && !found:
+		err = c.untold(err)
 	}
 	q.answer(err)
+}
+
+// untold is the error for a command that was carried out an earlier time, but whose outcome then
+// could not be read: one that says nothing was stored would be wrong.
+func (c *cell[S]) untold(cause error) error {
+	return &OutcomeUnknownError{AggregateID: c.id, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
 }
 
 // first looks a command's ID up. If it was used before, q gets the outcome of that time.
 func (c *cell[S]) first(q *request) (found bool, err error) {
 	defer recovered(&err)
 	a := c.family.sup.store
-	ctx := c.background(q.ctx)
+	ctx, cancel := context.WithTimeout(c.background(q.ctx), c.family.sup.options.ReadTimeout)
+	defer cancel()
 	record, err := lookUp(ctx, a.(store.CommandLog), c.id, q.record)
-	if record == nil || err != nil {
-		return record != nil, err
+	if found = record != nil; !found || err != nil {
+		return found, err
 	}
 	if q.wantEvents {
 		q.events, err = eventsOf(ctx, a, c.id, record)
 	}
 	if q.wantState && err == nil {
 		q.state, err = c.stateAt(ctx, record.Last)
+	}
+	if err != nil {
+		err = c.untold(err)
 	}
 	return true, err
 }

@@ -69,7 +69,8 @@ func send(ctx context.Context, a store.Adapter, commit store.Commit) (err error)
 }
 
 // stored reports whether the log has the commit's events, by their timestamps: another process'
-// event at the same sequence has another one.
+// event at the same sequence has another one. Type and body are for clocks that share a node id
+// by mistake, whose timestamps can be the same.
 func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (_ bool, err error) {
 	defer recovered(&err)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -80,12 +81,23 @@ func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout t
 		if err != nil {
 			return false, err
 		}
-		if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp || e.Type != commit.Events[i].Type {
+		if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp || e.Type != commit.Events[i].Type ||
+			!sameJSON(e.Body, commit.Events[i].Body) {
 			return false, nil
 		}
 		i++
 	}
 	return i == len(commit.Events), nil
+}
+
+// sameJSON compares bodies in the form that all stores give them, whatever form this one does.
+func sameJSON(a, b json.RawMessage) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, errX := jsonb.Canonical(a)
+	y, errY := jsonb.Canonical(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // unknown is what a caller is told whose commit stayed in doubt.

@@ -28,13 +28,21 @@ type outcome struct {
 	place  int // of its first event in the log, or -1
 }
 
+func (o outcome) String() string {
+	state := "no state"
+	if o.state != nil {
+		state = fmt.Sprintf("%d@%d", o.state.Value, len(o.state.Tokens))
+	}
+	return fmt.Sprintf("%v, %d events at %d, %s, met %d", o.class, o.events, o.place, state, o.actual)
+}
+
 var model = porcupine.Model{
 	Init: func() any { return sequential{} },
 	Step: func(state, input, output any) (bool, any) {
 		return state.(sequential).step(input.(*op), output.(outcome))
 	},
 	Equal:             func(a, b any) bool { return a == b },
-	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%v -> %+v", input, output) },
+	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%v -> %v", input, output) },
 }
 
 // step reports whether o could have had that outcome here, and what follows.
@@ -129,6 +137,7 @@ func (w *world) judgeOrder(i int, h *history) {
 	switch porcupine.CheckOperationsTimeout(model, ops, time.Minute) {
 	case porcupine.Illegal:
 		w.violate(3, "a%d: no order of the operations explains their answers", i)
+		w.describe(i, ops)
 	case porcupine.Unknown:
 		w.violate(3, "a%d: whether an order explains the answers could not be found out", i)
 	}
@@ -167,4 +176,13 @@ func (o *op) outcome(h *history) outcome {
 		out.actual = int(mismatch.Actual)
 	}
 	return out
+}
+
+// describe writes down what the model was given, for who looks for a reason.
+func (w *world) describe(i int, ops []porcupine.Operation) {
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	for _, o := range ops {
+		w.note("a%d %d-%d %s", i, o.Call, o.Return, model.DescribeOperation(o.Input, o.Output))
+	}
+	w.note("a%d log: %s", i, strings.Join(w.histories[i].tokens, " "))
 }

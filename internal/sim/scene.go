@@ -17,7 +17,7 @@ import (
 type scene struct {
 	w          *world
 	aggregates int
-	sharedIDs  bool // nodes have ids that others have as well
+	sharedIDs  bool // all clocks have the same node id, so timestamps don't tell whose an event is
 	skews      [3]time.Duration
 	trouble    int // of 100 calls of the store, so many are faulty
 
