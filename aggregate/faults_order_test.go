@@ -60,6 +60,12 @@ func TestFaultTheSequenceOrdersAndNotTheClock(t *testing.T) {
 		root := newRoot(t, s, nil)
 		require.Equal(t, []string{"a", "b", "c"}, get(t, root, id).Notes)
 		require.Equal(t, []string{"a", "b", "c"}, fetch(t, root, id).Notes)
+		var read []types.Sequence
+		for e, err := range root.History(t.Context(), id, store.Range{}) {
+			require.NoError(t, err)
+			read = append(read, e.Sequence)
+		}
+		require.Equal(t, []types.Sequence{1, 2, 3}, read)
 		require.NoError(t, root.Snapshot(t.Context(), id))
 		evaluate(t, root, notes(id, "d"))
 		cold := newRoot(t, open(), nil)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,26 +129,7 @@ func TestFaultAPanicStaysInItsCommand(t *testing.T) {
 	evaluate(t, root, adds(id, 1), adds(other, 1))
 }
 
-// A request that meets an exiting aggregate fails. TestCommandsAtTheInstantOfAnExitAreNotLost has the long
-// form.
-func TestFaultARequestThatMeetsAnExitStartsTheAggregateAgain(t *testing.T) {
-	t.Parallel()
-	root := newRoot(t, memory.New(), &aggregate.Options{MaxLive: 1}) // every use makes the other leave
-	ids := []hlc.Timestamp{newID(t, root), newID(t, root)}
-	var all sync.WaitGroup
-	for w := range 4 {
-		all.Go(func() {
-			for range 500 {
-				if err := root.Evaluate(t.Context(), adds(ids[w%2], 1)); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	require.Equal(t, 1000, get(t, root, ids[0]).Total)
-	require.Equal(t, 1000, get(t, root, ids[1]).Total)
-}
+// A request that meets an exiting aggregate fails: that is TestCommandsAtTheInstantOfAnExitAreNotLost.
 
 // The clock fails outright at 65,536 timestamps in a millisecond.
 func TestFaultAMillisecondHasRoomForManyEvents(t *testing.T) {
