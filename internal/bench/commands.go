@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
@@ -34,6 +38,9 @@ func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definit
 		return tally{}, err
 	}
 	ids := newIDs(sup.Clock(), c.aggregates)
+	if err := warm(ctx, root, ids); err != nil {
+		return tally{}, err
+	}
 	t, err := load{callers: c.callers, every: c.every, caller: func(ctx context.Context, i int) (func() error, error) {
 		next := i
 		return func() error {
@@ -45,7 +52,25 @@ func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definit
 	if err != nil {
 		return tally{}, err
 	}
+	t.total += len(ids)
 	return t, sup.Shutdown(ctx)
+}
+
+// warm reads all aggregates into memory, by one command each.
+func warm(ctx context.Context, root *aggregate.Root[counter], ids []hlc.Timestamp) error {
+	const together = 64
+	for some := range slices.Chunk(ids, together) {
+		errs := make([]error, len(some))
+		var wg sync.WaitGroup
+		for i, id := range some {
+			wg.Go(func() { errs[i] = incrementer(ctx, root, id)() })
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // one is a lone caller: nothing to share, so nothing may be added either.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -18,22 +17,22 @@ func (db *database) cpu() time.Duration {
 	if db.server == nil {
 		return 0
 	}
-	own, err := onCPU("self")
-	if err != nil {
-		return 0
-	}
 	text, err := os.ReadFile(filepath.Join(db.server.DataDir(), "postmaster.pid"))
 	if err != nil {
 		return 0
 	}
 	postmaster, _, _ := strings.Cut(string(text), "\n")
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is good
-	sum := own
-	for _, file := range stats {
-		if parent(file) == postmaster {
-			if used, err := onCPU(filepath.Base(filepath.Dir(file))); err == nil {
-				sum += used // else it has just ended
-			}
+	children, err := os.ReadFile("/proc/" + postmaster + "/task/" + postmaster + "/children")
+	if err != nil {
+		return 0
+	}
+	sum, err := onCPU("self")
+	if err != nil {
+		return 0
+	}
+	for _, pid := range strings.Fields(string(children)) {
+		if used, err := onCPU(pid); err == nil {
+			sum += used // else it has just ended
 		}
 	}
 	return sum
@@ -58,19 +57,6 @@ func onCPU(pid string) (sum time.Duration, _ error) {
 		sum += time.Duration(n)
 	}
 	return sum, nil
-}
-
-// parent reads the fourth word of a stat file: the second, a name in parentheses, may hold blanks.
-func parent(file string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return ""
-	}
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 2 {
-		return ""
-	}
-	return string(fields[1])
 }
 
 // metered empties the tables, does the work, checks that the log has what it did, and notes what processor
