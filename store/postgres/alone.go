@@ -33,7 +33,10 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock s
 		switch f := fateOf(p.err); {
 		case p.err == nil && p.stored:
 			return nil
-		case p.err != nil && (f == fateUnknown || f == fateSettled || f == fateGeneral):
+		case p.err != nil && f == fateSettled:
+			// A projection's statements may be refused before any event is looked at.
+			return s.unlessConflict(ctx, p.commit, p.err)
+		case p.err != nil && (f == fateUnknown || f == fateGeneral):
 			return translate("commit events", p.err)
 		case p.err != nil && f == fateBlocked:
 			if lock == s.longLock {

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,16 +74,26 @@ func hold(t testing.TB, pool *pgxpool.Pool) (release func()) {
 // together makes all commits travel in one statement, and returns their errors. The pool has one connection.
 func together(t testing.TB, s *postgres.Store, pool *pgxpool.Pool, commits ...store.Commit) []error {
 	t.Helper()
+	// One committer leads and waits for the connection. The others wait for it.
+	return gathered(t, s, pool, len(commits)-1, commits...)
+}
+
+// gathered is together for commits of which only so many wait for a committer.
+func gathered(t testing.TB, s *postgres.Store, pool *pgxpool.Pool, waiting int, commits ...store.Commit) []error {
+	t.Helper()
 	release := hold(t, pool)
 	errs := make([]error, len(commits))
 	var group sync.WaitGroup
 	for i, c := range commits {
 		group.Go(func() { errs[i] = s.Commit(context.WithoutCancel(t.Context()), c) })
 	}
-	// One committer leads and waits for the connection. The others wait for it.
-	require.Eventually(t, func() bool { return s.Waiting() == len(commits)-1 }, 10*time.Second, time.Millisecond)
+	deadline := time.Now().Add(10 * time.Second)
+	for s.Waiting() != waiting && time.Now().Before(deadline) {
+		runtime.Gosched()
+	}
 	release()
 	group.Wait()
+	require.True(t, time.Now().Before(deadline), "the commits did not gather")
 	return errs
 }
 

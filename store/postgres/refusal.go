@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/types"
 )
 
 // errNoReason stands for the reason of a commit that was not stored although nothing stood against it any more.
@@ -50,8 +49,12 @@ func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) e
 	return translate("commit events", p.err)
 }
 
-// unlessConflict returns err, or ErrConflict if c has that too.
+// unlessConflict returns the error of a projection, or ErrConflict if c has that too. Another error it returns as it is.
 func (s *Store) unlessConflict(ctx context.Context, c *store.Commit, err error) error {
+	var projection *store.ProjectionError
+	if !errors.As(err, &projection) {
+		return err
+	}
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
 	if found, readErr := s.conflicting(ctx, s.pool, c); readErr == nil && found {
@@ -147,6 +150,3 @@ func (s *Store) refuses(ctx context.Context, q querier, low, high int, text func
 	err := s.isolated(ctx, q, func(q querier) error { return q.QueryRow(ctx, s.sql.badText, list).Scan(&n) })
 	return err != nil && fateOf(err) == fateParticular
 }
-
-// sequenceFault is the text of a sequence that no event can have.
-func sequenceFault(n types.Sequence) string { return fmt.Sprintf("is not in 1 to %d", n) }
