@@ -60,6 +60,14 @@ func TestAPersonDrawsAGraphWithTheMouse(t *testing.T) {
 	p.click("#name")
 	p.enters(".inplace", "Railway")
 	p.until(`document.title === "Railway · Maestro"`)
+
+	// Going elsewhere saves a name too, and nobody is called back.
+	p.clickAt(300, 320, 2)
+	p.focus(".inplace")
+	p.press("Biel")
+	p.clickAt(600, 500, 1)
+	p.sees("#node-rows", "Biel")
+	p.until(`!document.querySelector(".inplace") && document.activeElement.matches(%q)`, node("Genf"))
 	p.do(chromedp.Reload())
 	p.until(`document.querySelector("#name").textContent === "Railway" && document.querySelectorAll(".node").length === 2`)
 }
@@ -83,8 +91,8 @@ func TestAPersonDrawsAGraphWithTheKeyboard(t *testing.T) {
 	p.press("Rail\r")
 	p.until(`location.pathname.startsWith("/graphs/") && document.querySelector("#name")?.textContent === "Rail"`)
 
-	p.tabTo(`document.activeElement.id === "add"`)
-	p.press("\r")
+	p.tabTo(`document.activeElement.id === "canvas"`)
+	p.press("n")
 	p.until(`document.activeElement.matches(".node")`)
 	p.press("\r")
 	p.until(`document.activeElement.matches(".inplace")`)
@@ -112,7 +120,7 @@ func TestAPersonDrawsAGraphWithTheKeyboard(t *testing.T) {
 
 	p.tabTo(`document.activeElement.matches(".edge")`)
 	p.press(kb.Delete)
-	p.until(`document.querySelectorAll(".edge").length === 0`)
+	p.until(`document.querySelectorAll(".edge").length === 0 && document.activeElement.id === "canvas"`)
 	p.press("z", chromedp.ModifierCtrl)
 	p.until(`document.querySelectorAll(".edge").length === 1`)
 	p.press("z", chromedp.ModifierCtrl, chromedp.ModifierShift)

@@ -32,6 +32,17 @@ func TestTwoProcessesShowEachOthersChanges(t *testing.T) {
 	other.sees("#status.is-theirs", "node_renamed")
 	other.drag(200, 200, 500, 400)
 	one.until(`document.querySelector(%q).getAttribute("transform") === "translate(500 400)"`, node("Bern"))
+
+	// What somebody is typing stays, whatever comes in.
+	one.clickAt(500, 400, 1)
+	one.focus("#selection [name=name]")
+	one.press("heim")
+	other.drag(500, 400, 700, 300)
+	one.until(`document.querySelector("#selection [name=x]").value === "700"`)
+	require.Equal(t, "Bernheim", value[string](one, `document.querySelector("#selection [name=name]").value`))
+	one.press("\r")
+	other.sees("#node-rows", "Bernheim")
+
 	one.click("#name")
 	one.enters(".inplace", "Ours")
 	other.until(`document.title === "Ours · Maestro"`)
@@ -41,7 +52,7 @@ func TestTwoProcessesShowEachOthersChanges(t *testing.T) {
 	// Who looks at the past keeps looking at it, while the present goes on.
 	other.slides(1)
 	one.adds("Chur", 800, 100)
-	other.until(`document.getElementById("moment").textContent === "1 of 7"`)
+	other.until(`document.getElementById("moment").textContent === "1 of 9"`)
 	require.Equal(t, 0, value[int](other, `document.querySelectorAll(".node").length`))
 	other.click("#to-now")
 	other.until(`document.querySelectorAll(".node").length === 2`)

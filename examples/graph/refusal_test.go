@@ -34,12 +34,15 @@ func TestADuplicateNameIsRefusedBesideTheField(t *testing.T) {
 	p.press("\r")
 	p.until(`document.querySelector("#name")?.textContent === "Railway"`)
 
-	// Renaming in place: the field stays open with what was typed.
+	// Renaming in place: the field stays open with what was typed, until one leaves it.
 	p.click("#name")
 	p.enters(".inplace", "Rail")
 	p.complains(".inplace", "Another graph has this name.")
 	require.Equal(t, "Rail", value[string](p, `document.querySelector(".inplace").value`))
-	p.press(kb.Escape)
+	p.click("#canvas")
+	p.complains("#name", "Another graph has this name.")
+	p.click("#name")
+	p.press("Rail" + kb.Escape)
 	p.until(`!document.querySelector(".inplace") && !document.getElementById("complaint")`)
 	require.Equal(t, "Railway", value[string](p, `document.getElementById("name").textContent`))
 }
@@ -64,6 +67,9 @@ func TestWhatIsRefusedOnTheCanvasIsSaidThere(t *testing.T) {
 	p.enters(".inplace", "   ")
 	p.complains(".inplace", "Please give the node a name.")
 	p.press(kb.Escape)
+	p.enters("#selection [name=y]", "\b")
+	p.complains("#selection [name=y]", "Please give a number.")
+	p.enters("#selection [name=y]", "200")
 	p.enters("#selection [name=x]", "4000")
 	p.complains("#selection [name=x]", "outside of the canvas")
 	require.Equal(t, "translate(600 200)", p.place("Chur"))

@@ -3,6 +3,7 @@
 
 import { arrow, element, halfHeight, halfWidth, label } from "./shapes.js";
 import { listen } from "./gestures.js";
+import { leadsTo, sameEdge } from "./view.js";
 
 export function createCanvas(svg, actions) {
   const layers = { nodes: svg.querySelector("#nodes"), edges: svg.querySelector("#edges") };
@@ -35,34 +36,35 @@ export function createCanvas(svg, actions) {
   };
   listen(svg, canvas, actions, () => state);
 
+  const placed = (node) => ({ ...node, ...(state.isPast ? {} : held.get(node.id)) });
+
   function place(id) {
     const node = state.shown.nodes.find((n) => n.id === id);
-    return node && { ...node, ...(state.isPast ? {} : held.get(id)) };
+    return node && placed(node);
   }
 
   function draw() {
     const { shown, selected } = state;
     svg.classList.toggle("is-past", state.isPast);
     svg.classList.toggle("is-connecting", state.connecting !== undefined);
-    const places = new Map(shown.nodes.map((n) => [n.id, place(n.id)]));
-    sync(layers.nodes, nodes, [...places.values()].map((n) => [n.id, n]), newNode, (g, n) => {
-      const leads = shown.edges.filter((e) => e.from === n.id).map((e) => places.get(e.to).name);
-      updateNode(g, n, leads, state);
+    const places = new Map(shown.nodes.map((n) => [n.id, placed(n)]));
+    const leads = leadsTo(shown);
+    sync(layers.nodes, nodes, places, newNode, (g, n) => {
+      updateNode(g, n, leads.get(n.id), state);
       g.classList.toggle("is-selected", selected?.node === n.id);
     });
-    const keys = new Set(shown.edges.map((e) => `${e.from}-${e.to}`));
-    sync(layers.edges, edges, shown.edges.map((e) => [`${e.from}-${e.to}`, e]), newEdge, (g, e) => {
-      updateEdge(g, places.get(e.from), places.get(e.to), keys.has(`${e.to}-${e.from}`));
-      g.classList.toggle("is-selected", selected?.edge?.from === e.from && selected.edge.to === e.to);
+    const arrows = new Map(shown.edges.map((e) => [`${e.from}-${e.to}`, e]));
+    sync(layers.edges, edges, arrows, newEdge, (g, e) => {
+      updateEdge(g, places.get(e.from), places.get(e.to), arrows.has(`${e.to}-${e.from}`));
+      g.classList.toggle("is-selected", sameEdge(selected?.edge, e));
     });
   }
 
   return canvas;
 }
 
-// sync makes a layer have one element for each item, in order, and keeps those that stay.
-function sync(layer, kept, items, make, update) {
-  const wanted = new Map(items);
+// sync makes a layer have one element for each item that is wanted, and keeps those that stay.
+function sync(layer, kept, wanted, make, update) {
   for (const [key, g] of kept) {
     if (!wanted.has(key)) {
       g.remove();

@@ -8,6 +8,7 @@ import { renameInPlace } from "./inplace.js";
 import { createLists } from "./lists.js";
 import { outcome, news } from "./news.js";
 import { createTimeline, showProcess } from "./timeline.js";
+import { has } from "./view.js";
 
 const id = (name) => document.getElementById(name);
 const graph = decodeURIComponent(location.pathname.split("/").pop());
@@ -29,9 +30,8 @@ const lists = createLists(wishes);
 const timeline = createTimeline(wishes);
 
 function render() {
-  const { present, shown, selected, connecting, isPast } = state;
-  if (selected?.node && !shown.nodes.some((n) => n.id === selected.node)) state.selected = undefined;
-  if (selected?.edge && !shown.edges.some((e) => e.from === selected.edge.from && e.to === selected.edge.to)) state.selected = undefined;
+  const { present, shown, connecting, isPast } = state;
+  if (state.selected && !has(shown, state.selected)) state.selected = undefined;
   document.title = `${present.name} · Maestro`;
   id("name").textContent = shown.name;
   id("name").disabled = isPast;
@@ -154,8 +154,9 @@ function actions() {
       renameInPlace(canvas.node(node), name, `New name of ${name}`, (to) => send("rename_node", { id: node, name: to }));
     },
     async change(node, { name, x, y }) {
-      if (!await send("rename_node", { id: node, name: name.value }, name)) return;
-      await send("move_node", { id: node, x: Math.round(x.value), y: Math.round(y.value) }, x);
+      for (const field of [x, y]) if (!field.value) return complain(field, "Please give a number.");
+      return await send("rename_node", { id: node, name: name.value }, name)
+        && await send("move_node", { id: node, x: Math.round(x.value), y: Math.round(y.value) }, x);
     },
     connectFrom(node) {
       state.connecting = node;
@@ -169,9 +170,10 @@ function actions() {
       actions.connect(from, node, canvas.node(node));
     },
     connect: (from, to, beside) => send("add_edge", { from, to }, beside),
-    remove(what = state.selected, beside) {
-      if (what?.node) send("remove_node", { id: what.node }, beside ?? canvas.node(what.node));
-      else if (what?.edge) send("remove_edge", what.edge, beside ?? canvas.edge(what.edge));
+    async remove(what = state.selected, beside) {
+      if (what?.node) await send("remove_node", { id: what.node }, beside ?? canvas.node(what.node));
+      else if (what?.edge) await send("remove_edge", what.edge, beside ?? canvas.edge(what.edge));
+      if (document.activeElement === document.body) id("canvas").focus(); // what had it is gone
     },
   };
   return actions;

@@ -78,9 +78,10 @@ export function listen(svg, canvas, actions, state) {
 
   svg.addEventListener("dblclick", (e) => {
     if (state().isPast) return;
-    const id = nodeAt(e.target);
+    const under = document.elementFromPoint(e.clientX, e.clientY); // the target is whoever had captured the pointer
+    const id = nodeAt(under);
     if (id !== undefined) actions.rename(id);
-    else if (!edgeAt(e.target)) actions.add({ x: snap(point(e).x, width), y: snap(point(e).y, height) });
+    else if (!edgeAt(under)) actions.add({ x: snap(point(e).x, width), y: snap(point(e).y, height) });
   });
 
   svg.addEventListener("focusin", (e) => {
@@ -106,9 +107,10 @@ const push = (dx, dy) => ({ actions, canvas, id, step }) => {
   actions.nudge(id, clamp(x + dx * step, width), clamp(y + dy * step, height));
 };
 
-const rename = ({ actions, id, connecting }) => {
+const enter = ({ actions, id, connecting }) => {
+  if (id === undefined) return;
   if (connecting !== undefined) actions.connectTo(id);
-  else if (id !== undefined) actions.rename(id);
+  else actions.rename(id);
 };
 
 const keys = {
@@ -116,9 +118,9 @@ const keys = {
   ArrowRight: push(1, 0),
   ArrowUp: push(0, -1),
   ArrowDown: push(0, 1),
-  Enter: rename,
-  F2: rename,
-  " ": rename,
+  Enter: enter,
+  F2: enter,
+  " ": enter,
   Delete: ({ actions }) => actions.remove(),
   Backspace: ({ actions }) => actions.remove(),
   Escape: ({ actions }) => actions.connectFrom(undefined),

@@ -1,5 +1,5 @@
-// Renaming in place: a field over the thing that has the name. Enter or leaving it saves, Esc does not. A
-// refusal keeps it open with the reason beside it.
+// Renaming in place: a field over the thing that has the name. Enter saves, and so does going elsewhere; Esc
+// does not. A refusal keeps the field open with the reason beside it, unless one has left it.
 
 import { calm, complain } from "./complain.js";
 
@@ -21,25 +21,29 @@ export function renameInPlace(over, name, label, save) {
     isDone = true;
     calm();
     field.remove();
-    over.focus();
   };
-  const submit = async () => {
-    if (isDone || field.disabled) return;
-    if (field.value.trim() === name) return close();
-    field.disabled = true;
-    try {
-      await save(field.value);
-      close();
-    } catch (refusal) {
-      field.disabled = false;
-      field.focus();
-      complain(field, refusal.message);
+  const submit = async (isLeaving) => {
+    if (isDone || field.readOnly) return;
+    if (field.value.trim() !== name) {
+      field.readOnly = true;
+      try {
+        await save(field.value);
+      } catch (refusal) {
+        field.readOnly = false;
+        if (isLeaving) close();
+        return complain(isLeaving ? over : field, refusal.message);
+      }
     }
+    close();
+    if (!isLeaving) over.focus();
   };
   field.addEventListener("keydown", (e) => {
     e.stopPropagation();
-    if (e.key === "Enter") submit();
-    if (e.key === "Escape") close();
+    if (e.key === "Enter") submit(false);
+    if (e.key === "Escape") {
+      close();
+      over.focus();
+    }
   });
-  field.addEventListener("blur", () => document.hasFocus() && submit());
+  field.addEventListener("blur", () => document.hasFocus() && submit(true));
 }

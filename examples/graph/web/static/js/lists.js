@@ -1,17 +1,22 @@
 // The graph in words: tables of nodes and edges with a form each, and the fields of what is selected.
 
+import { leadsTo, sameEdge } from "./view.js";
+
 const id = (name) => document.getElementById(name);
 
 export function createLists(actions) {
   const selection = id("selection");
   const addForm = id("add-form");
   const edgeForm = id("edge-form");
-  let filled; // what the selection's fields show, as text: typing is not overwritten by the same again
+  let filled; // the node that the selection's fields were filled with: what was typed since is not overwritten
+  let state;
 
-  selection.addEventListener("submit", (e) => {
+  selection.addEventListener("submit", async (e) => {
     e.preventDefault();
     const { name, x, y } = selection.elements;
-    actions.change(Number(selection.dataset.node), { name, x, y });
+    if (!await actions.change(filled.id, { name, x, y })) return;
+    filled = undefined;
+    showSelection(state);
   });
   addForm.addEventListener("submit", (e) => {
     e.preventDefault();
@@ -24,40 +29,44 @@ export function createLists(actions) {
   });
 
   return {
-    render(state) {
+    render(newState) {
+      state = newState;
       const { shown, isPast } = state;
       const names = new Map(shown.nodes.map((n) => [n.id, n.name]));
+      const leads = leadsTo(shown);
       rows(id("node-rows"), shown.nodes, "No nodes yet.", (n) => [
         button(n.name, "link", () => actions.show({ node: n.id })),
-        shown.edges.filter((e) => e.from === n.id).map((e) => names.get(e.to)).join(", ") || "–",
+        leads.get(n.id).join(", ") || "–",
         remove(`Remove node ${n.name}`, isPast, (from) => actions.remove({ node: n.id }, from)),
       ], (n) => state.selected?.node === n.id);
       rows(id("edge-rows"), shown.edges, "No edges yet.", (e) => [
         button(names.get(e.from), "link", () => actions.show({ edge: e })),
         names.get(e.to),
         remove(`Remove edge from ${names.get(e.from)} to ${names.get(e.to)}`, isPast, (from) => actions.remove({ edge: e }, from)),
-      ], (e) => state.selected?.edge?.from === e.from && state.selected.edge.to === e.to);
+      ], (e) => sameEdge(state.selected?.edge, e));
       for (const select of edgeForm.querySelectorAll("select")) options(select, shown.nodes);
       for (const control of document.querySelectorAll(".side form :is(input, select, button)")) control.disabled = isPast;
-      showSelection(state, names);
+      showSelection(state);
     },
   };
 
-  function showSelection({ shown, selected }, names) {
+  function showSelection({ shown, selected }) {
     const node = shown.nodes.find((n) => n.id === selected?.node);
     const edge = selected?.edge;
     id("nothing").hidden = Boolean(node || edge);
     selection.hidden = !node;
     id("selected-edge").hidden = !edge;
-    if (edge) id("selected-edge").textContent = `The edge from ${names.get(edge.from)} to ${names.get(edge.to)}.`;
-    const text = JSON.stringify(node);
-    if (!node || text === filled) {
-      filled = text;
-      return;
+    if (edge) {
+      const [from, to] = [edge.from, edge.to].map((end) => shown.nodes.find((n) => n.id === end).name);
+      id("selected-edge").textContent = `The edge from ${from} to ${to}.`;
     }
-    filled = text;
-    selection.dataset.node = node.id;
-    for (const key of ["name", "x", "y"]) selection.elements[key].value = node[key];
+    if (!node) return;
+    const old = filled?.id === node.id ? filled : undefined;
+    for (const key of ["name", "x", "y"]) {
+      const field = selection.elements[key];
+      if (!old || field.value === String(old[key])) field.value = node[key];
+    }
+    filled = node;
   }
 }
 

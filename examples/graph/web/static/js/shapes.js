@@ -12,7 +12,8 @@ export function element(name, attributes = {}, ...children) {
 }
 
 const pen = document.createElement("canvas").getContext("2d");
-const longest = 26;
+const widths = new Map(); // half of a node's, by its name
+const longest = 26; // characters of a name that are shown
 
 // label is the part of a name that a node shows.
 export function label(name) {
@@ -22,8 +23,11 @@ export function label(name) {
 
 // halfWidth is that of the node with a name.
 export function halfWidth(name) {
-  pen.font = getComputedStyle(document.body).font.replace(/^\S+ \d+px|\d+(\.\d+)?px/, "600 16px");
-  return Math.max(34, pen.measureText(label(name)).width / 2 + 20);
+  if (!widths.has(name)) {
+    pen.font = `600 16px ${getComputedStyle(document.body).fontFamily}`;
+    widths.set(name, Math.max(34, pen.measureText(label(name)).width / 2 + 20));
+  }
+  return widths.get(name);
 }
 
 // border is where a line from the middle of a node towards a point leaves it.
