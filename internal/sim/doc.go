@@ -5,7 +5,8 @@
 // After a run the whole history is compared with what [DESIGN's ten laws] promise. A seed that
 // fails, fails again: the run is one synctest bubble, every call of the store and every handler that asks
 // for it waits at a gate, and the driver lets them pass one at a time. Nothing else in the library
-// depends on the order in which goroutines run.
+// depends on the order in which goroutines run, but who gets room first where Options.MaxLive is
+// spent; that bound is left to the tests of package aggregate.
 //
 //	go test ./internal/sim -run TestSeeds -seeds=20000   as many as asked
 //	go test ./internal/sim -run TestSeeds -seed=17       that one, with its trace

@@ -8,12 +8,17 @@ import (
 	"time"
 )
 
-// jump is how far the driver lets time pass at once. It is longer than any pause of the library,
-// whose lengths are random: after a jump all who paused are at the gate, in whatever order.
-const jump = 600 * time.Millisecond
+// jump is how far the driver lets time pass at once. Pauses of the library are random, up to half a
+// second; they begin when the driver acts or when a time-out ends a read. After a jump all of them
+// are over, so that their lengths make no difference.
+const jump = 1200 * time.Millisecond
 
-// bound returns a time-out of n jumps that ends after every pause of the last of them.
+// bound returns a time-out of the library of n jumps: it ends between the pauses that began
+// with the last of them and those that begin with its own end.
 func bound(n int) time.Duration { return time.Duration(n-1)*jump + 550*time.Millisecond }
+
+// callerBound is the same for a caller, who leaves a little earlier than the library gives up.
+func callerBound(n int) time.Duration { return bound(n) - 10*time.Millisecond }
 
 // gate stops goroutines at the points where their order matters. The driver, who is the only
 // one to open it, does so when all others wait.

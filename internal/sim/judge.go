@@ -104,10 +104,10 @@ func (o *op) excusable() bool {
 		how = f.How
 	}
 	switch reason := o.reason(); reason {
-	case "mailbox full", "too many", "canceled":
+	case "mailbox full", "canceled":
 		return o.hasty
 	case "closed":
-		return o.life.stopping
+		return o.life.stopping.Load()
 	case "retries spent", "deadline":
 		return true // the gate holds reads up for as long as it likes
 	case "unavailable":

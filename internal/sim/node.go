@@ -34,7 +34,7 @@ type life struct {
 	seam  *seam
 
 	dead     atomic.Bool // it has crashed: nobody hears what it still does
-	stopping bool        // the driver's: it is being shut down
+	stopping atomic.Bool // it is being shut down
 	ended    chan struct{}
 
 	watch *watch
@@ -93,7 +93,7 @@ func (l *life) crash() {
 
 // stop ends a life in good order; callers are answered.
 func (l *life) stop() {
-	l.stopping = true
+	l.stopping.Store(true)
 	go func() {
 		defer close(l.ended)
 		_ = l.sup.Shutdown(background) // without a bound it has nothing to report

@@ -66,6 +66,9 @@ func (o *op) String() string {
 // evaluates reports whether the operation is a command.
 func (o *op) evaluates() bool { return o.kind == opEvaluate || o.kind == opEvents || o.kind == opState }
 
+// asking is the key of an operation in its context.
+type asking struct{}
+
 // begin starts the operation.
 func (w *world) begin(o *op) *op {
 	o.number = len(w.ops)
@@ -73,6 +76,7 @@ func (w *world) begin(o *op) *op {
 	if o.ctx == nil {
 		o.ctx, o.cancel = context.WithCancel(background)
 	}
+	o.ctx = context.WithValue(o.ctx, asking{}, o)
 	w.ops = append(w.ops, o)
 	w.open++
 	w.tick++
@@ -207,7 +211,6 @@ func (o *op) reason() string {
 		is   bool
 	}{
 		{"mailbox full", errors.Is(o.err, aggregate.ErrMailboxFull)},
-		{"too many", errors.Is(o.err, aggregate.ErrTooManyAggregates)},
 		{"closed", errors.Is(o.err, aggregate.ErrClosed)},
 		{"retries spent", errors.Is(o.err, aggregate.ErrRetriesSpent)},
 		{"unavailable", errors.Is(o.err, store.ErrUnavailable)},

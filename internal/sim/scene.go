@@ -42,10 +42,10 @@ func newScene(w *world) *scene {
 	}
 	s.trouble = one(r, 0, 5, 15, 30, 60)
 	attempts, batch, mailbox := one(r, 3, 5, 10), one(r, 1, 2, 8, 100), one(r, 1, 3, 100)
-	live, patience := one(r, 0, 0, 2, 4), one(r, 4, 12, 30)
+	patience := one(r, 4, 12, 30)
 	s.options = func() *aggregate.Options {
 		return &aggregate.Options{
-			MaxAttempts: attempts, MaxBatch: batch, MailboxSize: mailbox, MaxLive: live,
+			MaxAttempts: attempts, MaxBatch: batch, MailboxSize: mailbox,
 			ReadTimeout: bound(patience), SettleTimeout: bound(2 * patience),
 		}
 	}

@@ -60,7 +60,7 @@ func report(t *testing.T, seed uint64, r Result) {
 
 func TestTheSameSeedRunsTheSameWay(t *testing.T) {
 	t.Parallel()
-	for seed := uint64(1); seed <= 20; seed++ {
+	for seed := uint64(1); seed <= 50; seed++ {
 		one, two := Run(t, Config{Seed: seed}), Run(t, Config{Seed: seed})
 		require.Equal(t, one.Trace, two.Trace, "seed %d", seed)
 	}
