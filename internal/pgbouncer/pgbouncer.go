@@ -1,0 +1,265 @@
+// Package pgbouncer puts a PgBouncer in front of a test's Postgres: a proxy that gives a client another
+// connection to the server for every transaction. What a library leaves on a connection, such as a
+// setting, a prepared statement or a lock, is somebody else's after that.
+//
+// To make sure that it is noticed, connections to the server are handed out in turn instead of the last
+// one first. The proxy listens on loopback and ends with the test, or with the test's process.
+package pgbouncer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eventmaestro/maestro/internal/pgtest"
+)
+
+// EnvRequire, set to "require", makes a missing program a failure, as MAESTRO_TEST_POSTGRES=require does.
+const EnvRequire = "MAESTRO_TEST_PGBOUNCER"
+
+// startTimeout bounds the wait for the first answer.
+const startTimeout = 15 * time.Second
+
+// Proxy is a running PgBouncer.
+type Proxy struct {
+	dir, log string
+	port     int
+	server   *url.URL
+}
+
+// Start starts a proxy for all databases of the process' Postgres, in transaction mode. It skips the test
+// by one line where the program is missing.
+func Start(t testing.TB) *Proxy {
+	t.Helper()
+	path := program(t)
+	server, err := url.Parse(pgtest.URL(t))
+	if err != nil || server.Hostname() == "" {
+		t.Fatalf("pgbouncer: the server's URL names no host: %v", err)
+	}
+	p := &Proxy{dir: folder(t), server: server}
+	p.log = filepath.Join(p.dir, "log")
+	for attempt := 0; ; attempt++ {
+		err := p.start(t, path)
+		if err == nil {
+			return p
+		}
+		if attempt == 3 || !strings.Contains(err.Error(), "in use") {
+			t.Fatal(err)
+		}
+	}
+}
+
+// URL returns a connection string of the same server by way of the proxy. It loses the settings that
+// it brings along, such as a search_path: the proxy refuses them, as it could not keep them.
+func (p *Proxy) URL(t testing.TB, direct string) string {
+	t.Helper()
+	u, err := url.Parse(direct)
+	if err != nil {
+		t.Fatalf("pgbouncer: %v", err)
+	}
+	u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
+	u.RawQuery = "sslmode=disable"
+	return u.String()
+}
+
+// program finds PgBouncer; Debian installs it where only root's PATH leads.
+func program(t testing.TB) string {
+	t.Helper()
+	const elsewhere = "/usr/sbin/pgbouncer"
+	if _, err := exec.LookPath("pgbouncer"); err != nil {
+		if _, err := exec.LookPath(elsewhere); err == nil {
+			return elsewhere
+		}
+		if os.Getenv(EnvRequire) == "require" {
+			t.Fatalf("%v, and %s=require", err, EnvRequire)
+		}
+	}
+	return pgtest.Program(t, "pgbouncer")
+}
+
+// folder makes the proxy's own folder, which its user can reach.
+func folder(t testing.TB) string {
+	t.Helper()
+	parent := ""
+	if os.Geteuid() == 0 {
+		parent = "/tmp" // root's own may be closed to others
+	}
+	dir, err := os.MkdirTemp(parent, "maestro-pgbouncer-")
+	if err != nil {
+		t.Fatalf("pgbouncer: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("pgbouncer: %v", err)
+		}
+	})
+	return dir
+}
+
+// start starts the program on a free port and waits until the server answers through it.
+func (p *Proxy) start(t testing.TB, path string) error {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	p.port = l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		return err
+	}
+	args := []string{path, "-q"}
+	if account, err := p.write(); err != nil {
+		return err
+	} else if account != "" {
+		args = append(args, "-u", account)
+	}
+	if err := run(t, p.log, append(args, filepath.Join(p.dir, "pgbouncer.ini"))); err != nil {
+		return err
+	}
+	return p.ready(t)
+}
+
+// config is the program's. Passwords are checked on both sides: a superuser without one, even on loopback, would
+// be every user's of this machine.
+const config = `[databases]
+* = host=%s port=%s
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = %s
+auth_file = %s
+pool_mode = transaction
+server_round_robin = 1
+default_pool_size = 20
+max_client_conn = 1000
+ignore_startup_parameters = extra_float_digits
+log_connections = 0
+log_disconnections = 0
+`
+
+// write writes the configuration and returns the user that the program, which refuses to be root, is to be.
+func (p *Proxy) write() (account string, err error) {
+	password, given := p.server.User.Password()
+	check := "scram-sha-256"
+	if !given {
+		check = "trust"
+	}
+	port := p.server.Port()
+	if port == "" {
+		port = "5432"
+	}
+	users := filepath.Join(p.dir, "users")
+	files := map[string]string{
+		users:                                 quote(p.server.User.Username()) + " " + quote(password) + "\n",
+		filepath.Join(p.dir, "pgbouncer.ini"): fmt.Sprintf(config, p.server.Hostname(), port, p.port, check, users),
+	}
+	uid, gid := -1, -1
+	if os.Geteuid() == 0 {
+		if account, uid, gid, err = other(); err != nil {
+			return "", err
+		}
+	}
+	for path, text := range files {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		if err := os.Lchown(path, uid, gid); err != nil {
+			return "", err
+		}
+	}
+	return account, os.Lchown(p.dir, uid, gid)
+}
+
+func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// other is a user that is not root.
+func other() (name string, uid, gid int, err error) {
+	for _, name = range []string{"postgres", "nobody"} {
+		u, lookup := user.Lookup(name)
+		if lookup != nil {
+			err = lookup
+			continue
+		}
+		if uid, err = strconv.Atoi(u.Uid); err != nil {
+			return name, 0, 0, err
+		}
+		gid, err = strconv.Atoi(u.Gid)
+		return name, uid, gid, err
+	}
+	return "", 0, 0, fmt.Errorf("pgbouncer: no user to run as: %w", err)
+}
+
+// script runs a program until its own standard input ends, which is when this process ends in
+// whichever way. It is killed because what a milder signal means differs from version to version.
+const script = `trap '' INT HUP QUIT
+"$@" </dev/null & pid=$!
+cat >/dev/null
+kill -KILL $pid 2>/dev/null
+wait $pid`
+
+func run(t testing.TB, log string, args []string) error {
+	t.Helper()
+	file, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "pgbouncer"}, args...)...)
+	cmd.Stdout, cmd.Stderr = file, file
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("pgbouncer: %w", err)
+	}
+	t.Cleanup(func() { end(stdin, cmd) })
+	return nil
+}
+
+func end(stdin io.Closer, cmd *exec.Cmd) {
+	_ = stdin.Close()
+	_ = cmd.Wait() // it says how the proxy ended, which is of no interest
+}
+
+// ready waits until the server answers through the proxy.
+func (p *Proxy) ready(t testing.TB) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	for {
+		err := ping(ctx, p.URL(t, p.server.String()))
+		if err == nil {
+			return nil
+		}
+		log, _ := os.ReadFile(p.log)
+		if strings.Contains(string(log), "FATAL") || ctx.Err() != nil {
+			return fmt.Errorf("pgbouncer: start: %w\n%s", err, log)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func ping(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, "SELECT 1", pgx.QueryExecModeExec)
+	return err
+}
