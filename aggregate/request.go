@@ -97,9 +97,12 @@ func (r *request) answer(err error) {
 	}
 }
 
-// claim is taken before the request's events are sent. It fails if the caller left.
+// claim is taken before the request's events are sent. It fails if the caller left, or is about to.
 func (r *request) claim(events []types.Event) bool {
 	if r.ctx.Done() != nil { // else the caller can't leave
+		if r.ctx.Err() != nil {
+			return false
+		}
 		stamps := make([]hlc.Timestamp, len(events))
 		for i := range events {
 			stamps[i] = events[i].Timestamp
