@@ -1,14 +1,15 @@
 package aggregate_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
@@ -35,20 +36,18 @@ func TestSixtyFourPartitionsUnderLoad(t *testing.T) {
 	for i := range ids {
 		ids[i] = newID(t, first)
 	}
-	var g errgroup.Group
-	for _, root := range []*aggregate.Root[tally]{first, second} {
-		for range loadClients {
-			g.Go(func() error {
-				for range loadCommands {
-					if err := root.Evaluate(t.Context(), adds(ids[rand.N(len(ids))], 1)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		}
+	var clients sync.WaitGroup
+	failed := make([]error, 2*loadClients)
+	for i := range failed {
+		root := []*aggregate.Root[tally]{first, second}[i%2]
+		clients.Go(func() {
+			for range loadCommands {
+				failed[i] = errors.Join(failed[i], root.Evaluate(t.Context(), adds(ids[rand.N(len(ids))], 1)))
+			}
+		})
 	}
-	require.NoError(t, g.Wait())
+	clients.Wait()
+	require.NoError(t, errors.Join(failed...))
 
 	var events, torn, stamps, partitions int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*), count(DISTINCT "timestamp"), count(DISTINCT tableoid),

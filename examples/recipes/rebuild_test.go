@@ -2,12 +2,13 @@ package recipes_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
@@ -55,7 +56,8 @@ func totals(ctx context.Context, tx pgx.Tx, e types.Event) error {
 // ended at any time and begun again; run it when no process with an older version is left.
 //
 // Each aggregate is a statement and a transaction of its own: one that held the rows of many could
-// end up in a deadlock with commits that share a transaction.
+// end up in a deadlock with commits that share a transaction. One after the other, they leave the rest
+// of the database to the program.
 func rebuild(ctx context.Context, pool *pgxpool.Pool) error {
 	const batch = 1000
 	last := hlc.Timestamp{}
@@ -69,16 +71,10 @@ func rebuild(ctx context.Context, pool *pgxpool.Pool) error {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		g, batchCtx := errgroup.WithContext(ctx)
-		g.SetLimit(2) // leave the rest of the database to the program
 		for _, id := range ids {
-			g.Go(func() error {
-				_, err := pool.Exec(batchCtx, recompute, id, totalsVersion)
+			if _, err := pool.Exec(ctx, recompute, id, totalsVersion); err != nil {
 				return err
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return err
+			}
 		}
 		last = ids[len(ids)-1]
 	}
@@ -119,22 +115,21 @@ func Example_rebuildSQL() {
 			return err
 		}
 		fmt.Println("wrong or missing before:", wrong(ctx, pool))
-		g, ctx := errgroup.WithContext(ctx)
-		for _, id := range ids[:10] {
-			g.Go(func() error { // writers, who don't wait for the rebuild
+		var writers sync.WaitGroup
+		failed := make([]error, 10)
+		for i, id := range ids[:len(failed)] {
+			writers.Go(func() { // who don't wait for the rebuild
 				for range 10 {
-					if err := accounts.Evaluate(ctx, depositing(id, 5)); err != nil {
-						return err
-					}
+					failed[i] = errors.Join(failed[i], accounts.Evaluate(ctx, depositing(id, 5)))
 				}
-				return nil
 			})
 		}
-		g.Go(func() error { return rebuild(ctx, pool) })
-		if err := g.Wait(); err != nil {
+		err = rebuild(ctx, pool)
+		writers.Wait()
+		if err := errors.Join(append(failed, err)...); err != nil {
 			return err
 		}
-		fmt.Println("wrong or missing after:", wrong(context.Background(), pool))
+		fmt.Println("wrong or missing after:", wrong(ctx, pool))
 		return nil
 	})
 	// Output:
