@@ -26,11 +26,11 @@ func BenchmarkCommit(b *testing.B) {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			b.Run("insert", func(b *testing.B) {
 				pool := tables(b, url, min(callers, 16))
-				parallel(b, callers, func(a *aggregate) error { return insert(b, pool, a.next()) })
+				parallel(b, callers, func(a *source) error { return insert(b, pool, a.next()) })
 			})
 			b.Run("commit", func(b *testing.B) {
 				s := postgres.New(tables(b, url, 4), nil)
-				parallel(b, callers, func(a *aggregate) error { return s.Commit(b.Context(), a.commit()) })
+				parallel(b, callers, func(a *source) error { return s.Commit(b.Context(), a.commit()) })
 			})
 		})
 	}
@@ -42,7 +42,7 @@ func BenchmarkProjection(b *testing.B) {
 	const callers = 64
 	b.Run("transaction", func(b *testing.B) {
 		pool := tables(b, url, 16)
-		parallel(b, callers, func(a *aggregate) error {
+		parallel(b, callers, func(a *source) error {
 			e := a.next()
 			batch := &pgx.Batch{}
 			batch.Queue("BEGIN")
@@ -58,7 +58,7 @@ func BenchmarkProjection(b *testing.B) {
 			b.Queue(projectSQL, e.AggregateID, e.Sequence)
 			return nil
 		})}
-		parallel(b, callers, func(a *aggregate) error {
+		parallel(b, callers, func(a *source) error {
 			c := a.commit()
 			c.Projections = project
 			return s.Commit(b.Context(), c)
@@ -93,14 +93,14 @@ func tables(b *testing.B, url string, n int) *pgxpool.Pool {
 	return pool
 }
 
-// parallel runs f on an aggregate of its own in each of so many goroutines.
-func parallel(b *testing.B, callers int, f func(*aggregate) error) {
+// parallel runs f on a source of its own in each of so many goroutines.
+func parallel(b *testing.B, callers int, f func(*source) error) {
 	b.ReportAllocs()
 	b.SetParallelism(max(1, callers/2)) // a multiple of GOMAXPROCS
 	var number atomic.Uint64
 	b.RunParallel(func(p *testing.PB) {
 		n := number.Add(1)
-		a := &aggregate{clock: n, id: numbered(n)}
+		a := &source{clock: n, id: numbered(n)}
 		for p.Next() {
 			if err := f(a); err != nil {
 				b.Error(err)
@@ -116,20 +116,20 @@ func insert(b *testing.B, pool *pgxpool.Pool, e types.Event) error {
 	return err
 }
 
-// aggregate makes its events in order.
-type aggregate struct {
+// source makes its events in order.
+type source struct {
 	clock    uint64
 	id       hlc.Timestamp
 	sequence types.Sequence
 }
 
-func (a *aggregate) next() types.Event {
+func (a *source) next() types.Event {
 	a.sequence++
 	at, _ := hlc.New(1_700_000_000_000+int64(a.sequence), 0, a.clock)
 	return types.Event{Timestamp: at, AggregateID: a.id, Sequence: a.sequence, Type: "counter_incremented", Body: []byte(`{"By": 1}`)}
 }
 
-func (a *aggregate) commit() store.Commit {
+func (a *source) commit() store.Commit {
 	return store.Commit{AggregateID: a.id, Events: []types.Event{a.next()}}
 }
 

@@ -3,7 +3,11 @@ package postgres_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -163,3 +167,9 @@ func noDriver(t testing.TB, err error) {
 	var pgErr *pgconn.PgError
 	require.NotErrorAs(t, err, &pgErr)
 }
+
+func isOneOf(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

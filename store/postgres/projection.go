@@ -115,8 +115,12 @@ func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err err
 			err = tx.SendBatch(ctx, b).Close()
 		}
 	}
-	if err == nil && tx.Conn().PgConn().IsBusy() {
+	switch pg := tx.Conn().PgConn(); {
+	case err != nil:
+	case pg.IsBusy():
 		err = errors.New("postgres: the projection left rows or a batch open")
+	case pg.TxStatus() == 'E':
+		err = errors.New("postgres: the projection ignored an error of its transaction")
 	}
 	if err != nil {
 		return refusedBy(e, err)

@@ -73,7 +73,8 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 // locks as long as the transaction's own settings allow. Serializable and repeatable read transactions may be used:
 // what another one committed since tx began is a store.ErrConflict then.
 //
-// Projections run with the commit, inside of tx. A loop over Load or Events keeps tx busy until it ends.
+// Projections run with the commit, inside of tx; one that leaves rows open takes tx with it. A loop over Load or Events keeps
+// tx busy until it ends.
 func (s *Store) Tx(tx pgx.Tx) store.Tx { return &txStore{s: s, tx: tx} }
 
 // Validate asks the database whether the store can work with it: the options are valid, tables, columns and
