@@ -101,7 +101,8 @@ func TestABodyThatLosesSomethingIsFoundOut(t *testing.T) {
 	anything := event("anything", func(c cart, _ types.Event) (cart, error) { return c, nil })
 	fails(t, putOn(carts(anything, emits(types.New("anything", &oneWay{})))), "which can't be read back into")
 	for _, fine := range []any{
-		map[string]any{"Item": "a", "n": 1}, json.RawMessage(`{"Item": "a"}`), &itemPut{"a"}, (*itemPut)(nil), nil,
+		map[string]any{"Item": "a", "n": 1},
+		json.RawMessage(`{"Item": "a"}`), &itemPut{"a"}, (*itemPut)(nil), nil,
 		struct {
 			Item string
 			At   time.Time
