@@ -43,16 +43,20 @@ func TestADefinitionsFaultIsNamedWithItsFieldAndTheRemedy(t *testing.T) {
 		"nil pointer":       {func(d *aggregate.Definition[tally]) { d.Events["x"] = (*pointerHandler)(nil) }, `Events["x"]`, "is nil: give it a handler"},
 		"nil projection":    {func(d *aggregate.Definition[tally]) { d.Projections = []store.Projection{nil} }, "Projections[0]", "is nil: leave it out"},
 		"upcast of nothing": {func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"": aggregate.Drop()} }, `Upcasts[""]`, "use 1 to 256 bytes of UTF-8"},
-		"upcast and handler": {func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"added": aggregate.Drop()} },
-			`Upcasts["added"]`, "remove one of the two"},
+		"upcast and handler": {
+			func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"added": aggregate.Drop()} },
+			`Upcasts["added"]`, "remove one of the two",
+		},
 		"several types, no func": {func(d *aggregate.Definition[tally]) {
 			d.Upcasts = aggregate.Upcasts{"x": {To: []string{"added", "noted"}}}
 		}, `Upcasts["x"]`, "list one, or give it a Func"},
 		"cycle": {func(d *aggregate.Definition[tally]) {
 			d.Upcasts = aggregate.Upcasts{"x": aggregate.Rename("y"), "y": {To: []string{"added", "x"}, Func: none}}
 		}, `Upcasts["x"]`, `leads back to "x": [x y x]: end the chain at a type in Events`},
-		"upcast to itself": {func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"x": aggregate.Rename("x")} },
-			`Upcasts["x"]`, `leads back to "x": [x x]`},
+		"upcast to itself": {
+			func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"x": aggregate.Rename("x")} },
+			`Upcasts["x"]`, `leads back to "x": [x x]`,
+		},
 		"dead end": {func(d *aggregate.Definition[tally]) {
 			d.Upcasts = aggregate.Upcasts{"x": aggregate.Rename("y"), "y": {To: []string{"added", "z"}, Func: none}}
 		}, `Upcasts["x"]`, `ends at "z", for which there is no event handler: [x y z]: add one to Events`},
