@@ -74,12 +74,25 @@ func TestEncodesFloatsAsEncodingJSONDoes(t *testing.T) {
 func TestLeavesOtherValuesToEncodingJSON(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{
-		1, nil, "x", []int{1}, map[string]int{}, time.Time{}, &fact{}, json.RawMessage(`{}`),
-		struct{ L []int }{}, struct{ T time.Time }{}, struct {
+		1, nil, "x",
+		[]int{1},
+		map[string]int{},
+		time.Time{},
+		&fact{}, json.RawMessage(`{}`),
+		struct{ L []int }{},
+		struct{ T time.Time }{},
+		struct {
 			A int `json:",string"`
-		}{}, struct {
+		}{},
+		struct {
 			A int `json:",omitzero"`
-		}{}, struct{ S string }{"a\"b"}, struct{ S string }{"\x00"}, struct{ S string }{"\xff"}, struct{ F float64 }{0}, struct{ F float64 }{1e300}, struct{ F float64 }{math.NaN()},
+		}{},
+		struct{ S string }{"a\"b"},
+		struct{ S string }{"\x00"},
+		struct{ S string }{"\xff"},
+		struct{ F float64 }{0},
+		struct{ F float64 }{1e300},
+		struct{ F float64 }{math.NaN()},
 	} {
 		dst, ok := flatjson.Append(nil, v)
 		require.False(t, ok, "%#v", v)
