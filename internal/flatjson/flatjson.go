@@ -7,13 +7,12 @@
 package flatjson
 
 import (
+	"encoding"
+	"encoding/json"
 	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"encoding"
-	"encoding/json"
 )
 
 // Decoder decodes into one struct type. It is safe for concurrent use.
