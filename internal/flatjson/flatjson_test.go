@@ -64,10 +64,17 @@ func TestTakesOnlyTypesThatAreTheirFields(t *testing.T) {
 	t.Parallel()
 	type inner struct{ A int }
 	for _, v := range []any{
-		1, "", []int{}, map[string]int{}, time.Time{}, &flat{},
-		struct{ inner }{}, struct {
+		1, "",
+		[]int{},
+		map[string]int{},
+		time.Time{},
+		&flat{},
+		struct{ inner }{},
+		struct {
 			A int `json:",string"`
-		}{}, struct{ By, BY int }{}, struct {
+		}{},
+		struct{ By, BY int }{},
+		struct {
 			A int `json:"a b"`
 		}{},
 	} {
