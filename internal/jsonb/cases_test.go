@@ -24,15 +24,19 @@ var accepted = []struct{ name, src, want string }{
 	{"a key's length is in bytes", `{"é":1,"zz":2,"zzz":3,"€":4,"y":5}`, `{"y": 5, "zz": 2, "é": 1, "zzz": 3, "€": 4}`},
 	{"bytes above 0x7f are unsigned", `{"é":1,"~~":2}`, `{"~~": 2, "é": 1}`},
 	{"a key's length is without escapes", `{"\u0001":1,"zz":2,"\"":3,"a":4}`, `{"\u0001": 1, "\"": 3, "a": 4, "zz": 2}`},
-	{"escaped keys by what they stand for", `{"x\\":1,"x\t":2,"x\n":3,"x!":4,"x\u001f":5,"x\u0001":6,"x\b":7,"x\r":8,"x\f":9,"x\"":10}`,
-		`{"x\u0001": 6, "x\b": 7, "x\t": 2, "x\n": 3, "x\f": 9, "x\r": 8, "x\u001f": 5, "x!": 4, "x\"": 10, "x\\": 1}`},
+	{
+		"escaped keys by what they stand for", `{"x\\":1,"x\t":2,"x\n":3,"x!":4,"x\u001f":5,"x\u0001":6,"x\b":7,"x\r":8,"x\f":9,"x\"":10}`,
+		`{"x\u0001": 6, "x\b": 7, "x\t": 2, "x\n": 3, "x\f": 9, "x\r": 8, "x\u001f": 5, "x!": 4, "x\"": 10, "x\\": 1}`,
+	},
 	{"the last of equal keys wins", `{"a":1,"b":2,"a":3}`, `{"a": 3, "b": 2}`},
 	{"neighbours with equal keys", `{"a":1,"a":2,"a":3}`, `{"a": 3}`},
 	{"equal keys spelt differently", `{"a/\"b":1,"\u0061\/\u0022b":2}`, `{"a/\"b": 2}`},
 	{"equal objects are not merged", `{"a":{"x":1},"a":{"y":2}}`, `{"a": {"y": 2}}`},
 	{"a dropped value may hold anything", `{"b":0,"a":{"z":1,"y":[{"d":1,"c":2}]},"a":[]}`, `{"a": [], "b": 0}`},
-	{"nested objects in disorder", `{"c":{"z":{"q":1,"p":2},"y":2},"b":[{"n":1,"m":2},{"l":0,"k":{"b":1,"a":1}}],"a":1}`,
-		`{"a": 1, "b": [{"m": 2, "n": 1}, {"k": {"a": 1, "b": 1}, "l": 0}], "c": {"y": 2, "z": {"p": 2, "q": 1}}}`},
+	{
+		"nested objects in disorder", `{"c":{"z":{"q":1,"p":2},"y":2},"b":[{"n":1,"m":2},{"l":0,"k":{"b":1,"a":1}}],"a":1}`,
+		`{"a": 1, "b": [{"m": 2, "n": 1}, {"k": {"a": 1, "b": 1}, "l": 0}], "c": {"y": 2, "z": {"p": 2, "q": 1}}}`,
+	},
 	{"disorder inside of order", `{"a":{"z":1,"y":2},"b":{"x":3,"w":4},"c":5}`, `{"a": {"y": 2, "z": 1}, "b": {"w": 4, "x": 3}, "c": 5}`},
 	{"disorder around order", `{"b":{"y":1,"z":2},"a":[{"w":3,"x":4}]}`, `{"a": [{"w": 3, "x": 4}], "b": {"y": 1, "z": 2}}`},
 
@@ -45,10 +49,14 @@ var accepted = []struct{ name, src, want string }{
 	{"a surrogate pair", `"\ud83d\uDE00\udbff\udfff"`, "\"😀\U0010ffff\""},
 	{"multibyte characters stay", "\"aé€😀\u0080z\"", "\"aé€😀\u0080z\""},
 	{"a raw delete character", "\"\x7f\"", "\"\x7f\""},
-	{"a quote behind each length", `["","1","12","123","1234","12345","123456","1234567","12345678","123456789"]`,
-		`["", "1", "12", "123", "1234", "12345", "123456", "1234567", "12345678", "123456789"]`},
-	{"an escape behind each length", `["\t","1\t","12\t","123\t","1234\t","12345\t","123456\t","1234567\t","12345678\té"]`,
-		`["\t", "1\t", "12\t", "123\t", "1234\t", "12345\t", "123456\t", "1234567\t", "12345678\té"]`},
+	{
+		"a quote behind each length", `["","1","12","123","1234","12345","123456","1234567","12345678","123456789"]`,
+		`["", "1", "12", "123", "1234", "12345", "123456", "1234567", "12345678", "123456789"]`,
+	},
+	{
+		"an escape behind each length", `["\t","1\t","12\t","123\t","1234\t","12345\t","123456\t","1234567\t","12345678\té"]`,
+		`["\t", "1\t", "12\t", "123\t", "1234\t", "12345\t", "123456\t", "1234567\t", "12345678\té"]`,
+	},
 
 	{"integers", `[0,-1,10,123456789012345678901234567890]`, `[0, -1, 10, 123456789012345678901234567890]`},
 	{"fractions keep their zeros", `[1.0,1.50,-0.10,100.00]`, `[1.0, 1.50, -0.10, 100.00]`},
@@ -65,10 +73,14 @@ var accepted = []struct{ name, src, want string }{
 	{"the greatest exponent of a small number", "-0.0012e131074", "-12" + strings.Repeat("0", 131070)},
 	{"the least exponent", "1e-16383", "0." + strings.Repeat("0", 16382) + "1"},
 	{"the least exponent of zero", "0e-16383", "0." + strings.Repeat("0", 16383)},
-	{"a long number made short enough", strings.Repeat("7", 140000) + "e-16383",
-		strings.Repeat("7", 140000-16383) + "." + strings.Repeat("7", 16383)},
-	{"a long fraction made short enough", "0." + strings.Repeat("7", 20000) + "e3617",
-		strings.Repeat("7", 3617) + "." + strings.Repeat("7", 16383)},
+	{
+		"a long number made short enough", strings.Repeat("7", 140000) + "e-16383",
+		strings.Repeat("7", 140000-16383) + "." + strings.Repeat("7", 16383),
+	},
+	{
+		"a long fraction made short enough", "0." + strings.Repeat("7", 20000) + "e3617",
+		strings.Repeat("7", 3617) + "." + strings.Repeat("7", 16383),
+	},
 
 	{"arrays as deep as may be", nested("[", "0", "]", jsonb.MaxDepth), nested("[", "0", "]", jsonb.MaxDepth)},
 	{"objects as deep as may be", nested(`{"b":`, "{}", `,"a":1}`, jsonb.MaxDepth-1), nested(`{"a": 1, "b": `, "{}", "}", jsonb.MaxDepth-1)},
