@@ -141,7 +141,9 @@ func TestACommandRecordHasARangeThatCanBe(t *testing.T) {
 	t.Parallel()
 	s, _ := recording(t)
 	for _, r := range []store.CommandRecord{
-		{ID: "id", After: -1}, {ID: "id", After: 2, Last: 1}, {ID: "id", Last: types.MaxSequence + 1},
+		{ID: "id", After: -1},
+		{ID: "id", After: 2, Last: 1},
+		{ID: "id", Last: types.MaxSequence + 1},
 		{ID: "id", After: types.MaxSequence, Last: types.MaxSequence},
 	} {
 		require.ErrorIs(t, s.Commit(t.Context(), store.Commit{AggregateID: stamp(), Commands: []store.CommandRecord{r}}), store.ErrInvalidEvent)
