@@ -63,8 +63,10 @@ func (s *Store) check(c *store.Commit) error {
 	}
 	for _, r := range c.Commands {
 		if r.After < 0 || r.Last < r.After || r.Last > types.MaxSequence || r.After == types.MaxSequence {
-			return &store.InvalidEventError{AggregateID: c.AggregateID, Sequence: r.Last, Field: "command record",
-				Reason: fmt.Sprintf("has the events in (%d, %d]", r.After, r.Last)}
+			return &store.InvalidEventError{
+				AggregateID: c.AggregateID, Sequence: r.Last, Field: "command record",
+				Reason: fmt.Sprintf("has the events in (%d, %d]", r.After, r.Last),
+			}
 		}
 	}
 	return nil
