@@ -15,7 +15,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TOOLS := internal/tools/go.mod internal/tools/go.sum
 
 .DEFAULT_GOAL := help
-.PHONY: help test bench soak chaos fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
+.PHONY: help test bench soak chaos endure fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ soak: ## simulate SEEDS histories with faults and check all laws after each
 
 chaos: ## injure processes, connections and a real Postgres, and check the log; ARGS go to the program
 	$(GO) run ./internal/chaos $(ARGS)
+
+endure: ## work a supervisor for ten minutes and check that nothing grows; ARGS go to the program
+	$(GO) run ./internal/endure $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME (30s); the corpus stays in Go's cache
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) .ci/fuzz $(MODULES)
