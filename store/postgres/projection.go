@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"unicode"
 
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -151,12 +152,29 @@ func recovered(e types.Event, err *error) {
 
 // endsTransaction reports whether sql would end the transaction, which others share.
 func endsTransaction(sql string) bool {
-	first, _, _ := strings.Cut(strings.TrimLeft(sql, " \t\r\n;"), " ")
-	switch strings.ToUpper(strings.TrimRight(first, " \t\r\n;")) {
+	switch strings.ToUpper(firstWord(sql)) {
 	case "COMMIT", "END", "ROLLBACK", "ABORT", "BEGIN", "START", "PREPARE":
 		return true
 	}
 	return false
+}
+
+// firstWord is the first of sql's words that is not in a comment.
+func firstWord(sql string) string {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n\f\v;")
+		switch {
+		case strings.HasPrefix(sql, "--"):
+			_, sql, _ = strings.Cut(sql, "\n")
+		case strings.HasPrefix(sql, "/*"):
+			_, sql, _ = strings.Cut(sql, "*/")
+		default:
+			if end := strings.IndexFunc(sql, func(r rune) bool { return !unicode.IsLetter(r) }); end >= 0 {
+				sql = sql[:end]
+			}
+			return sql
+		}
+	}
 }
 
 func hasCallbacks(queued []queuedQuery) bool {
