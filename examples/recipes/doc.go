@@ -16,4 +16,5 @@
 //	inspect_test.go      a log that can't be read, a body that has to go
 //	watched_test.go      hooks and the logger
 //	partitions_test.go   a log in 64 partitions
+//	shards_test.go       aggregates on several servers
 package recipes
