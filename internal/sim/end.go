@@ -131,7 +131,7 @@ func (w *world) lookUp(ctx context.Context) {
 
 // read keeps the log and the used command IDs for the checks.
 func (w *world) read(ctx context.Context, id hlc.Timestamp) {
-	h := history{used: map[string]bool{}}
+	h := history{used: map[string]types.Sequence{}}
 	for e, err := range w.store.Events(ctx, id, store.Range{}) {
 		if err != nil {
 			w.violate(1, "read the log of %s: %v", w.nameOf(id), err)
@@ -141,7 +141,7 @@ func (w *world) read(ctx context.Context, id hlc.Timestamp) {
 	}
 	for _, c := range w.commands {
 		if r, err := w.store.LookupCommand(ctx, id, c.ID); err == nil && r != nil {
-			h.used[c.ID] = true
+			h.used[c.ID] = r.Last
 		}
 	}
 	h.projected, _ = w.table.Get(id)
@@ -152,6 +152,11 @@ func (w *world) read(ctx context.Context, id hlc.Timestamp) {
 type history struct {
 	events    []types.Event
 	tokens    []string
-	used      map[string]bool
+	used      map[string]types.Sequence // by command ID: the last sequence of its outcome
 	projected row
+}
+
+func (h *history) uses(id string) bool {
+	_, used := h.used[id]
+	return used
 }
