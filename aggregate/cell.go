@@ -21,9 +21,9 @@ type cell[S any] struct {
 	// before it is worked on, because other processes were first lately.
 	guarded int8
 	copied  bool // the round works on a copy of the state
-	alone   int  // how many commands of the batch are to be committed alone
 	loaded  bool // the draft is the state as of seq
 	fresh   bool // it was also the latest at some moment of the present batch
+	alone   int  // how many commands of the batch are to be committed alone
 }
 
 func (r *Root[S]) newCell(id hlc.Timestamp) *mailbox {

@@ -30,7 +30,9 @@ func (q *idleQueue) Pop() any {
 	last := len(q.entries) - 1
 	e := q.entries[last]
 	q.entries[last] = idleEntry{}
-	q.entries = q.entries[:last]
+	if q.entries = q.entries[:last]; last == 0 {
+		q.entries = nil // its memory is that of the largest crowd so far
+	}
 	return e
 }
 

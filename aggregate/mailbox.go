@@ -153,7 +153,7 @@ func (m *mailbox) loop(wake chan struct{}) {
 		}
 		m.family.ended()
 	}()
-	buffer := make([]*request, 0, 4)
+	buffer := make([]*request, 0, 1)
 	for {
 		w.batch = m.take(buffer[:0], wake)
 		if w.batch == nil {
@@ -169,7 +169,7 @@ func (m *mailbox) loop(wake chan struct{}) {
 			runtime.Gosched()
 		}
 		if w.open = nil; cap(buffer) > maxKeptBatch {
-			buffer = make([]*request, 0, 4)
+			buffer = make([]*request, 0, 1)
 		}
 		clear(buffer)
 	}
