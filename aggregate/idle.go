@@ -205,6 +205,9 @@ func (s *sweeper) evict() bool {
 		s.mu.Unlock()
 	}()
 	for range maxEvictionTries {
+		if s.sup.saver.full() {
+			return false // whoever left now could not save its snapshot
+		}
 		s.mu.Lock()
 		q, e, ok := s.oldest()
 		if ok {

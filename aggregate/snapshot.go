@@ -64,7 +64,7 @@ func (r *Root[S]) store(ctx context.Context, current Instance[S]) (err error) {
 
 // Snapshots under way and waiting. A waiting one holds a copy of a state.
 const (
-	saverWorkers = 2
+	saverWorkers = 4
 	saverQueue   = 256
 )
 
@@ -114,6 +114,7 @@ func (s *saver) work() {
 		s.queue = s.queue[1:]
 		s.mu.Unlock()
 		job()
+		s.sup.registry.pass() // an exit may have waited for room in the queue
 	}
 }
 
@@ -125,6 +126,13 @@ func (s *saver) abandon() int {
 	clear(s.queue)
 	s.queue = s.queue[:0]
 	return n
+}
+
+// full reports whether no more snapshots are taken in.
+func (s *saver) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue) >= saverQueue
 }
 
 // busy reports whether snapshots are under way.
