@@ -60,11 +60,11 @@ func BenchmarkMemory(b *testing.B) {
 	})
 	b.Run("ours1", func(b *testing.B) {
 		sup := aggregate.NewSupervisor(memory.New(), nil)
-		defer sup.Shutdown(context.Background())
+		defer sup.Shutdown(b.Context())
 		root, err := aggregate.New(sup, counterDefinition())
 		require.NoError(b, err)
 		id, _ := root.New(b.Context())
-		ctx := context.Background()
+		ctx := b.Context()
 		b.ReportAllocs()
 		for b.Loop() {
 			if err := root.Evaluate(ctx, types.Command{AggregateID: id, Type: "increment_counter", Data: increment{By: 1}}); err != nil {
@@ -94,7 +94,7 @@ func BenchmarkMemory(b *testing.B) {
 	})
 	b.Run("ours64", func(b *testing.B) {
 		sup := aggregate.NewSupervisor(memory.New(), nil)
-		defer sup.Shutdown(context.Background())
+		defer sup.Shutdown(b.Context())
 		root, err := aggregate.New(sup, counterDefinition())
 		require.NoError(b, err)
 		ids := make([]hlc.Timestamp, 64)
@@ -102,7 +102,7 @@ func BenchmarkMemory(b *testing.B) {
 			ids[i], _ = root.New(b.Context())
 		}
 		var n atomic.Int64
-		ctx := context.Background()
+		ctx := b.Context()
 		b.SetParallelism(64 / runtime.GOMAXPROCS(0))
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {

@@ -89,6 +89,7 @@ func requireDefinitionError(t *testing.T, err error, root, field, reason string)
 
 // define makes a root of a state type with handlers that do nothing.
 func define[S any](t testing.TB, change ...func(*aggregate.Definition[S])) (*aggregate.Root[S], error) {
+	t.Helper()
 	d := aggregate.Definition[S]{
 		Name: "s",
 		Commands: aggregate.Commands[S]{"touch": aggregate.CommandFunc[S](func(context.Context, aggregate.Instance[S], types.Command) ([]types.Uncommitted, error) {

@@ -118,7 +118,7 @@ func newSupervisor(t testing.TB, a store.Adapter, o *aggregate.Options) *aggrega
 	t.Helper()
 	sup := aggregate.NewSupervisor(a, o)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
 		defer cancel()
 		require.NoError(t, sup.Shutdown(ctx))
 	})

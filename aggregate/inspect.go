@@ -42,19 +42,19 @@ const MaxFaults = 100
 type FaultKind string
 
 const (
-	// Gap: there are no rows for one or more sequences before this one.
+	// Gap is that there are no rows for one or more sequences before this one.
 	Gap FaultKind = "gap"
 
-	// Repeat: the sequence is not higher than that of the row before.
+	// Repeat is that the sequence is not higher than that of the row before.
 	Repeat FaultKind = "repeat"
 
-	// Foreign: the event belongs to another aggregate.
+	// Foreign is that the event belongs to another aggregate.
 	Foreign FaultKind = "foreign"
 
-	// Unreadable: the event can't be applied, for a missing handler, its body or a panic.
+	// Unreadable is that the event can't be applied, for a missing handler, its body or a panic.
 	Unreadable FaultKind = "unreadable"
 
-	// TimeBack: the timestamp is not after that of the row before. The aggregate can be read all
+	// TimeBack is that the timestamp is not after that of the row before. The aggregate can be read all
 	// the same: its order is that of the sequences.
 	TimeBack FaultKind = "time back"
 )

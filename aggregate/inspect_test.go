@@ -291,8 +291,8 @@ func TestInspectReturnsWhatItReadBeforeTheStoreFailed(t *testing.T) {
 	a.set(func(a *tap) {
 		a.events = func(_ context.Context, next iter.Seq2[types.Event, error]) iter.Seq2[types.Event, error] {
 			return func(yield func(types.Event, error) bool) {
-				for e := range next {
-					if !yield(e, nil) {
+				for e, err := range next {
+					if !yield(e, err) {
 						return
 					}
 				}

@@ -150,20 +150,21 @@ func drawEvents(t *rapid.T) []types.Uncommitted {
 
 // hotEqualsCold is the property. open returns an adapter of the same store each time.
 func hotEqualsCold(t *testing.T, open func() store.Adapter) func(*rapid.T) {
+	t.Helper()
 	return func(rt *rapid.T) {
 		hot := rapidRoot(rt, open())
 		id := newIDOf(t)
 		for range rapid.IntRange(1, 4).Draw(rt, "commands") {
 			command := types.Command{AggregateID: id, Type: "keep", Data: drawEvents(rt)}
-			state, err := hot.EvaluateState(context.Background(), command)
+			state, err := hot.EvaluateState(t.Context(), command)
 			require.NoError(rt, err)
 			if rapid.Bool().Draw(rt, "snapshot") {
-				require.NoError(rt, hot.Snapshot(context.Background(), id))
+				require.NoError(rt, hot.Snapshot(t.Context(), id))
 			}
-			cold, err := rapidRoot(rt, open()).FetchInstance(context.Background(), id)
+			cold, err := rapidRoot(rt, open()).FetchInstance(t.Context(), id)
 			require.NoError(rt, err)
 			require.Equal(rt, state, cold.State)
-			replayed, err := hot.Replay(context.Background(), id, cold.Sequence)
+			replayed, err := hot.Replay(t.Context(), id, cold.Sequence)
 			require.NoError(rt, err)
 			require.Equal(rt, state, replayed)
 		}

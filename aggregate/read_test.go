@@ -144,7 +144,8 @@ func TestHistoryYieldsWhatIsStored(t *testing.T) {
 	require.Equal(t, []types.Sequence{1, 2, 3, 4}, collect(store.Range{}))
 	require.Equal(t, []types.Sequence{2, 3}, collect(store.Range{After: 1, Max: 3}))
 	require.Empty(t, collect(store.Range{After: 4}))
-	for range root.History(t.Context(), id, store.Range{}) {
+	for _, err := range root.History(t.Context(), id, store.Range{}) {
+		require.NoError(t, err)
 		break
 	}
 	loads := s.loads.Load()

@@ -73,7 +73,7 @@ func TestShutdownLetsTheWaitingEnd(t *testing.T) {
 		synctest.Wait()
 		ended := make(chan error, 3)
 		for range 3 { // whoever calls it waits
-			go func() { ended <- sup.Shutdown(context.Background()) }()
+			go func() { ended <- sup.Shutdown(t.Context()) }()
 		}
 		synctest.Wait()
 		require.Empty(t, ended)
@@ -94,11 +94,11 @@ func TestShutdownSaysWhatItGaveUp(t *testing.T) {
 		id := newID(t, root)
 		end := make(chan struct{})
 		working := make(chan error, 1)
-		go func() { working <- root.Evaluate(context.Background(), runs(id, neverReturns(end))) }()
+		go func() { working <- root.Evaluate(t.Context(), runs(id, neverReturns(end))) }()
 		synctest.Wait()
 		waiting := make(chan error, 5)
 		for range 5 {
-			go func() { waiting <- root.Evaluate(context.Background(), adds(id, 1)) }()
+			go func() { waiting <- root.Evaluate(t.Context(), adds(id, 1)) }()
 		}
 		evaluate(t, root, adds(newID(t, root), 1))
 		synctest.Wait()
@@ -181,7 +181,7 @@ func TestShutdownUnderLoadAnswersEverybodyTruly(t *testing.T) {
 		for w := range 30 {
 			all.Go(func() {
 				for {
-					err := root.Evaluate(context.Background(), adds(ids[w%3], 1))
+					err := root.Evaluate(t.Context(), adds(ids[w%3], 1))
 					if err == nil {
 						acked.Add(1)
 						continue

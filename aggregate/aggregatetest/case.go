@@ -30,19 +30,19 @@ const node = 0x6d61657374726f
 type Check string
 
 const (
-	// Unchanged: a command handler doesn't change the state.
+	// Unchanged is that a command handler doesn't change the state.
 	Unchanged Check = "unchanged state"
 
-	// Bodies: an event's body survives its stored form.
+	// Bodies is that an event's body survives its stored form.
 	Bodies Check = "bodies"
 
-	// Ownership: event handlers keep and change only what is theirs.
+	// Ownership is that event handlers keep and change only what is theirs.
 	Ownership Check = "ownership"
 
-	// Replay: the live state is the one that the log gives.
+	// Replay is that the live state is the one that the log gives.
 	Replay Check = "replay"
 
-	// Snapshots: a snapshot and the events after it give the same state as the log.
+	// Snapshots is that a snapshot and the events after it give the same state as the log.
 	Snapshots Check = "snapshots"
 )
 

@@ -15,7 +15,7 @@ type Account struct {
 	Notes   []string `json:"notes,omitempty"`
 }
 
-// Commands say what somebody wants, events what happened.
+// What somebody wants, and what happened.
 type (
 	Open      struct{ Owner string }
 	Deposit   struct{ Cents int64 }

@@ -19,7 +19,7 @@ func Example_partitionsSQL() {
 		if err := pool.QueryRow(ctx, `SELECT current_schema() || '_split'`).Scan(&schema); err != nil {
 			return err
 		}
-		defer pool.Exec(ctx, `DROP SCHEMA `+schema+` CASCADE`)
+		defer func() { _, _ = pool.Exec(ctx, `DROP SCHEMA `+schema+` CASCADE`) }()
 		if err := migrations.Apply(ctx, pool, &migrations.Options{Schema: schema, Partitions: 64}); err != nil {
 			return err
 		}

@@ -114,7 +114,7 @@ func (c *caller) work(ctx context.Context, stop *atomic.Bool) (n int, err error)
 			start = time.Now()
 		}
 		switch err := c.do(); {
-		case err == errUncounted:
+		case errors.Is(err, errUncounted):
 			continue
 		case err != nil:
 			return n, err

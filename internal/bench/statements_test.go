@@ -27,7 +27,7 @@ const (
 func rootOn(t *testing.T, s store.Adapter, d aggregate.Definition[counter]) (*aggregate.Root[counter], *aggregate.Supervisor) {
 	t.Helper()
 	sup := aggregate.NewSupervisor(s, nil)
-	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.Background())) })
+	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
 	root, err := aggregate.New(sup, d)
 	require.NoError(t, err)
 	return root, sup

@@ -53,11 +53,11 @@ func New(t reflect.Type) *Decoder {
 		if name == "" {
 			name = f.Name
 		}
-		if fold := strings.ToLower(name); seen[fold] || strings.Contains(options, "string") || !plainName(name) {
+		fold := strings.ToLower(name)
+		if seen[fold] || strings.Contains(options, "string") || !plainName(name) {
 			return nil
-		} else {
-			seen[fold] = true
 		}
+		seen[fold] = true
 		if supported(f.Type) {
 			d.fields = append(d.fields, field{name: name, index: i, kind: f.Type.Kind(), bits: bits(f.Type)})
 		}

@@ -32,6 +32,7 @@ var decoder = flatjson.New(reflect.TypeFor[flat]())
 func same(t require.TestingT, src []byte) bool {
 	var ours, theirs flat
 	ok := decoder.Decode(src, reflect.ValueOf(&ours).Elem())
+	require.Zero(t, ours.hidden)
 	if ok {
 		require.NoError(t, json.Unmarshal(src, &theirs), "%s", src)
 		require.True(t, reflect.DeepEqual(ours, theirs), "%s: %+v, want %+v", src, ours, theirs)

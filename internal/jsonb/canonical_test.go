@@ -2,6 +2,7 @@ package jsonb_test
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -150,7 +151,7 @@ func requireFault(t *testing.T, err error, want jsonb.Error, msgAndArgs ...any) 
 	require.Equal(t, want, *fault, msgAndArgs...)
 	require.ErrorIs(t, err, want.Kind, msgAndArgs...)
 	other := jsonb.ErrInvalid
-	if want.Kind == jsonb.ErrInvalid {
+	if errors.Is(want.Kind, jsonb.ErrInvalid) {
 		other = jsonb.ErrRefused
 	}
 	require.NotErrorIs(t, err, other, msgAndArgs...)

@@ -26,7 +26,7 @@ import (
 	"github.com/eventmaestro/maestro/internal/pgtest"
 )
 
-// EnvRequire, set to "require", makes a missing program a failure, as MAESTRO_TEST_POSTGRES=require does.
+// EnvRequire names a variable that, set to "require", makes a missing program a failure, as MAESTRO_TEST_POSTGRES=require does.
 const EnvRequire = "MAESTRO_TEST_PGBOUNCER"
 
 // startTimeout bounds the wait for the first answer.
@@ -48,8 +48,16 @@ func Start(t testing.TB) *Proxy {
 	if err != nil || server.Hostname() == "" {
 		t.Fatalf("pgbouncer: the server's URL names no host: %v", err)
 	}
-	p := &Proxy{dir: folder(t), server: server}
-	p.log = filepath.Join(p.dir, "log")
+	dir, err := folder()
+	if err != nil {
+		t.Fatalf("pgbouncer: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("pgbouncer: %v", err)
+		}
+	})
+	p := &Proxy{dir: dir, log: filepath.Join(dir, "log"), server: server}
 	for attempt := 0; ; attempt++ {
 		err := p.start(t, path)
 		if err == nil {
@@ -89,23 +97,13 @@ func program(t testing.TB) string {
 	return pgtest.Program(t, "pgbouncer")
 }
 
-// folder makes the proxy's own folder, which its user can reach.
-func folder(t testing.TB) string {
-	t.Helper()
+// folder makes the proxy's own folder. It is not the test's: where that is root's, others can't reach it.
+func folder() (string, error) {
 	parent := ""
 	if os.Geteuid() == 0 {
-		parent = "/tmp" // root's own may be closed to others
+		parent = "/tmp"
 	}
-	dir, err := os.MkdirTemp(parent, "maestro-pgbouncer-")
-	if err != nil {
-		t.Fatalf("pgbouncer: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("pgbouncer: %v", err)
-		}
-	})
-	return dir
+	return os.MkdirTemp(parent, "maestro-pgbouncer-")
 }
 
 // start starts the program on a free port and waits until the server answers through it.

@@ -79,16 +79,16 @@ func (s *seam) Commit(ctx context.Context, c store.Commit) error {
 
 // Load is one call for the whole loop, as it is one statement.
 func (s *seam) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
-	return whole(s, ctx, id, fmt.Sprintf("load %d", r.Max), func(a logged) iter.Seq2[store.Entry, error] { return a.Load(ctx, id, r) })
+	return whole(ctx, s, id, fmt.Sprintf("load %d", r.Max), func(a logged) iter.Seq2[store.Entry, error] { return a.Load(ctx, id, r) })
 }
 
 // Events is one call for the whole loop.
 func (s *seam) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
-	return whole(s, ctx, id, fmt.Sprintf("events %d-%d", r.After, r.Max), func(a logged) iter.Seq2[types.Event, error] { return a.Events(ctx, id, r) })
+	return whole(ctx, s, id, fmt.Sprintf("events %d-%d", r.After, r.Max), func(a logged) iter.Seq2[types.Event, error] { return a.Events(ctx, id, r) })
 }
 
 // whole reads a sequence to its end inside of one call, so that it sees one moment.
-func whole[T any](s *seam, ctx context.Context, id hlc.Timestamp, name string, read func(logged) iter.Seq2[T, error]) iter.Seq2[T, error] {
+func whole[T any](ctx context.Context, s *seam, id hlc.Timestamp, name string, read func(logged) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		type step struct {
 			value T

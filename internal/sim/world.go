@@ -87,6 +87,7 @@ type row struct {
 
 // Run simulates and checks.
 func Run(t *testing.T, c Config) Result {
+	t.Helper()
 	if c.Steps == 0 {
 		c.Steps = 200
 	}

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
@@ -84,6 +85,7 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 func small(c *pgxpool.Config) { c.MaxConns = 4 }
 
 func recorder(t testing.TB, a store.Adapter) storetest.Recorder {
+	t.Helper()
 	pool := under(a).pool
 	_, err := pool.Exec(t.Context(), `CREATE TABLE recorded ("timestamp" bytea)`)
 	require.NoError(t, err)
@@ -103,11 +105,12 @@ func recorder(t testing.TB, a store.Adapter) storetest.Recorder {
 }
 
 func begin(t testing.TB, a store.Adapter) storetest.Transaction {
+	t.Helper()
 	tx, err := under(a).pool.Begin(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
 	return storetest.Transaction{Adapter: a.(*postgres.Store).Tx(tx), Commit: tx.Commit, Rollback: func(ctx context.Context) error {
-		if err := tx.Rollback(ctx); err != pgx.ErrTxClosed {
+		if err := tx.Rollback(ctx); !errors.Is(err, pgx.ErrTxClosed) {
 			return err
 		}
 		return nil

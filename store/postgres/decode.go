@@ -69,7 +69,7 @@ func (d *decoder) entry(rows pgx.Rows) (store.Entry, error) {
 
 // follows checks the order of the rows: the snapshot, its anchor or a later event, then each event after the one before.
 func (d *decoder) follows(sequence types.Sequence, snapshot bool) bool {
-	ok := sequence > d.last && !(snapshot && d.last > 0) || sequence == d.last && d.snapshot && !snapshot
+	ok := sequence > d.last && (!snapshot || d.last == 0) || sequence == d.last && d.snapshot && !snapshot
 	d.last, d.snapshot = sequence, snapshot
 	return ok
 }

@@ -38,7 +38,8 @@ func TestALoopThatEndsEarlyGivesTheConnectionBack(t *testing.T) {
 	require.Eventually(t, idle, 10*time.Second, time.Millisecond)
 	func() {
 		defer func() { require.Equal(t, "mine", recover()) }()
-		for range s.Events(t.Context(), c.AggregateID, store.Range{}) {
+		for _, err := range s.Events(t.Context(), c.AggregateID, store.Range{}) {
+			require.NoError(t, err)
 			panic("mine")
 		}
 	}()
