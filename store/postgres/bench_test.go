@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,48 @@ func BenchmarkProjection(b *testing.B) {
 	})
 }
 
+// A cold start of 10,000 events beside a scan of the same rows.
+func BenchmarkLoad(b *testing.B) {
+	pool := tables(b, durable(b), 4)
+	s := postgres.New(pool, nil)
+	a := &source{id: numbered(1), clock: 1}
+	c := store.Commit{AggregateID: a.id}
+	for range 10_000 {
+		c.Events = append(c.Events, a.next())
+	}
+	require.NoError(b, s.Commit(b.Context(), c))
+	decode := func(body []byte) {
+		var v struct{ By int }
+		require.NoError(b, json.Unmarshal(body, &v))
+	}
+	b.Run("scan", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			rows, err := pool.Query(b.Context(), scanSQL, a.id[:])
+			require.NoError(b, err)
+			for rows.Next() {
+				var timestamp, aggregate, body []byte
+				var sequence int32
+				var name string
+				require.NoError(b, rows.Scan(&timestamp, &aggregate, &sequence, &name, &body))
+				decode(body)
+			}
+			require.NoError(b, rows.Err())
+		}
+	})
+	b.Run("load", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for e, err := range s.Load(b.Context(), a.id, store.Range{}) {
+				require.NoError(b, err)
+				decode(e.Event.Body)
+			}
+		}
+	})
+}
+
 const (
+	scanSQL    = `SELECT "timestamp", aggregate_id, sequence, type, body FROM event_log WHERE aggregate_id = $1 ORDER BY sequence`
 	insertSQL  = `INSERT INTO event_log ("timestamp", aggregate_id, sequence, type, body) VALUES ($1, $2, $3, $4, $5)`
 	projectSQL = `INSERT INTO projected (aggregate_id, sequence) VALUES ($1, $2)`
 )

@@ -3,10 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -33,8 +31,11 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	}
 	own := ownProjections(c.Projections)
 	p := &pending{commit: &c}
+	suspect := suspicious(c.Events)
 	if len(own) == 0 || len(c.Events) == 0 {
-		s.plain.do(ctx, p)
+		if p.alone = suspect; !suspect {
+			s.plain.do(ctx, p)
+		}
 		return s.settle(ctx, p, s.tryPlain)
 	}
 	if own.batched() {
@@ -43,7 +44,9 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 			return s.unlessConflict(ctx, &c, err)
 		}
 		if !hasCallbacks(p.queued) {
-			s.projected.do(ctx, p)
+			if p.alone = suspect; !suspect {
+				s.projected.do(ctx, p)
+			}
 			return s.settle(ctx, p, s.tryProjected)
 		}
 	}
@@ -129,18 +132,6 @@ func (s *Store) isolate(batch []*pending, err error, again func(part []*pending)
 	}
 	again(batch[:len(batch)/2])
 	again(batch[len(batch)/2:])
-}
-
-// splitByBody tells the commits with a body that jsonb would refuse, most likely, from the others.
-func splitByBody(batch []*pending) (good, bad []*pending) {
-	for _, p := range batch {
-		if slices.ContainsFunc(p.commit.Events, func(e types.Event) bool { _, err := jsonb.Canonical(e.Body); return err != nil }) {
-			bad = append(bad, p)
-		} else {
-			good = append(good, p)
-		}
-	}
-	return good, bad
 }
 
 // firstEvent stands for all of them where it is not known which one it was.
