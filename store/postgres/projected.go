@@ -192,6 +192,10 @@ func receive(results pgx.BatchResults, batch []*pending, careful bool) (reached,
 // conclude says what an error in a transaction means, and whose it is if that is known.
 func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pending, error) {
 	if sql, never := unsent(err); never {
+		if said := pgError(err); said == nil && conn.Conn().IsClosed() || said != nil && !definite(said) {
+			// The connection broke while the statements were prepared: that is nobody's fault.
+			return nil, fmt.Errorf("%w: prepare: %w", store.ErrUnavailable, err)
+		}
 		for _, p := range batch {
 			for _, q := range p.queued {
 				if q.SQL == sql {
