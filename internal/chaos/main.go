@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// settings are the flags.
+type settings struct {
+	short      bool
+	cuts       int
+	restarts   int
+	kills      int
+	terminates int
+	duration   time.Duration
+	limit      time.Duration
+	seed       uint64
+	writers    int
+	callers    int
+	keep       string
+	verbose    bool
+}
+
+func parse(args []string) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	f.BoolVar(&s.short, "short", false, "the round of CI: 250 cuts, 6 restarts, 25 kills, 50 terminated backends")
+	f.IntVar(&s.cuts, "cuts", 2000, "go on until so many connections were cut inside of a commit")
+	f.IntVar(&s.restarts, "restarts", 10, "… and the server was stopped and started so often")
+	f.IntVar(&s.kills, "kills", 40, "… and so many writers were killed")
+	f.IntVar(&s.terminates, "terminates", 200, "… and so many backends were terminated")
+	f.DurationVar(&s.duration, "duration", 2*time.Minute, "over which the faults are spread; it goes on until all have happened")
+	f.DurationVar(&s.limit, "limit", 0, "give up after so long; 0 means three times the duration and a minute")
+	f.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of all that is left to chance here; the operating system keeps its own")
+	f.IntVar(&s.writers, "writers", 4, "processes that write, 4 at least")
+	f.IntVar(&s.callers, "callers", 8, "goroutines that write, in each")
+	f.StringVar(&s.keep, "keep", "", "keep the writers' journals in this directory")
+	f.BoolVar(&s.verbose, "v", false, "say what happens")
+	if err := f.Parse(args); err != nil {
+		return s, err
+	}
+	if s.short {
+		s.cuts, s.restarts, s.kills, s.terminates, s.duration = 250, 6, 25, 50, 75*time.Second
+	}
+	if s.limit == 0 {
+		s.limit = 3*s.duration + time.Minute
+	}
+	if s.writers < 4 {
+		return s, fmt.Errorf("chaos: -writers is %d: must be 4 at least", s.writers)
+	}
+	return s, nil
+}
+
+// roleWriter is the argument that makes the program a writer.
+const roleWriter = "writer"
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == roleWriter {
+		if err := write(os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	s, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	found, err := run(ctx, s)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if found {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// proxy stands between the writers and the server and cuts connections as the plan says.
+type proxy struct {
+	plan     *plan
+	upstream string
+	listener net.Listener
+	open     sync.WaitGroup
+}
+
+// listen starts a proxy for the server at upstream, on a loopback port of its own.
+func listen(upstream string, p *plan) (*proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	x := &proxy{plan: p, upstream: upstream, listener: l}
+	x.open.Go(x.accept)
+	return x, nil
+}
+
+func (x *proxy) accept() {
+	for {
+		client, err := x.listener.Accept()
+		if err != nil {
+			return
+		}
+		x.open.Go(func() { x.serve(client) })
+	}
+}
+
+// close stops taking connections and waits until those that are open have ended.
+func (x *proxy) close() {
+	_ = x.listener.Close()
+	x.open.Wait()
+}
+
+// link is one connection of a writer, with the one to the server that belongs to it.
+type link struct {
+	plan           *plan
+	client, server net.Conn
+	statements     map[string]bool // of prepared statements by name: is it part of a commit
+
+	mu      sync.Mutex
+	pending []*unit // guarded by mu; requests whose answer has not ended
+}
+
+// unit is a request: the messages up to the one after which the client waits.
+type unit struct {
+	messages []frame
+	commit   bool
+	cutting
+	cutReply bool // the answer is to be dropped from its message number at on
+	answered int  // messages of the answer so far
+}
+
+func (x *proxy) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.DialTimeout("tcp", x.upstream, time.Second)
+	if err != nil {
+		return // the server is down, and so the client finds it
+	}
+	defer server.Close()
+	l := &link{plan: x.plan, client: client, server: server, statements: map[string]bool{}}
+	var replies sync.WaitGroup
+	replies.Go(l.answer)
+	l.request()
+	replies.Wait()
+}
+
+// request forwards what the client says until one of them is gone.
+func (l *link) request() {
+	defer l.server.Close() // ends answer as well
+	in := bufio.NewReader(l.client)
+	first, err := readFrame(in, true)
+	if err != nil {
+		return
+	}
+	if _, err := l.server.Write(first.raw); err != nil || first.isCancel() {
+		return
+	}
+	for {
+		u, err := l.readUnit(in)
+		if err != nil {
+			return
+		}
+		if !l.forward(u) {
+			return
+		}
+	}
+}
+
+// readUnit reads a whole request: pgx sends it at once, so nothing waits for it in vain.
+func (l *link) readUnit(in *bufio.Reader) (*unit, error) {
+	u := &unit{}
+	for {
+		f, err := readFrame(in, false)
+		if err != nil {
+			return nil, err
+		}
+		u.messages = append(u.messages, f)
+		switch f.kind {
+		case 'P':
+			name, sql := f.parsed()
+			l.statements[name] = isCommit(sql)
+			u.commit = u.commit || isCommit(sql)
+		case 'B':
+			u.commit = u.commit || l.statements[f.bound()]
+		case 'Q':
+			sql, _ := cut(f.body())
+			u.commit = u.commit || isCommit(sql)
+		case 'p', 'X': // a password, the end
+			return u, nil
+		}
+		if f.endsUnit() {
+			return u, nil
+		}
+	}
+}
+
+// isCommit reports whether a statement is part of storing events.
+func isCommit(sql string) bool {
+	return strings.Contains(sql, "INSERT INTO") && strings.Contains(sql, "event_log") ||
+		strings.EqualFold(strings.TrimSuffix(strings.TrimSpace(sql), ";"), "commit")
+}
+
+// forward sends a request on, or what the plan leaves of it. It returns false when the connection is over.
+func (l *link) forward(u *unit) bool {
+	var wanted bool
+	if u.commit {
+		u.cutting, wanted = l.plan.draw(len(u.messages))
+	}
+	if wanted && u.mode != replyLost {
+		return l.cutRequest(u)
+	}
+	u.cutReply = wanted
+	l.expect(u)
+	return l.send(u.messages)
+}
+
+// cutRequest forwards the messages before the one at which it cuts, and the others late or never.
+func (l *link) cutRequest(u *unit) bool {
+	l.plan.countCut(u.mode, u.messages[u.at].kind)
+	sent := l.send(u.messages[:u.at])
+	if u.mode == before || !sent {
+		_ = l.client.Close()
+		return false
+	}
+	rest := u.messages[u.at:]
+	u.cutReply, u.at = true, 0 // nobody is there to hear any of it
+	l.expect(u)
+	_ = l.client.Close()
+	time.Sleep(u.delay)
+	if l.send(rest) {
+		l.drain()
+	}
+	return false
+}
+
+func (l *link) send(messages []frame) bool {
+	var all []byte
+	for _, f := range messages {
+		all = append(all, f.raw...)
+	}
+	_, err := l.server.Write(all)
+	return err == nil
+}
+
+// expect notes that the server will answer u.
+func (l *link) expect(u *unit) {
+	if last := u.messages[len(u.messages)-1].kind; last != 'S' && last != 'Q' {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending = append(l.pending, u)
+}
+
+// answer forwards what the server says.
+func (l *link) answer() {
+	defer l.client.Close()
+	in := bufio.NewReader(l.server)
+	for {
+		f, err := readFrame(in, false)
+		if err != nil {
+			return
+		}
+		if l.dropped(f) {
+			continue
+		}
+		if _, err := l.client.Write(f.raw); err != nil {
+			return
+		}
+	}
+}
+
+// dropped notes a message of the server, and reports whether the client is not to have it.
+func (l *link) dropped(f frame) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.pending) == 0 {
+		return false
+	}
+	u := l.pending[0]
+	number := u.answered
+	u.answered++
+	if f.kind == 'Z' {
+		l.pending = l.pending[1:]
+	}
+	if !u.cutReply {
+		return false
+	}
+	// The last message is where a cut beyond the answer's length falls.
+	if u.mode == replyLost && (number == u.at || f.kind == 'Z' && number < u.at) {
+		l.plan.countCut(replyLost, f.kind)
+		_ = l.client.Close()
+	}
+	return number >= u.at || f.kind == 'Z'
+}
+
+// drain waits until the server has answered all it was asked, or a while.
+func (l *link) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		l.mu.Lock()
+		left := len(l.pending)
+		l.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
