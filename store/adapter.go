@@ -23,6 +23,17 @@ type Adapter interface {
 	// event before the first is stored; an adapter that notices otherwise
 	// answers ErrInvalidEvent.
 	//
+	// No two events of the store have the same timestamp: one that is taken is
+	// ErrDuplicateTimestamp. On a partitioned table, where no index spans the partitions, that is
+	// held within each partition only; within an aggregate it always is.
+	//
+	// A command ID that the aggregate has used, or that the commit has twice, is
+	// ErrDuplicateCommand.
+	//
+	// A projection gets the events in the order of their sequences. Whether one event goes
+	// through all projections before the next, or all events through one projection before the next
+	// projection, is left to the adapter.
+	//
 	// Other errors: ErrInvalidEvent (refused for what it says, now and always),
 	// ErrDuplicateTimestamp, ErrDuplicateCommand, a *ProjectionError, ErrUnavailable (the database
 	// could not be asked), and ErrOutcomeUnknown. After every error but the last, the commit
@@ -41,18 +52,22 @@ type Adapter interface {
 	// snapshot the events begin with the one AT the snapshot's sequence, the anchor: it proves that
 	// the log reaches the snapshot, and its timestamp is the one the next has to be after.
 	// Without a snapshot they are all events of r. Load yields a zero Entry with the error that
-	// ended it, if any. Whatever it holds is released when the loop ends, also early.
+	// ended it, if any. After ctx has ended that is its error, though rows that were received
+	// before may still come first. Whatever it holds is released when the loop ends, also early.
 	Load(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[Entry, error]
 
 	// Events reads the events of r in the order of their sequences, whatever their
-	// timestamps say. It yields a zero Event with the error that ended it, if any.
+	// timestamps say. It yields a zero Event with the error that ended it, if any, and otherwise
+	// ends as Load does.
 	Events(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[types.Event, error]
 
 	// Snapshot returns the snapshot if its sequence is in r, else nil.
 	Snapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
 
 	// CommitSnapshot stores s if there is no snapshot of the aggregate with the same or a
-	// higher sequence; otherwise it does nothing and returns nil.
+	// higher sequence; otherwise it does nothing and returns nil. A zero aggregate id, a sequence
+	// that no event can have, and a body that is empty or that Commit would refuse are
+	// ErrInvalidEvent.
 	CommitSnapshot(ctx context.Context, s types.Snapshot) error
 }
 

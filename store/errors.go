@@ -14,15 +14,17 @@ var (
 	ErrConflict = errors.New("store: sequence conflict")
 
 	// ErrDuplicateTimestamp is returned when another event has the timestamp of one
-	// in the commit: two clocks share a node id. Nothing was stored.
+	// in the commit: two clocks share a node id. Nothing was stored. A partitioned
+	// table notices it only within a partition.
 	ErrDuplicateTimestamp = errors.New("store: duplicate timestamp")
 
-	// ErrDuplicateCommand is returned when a command ID of the commit was used before.
+	// ErrDuplicateCommand is returned when a command ID of the commit was used before,
+	// or is in it twice.
 	// Nothing was stored; CommandLog tells the first outcome.
 	ErrDuplicateCommand = errors.New("store: duplicate command id")
 
-	// ErrInvalidEvent is matched by an *InvalidEventError: the commit can't be stored, now or
-	// later.
+	// ErrInvalidEvent is matched by an *InvalidEventError: the commit or snapshot can't be
+	// stored, now or later.
 	ErrInvalidEvent = errors.New("store: invalid event")
 
 	// ErrOutcomeUnknown is returned when a commit was sent and its answer got

@@ -25,7 +25,7 @@ type CommandLog interface {
 type Redactor interface {
 	// Redact replaces the body of one event and drops the aggregate's snapshot, if it
 	// contains the event, together. The event keeps its place, type and timestamp. An event that is
-	// not there is ErrNoEvent. Processes that hold the aggregate in memory do not
+	// not there is ErrNoEvent, a body that Commit would refuse ErrInvalidEvent. Processes that hold the aggregate in memory do not
 	// notice until they load it again.
 	Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence, body json.RawMessage) error
 }

@@ -3,6 +3,7 @@ package recipes_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -103,7 +104,7 @@ func Example_projectionSQL() {
 				return err
 			}
 			err = accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open", Data: Open{owner}})
-			if r, ok := asRejection(err); ok {
+			if r, ok := errors.AsType[*aggregate.InvalidCommandError](err); ok {
 				fmt.Println(owner, "opened:", r)
 				continue
 			}

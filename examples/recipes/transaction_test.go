@@ -108,9 +108,3 @@ func Example_transaction() {
 	// withdraw 300: the balance is 70
 	// 70 30 <nil>
 }
-
-// asRejection returns the refusal in err, if there is one.
-func asRejection(err error) (error, bool) {
-	r, ok := errors.AsType[*aggregate.InvalidCommandError](err)
-	return r, ok
-}
