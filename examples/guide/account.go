@@ -15,7 +15,7 @@ type Account struct {
 	Notes   []string `json:"notes,omitempty"`
 }
 
-// What somebody wants, and what happened.
+// Open and the like say what somebody wants, Opened and the like what happened.
 type (
 	Open      struct{ Owner string }
 	Deposit   struct{ Cents int64 }

@@ -62,7 +62,7 @@ func Example_shards() {
 		if err != nil {
 			return err
 		}
-		defer accounts.shutdown(ctx)
+		defer func() { _ = accounts.shutdown(ctx) }()
 		total, used := 0, map[*aggregate.Root[Account]]bool{}
 		for range 100 {
 			id, err := accounts.roots[0].New(ctx) // any of them: an id is only a timestamp

@@ -16,14 +16,14 @@ type verdict struct {
 	lost       int // acknowledged, and not in the log, or not all of it
 	duplicated int // in the log twice, or although its caller was told that it is not
 	reordered  int // gaps, repeats, falling timestamps, states and answers that no order explains
-	false_     int // definite errors that are not the handler's, the caller's or an absent database's
+	lies       int // definite errors that are not the handler's, the caller's or an absent database's
 	aggregates int
 	events     int
 	searched   int // aggregates whose history was searched for an order
 	findings   []string
 }
 
-func (v *verdict) broken() bool { return v.lost+v.duplicated+v.reordered+v.false_ > 0 }
+func (v *verdict) broken() bool { return v.lost+v.duplicated+v.reordered+v.lies > 0 }
 
 func (v *verdict) find(counter *int, format string, args ...any) {
 	*counter++
@@ -100,7 +100,7 @@ func (v *verdict) judgeAnswer(o *op, r *record) {
 	case unknown:
 		v.unknown++
 	case wrong:
-		v.find(&v.false_, "%s op %d: %s", o.writer, o.asked.Op, o.told.Err)
+		v.find(&v.lies, "%s op %d: %s", o.writer, o.asked.Op, o.told.Err)
 	}
 	h := r.logs[o.place()]
 	if h == nil || o.told == nil || o.told.State == nil {
@@ -171,7 +171,7 @@ func (v *verdict) judgeLive(l entry, r *record) {
 
 func (v *verdict) print(out io.Writer, p *plan) {
 	fmt.Fprintf(out, "faults=%d acked=%d unknown=%d lost=%d duplicated=%d reordered=%d false_errors=%d\n",
-		p.number(""), v.acked, v.unknown, v.lost, v.duplicated, v.reordered, v.false_)
+		p.number(""), v.acked, v.unknown, v.lost, v.duplicated, v.reordered, v.lies)
 	for _, line := range p.lines() {
 		fmt.Fprintln(out, line)
 	}

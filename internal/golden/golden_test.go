@@ -57,7 +57,7 @@ func open(t testing.TB, s store.Adapter, o *aggregate.Options) *aggregate.Root[c
 	t.Helper()
 	sup := aggregate.NewSupervisor(s, o)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
 		require.NoError(t, sup.Shutdown(ctx))
 	})

@@ -137,6 +137,7 @@ func tables(b *testing.B, url string, n int) *pgxpool.Pool {
 
 // parallel runs f on a source of its own in each of so many goroutines.
 func parallel(b *testing.B, callers int, f func(*source) error) {
+	b.Helper()
 	b.ReportAllocs()
 	b.SetParallelism(max(1, callers/2)) // a multiple of GOMAXPROCS
 	var number atomic.Uint64
@@ -154,6 +155,7 @@ func parallel(b *testing.B, callers int, f func(*source) error) {
 }
 
 func insert(b *testing.B, pool *pgxpool.Pool, e types.Event) error {
+	b.Helper()
 	_, err := pool.Exec(b.Context(), insertSQL, e.Timestamp[:], e.AggregateID[:], int32(e.Sequence), e.Type, []byte(e.Body))
 	return err
 }

@@ -47,12 +47,14 @@ func TestStoreKeepsTheContractThroughATransactionPoolingProxy(t *testing.T) {
 func proxied(proxy *pgbouncer.Proxy, mode pgx.QueryExecMode) storetest.Harness {
 	h := harness(&migrations.Options{Metadata: true, Commands: true}, nil)
 	h.New = func(t testing.TB) store.Adapter {
+		t.Helper()
 		direct, schema := pgtest.Schema(t)
 		pool := pgtest.Open(t, proxy.URL(t, direct), small, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = mode })
 		require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Schema: schema, Metadata: true, Commands: true}))
 		return open(pool, &postgres.Options{Schema: schema, Metadata: true, Commands: true})
 	}
 	h.Recorder = func(t testing.TB, a store.Adapter) storetest.Recorder {
+		t.Helper()
 		table := under(a).o.Schema + ".recorded"
 		_, err := under(a).pool.Exec(t.Context(), `CREATE TABLE `+table+` ("timestamp" bytea)`)
 		require.NoError(t, err)
