@@ -315,7 +315,9 @@ func (c *cell[S]) answerSenders(w *work, r *round, cause error, unknown bool) {
 		case unknown:
 			q.answer(c.unknown(q, r, cause))
 		case errors.Is(cause, store.ErrDuplicateCommand):
-			q.unclaim()
+			// Who leaves now is told that the outcome is unknown, since a first time had one; but
+			// none of these timestamps is in the log.
+			q.stamps.Store(nil)
 			c.repeat(q)
 		default:
 			q.answer(fmt.Errorf("aggregate: commit: %w", cause))

@@ -135,7 +135,7 @@ func (w *world) judgeOrder(i int, h *history) {
 	doubt := map[string]bool{}
 	for _, o := range w.ops {
 		if o.aggregate == i && o.counts(h) {
-			if o.class() == unknown {
+			if out := o.class(); out == unknown || out == excused {
 				// Of several attempts at one command, the earliest can have been carried
 				// out whenever any of the others can.
 				if doubt[o.token] {
@@ -164,7 +164,9 @@ func (o *op) counts(h *history) bool {
 	}
 	switch o.class() {
 	case excused:
-		return false
+		// A command that changes nothing may have left the record of its ID all the same: a
+		// shared commit of such records alone is sent one by one if in doubt.
+		return h.uses(o.ID) && o.Type == "raise"
 	case unknown:
 		if !o.evaluates() {
 			return false
@@ -181,8 +183,8 @@ func (o *op) outcome(h *history) outcome {
 		out.record = int(last)
 	}
 	out.place = slices.IndexFunc(h.tokens, func(token string) bool { return commandOf(token) == o.token })
-	if out.class == unknown {
-		o.returned, out.state = never, nil
+	if out.class == unknown || out.class == excused {
+		o.returned, out.state, out.class = never, nil, unknown
 		return out
 	}
 	if o.kind == opEvents && out.class == acked {
