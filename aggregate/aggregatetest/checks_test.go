@@ -242,3 +242,16 @@ func TestAStateCanBeGiven(t *testing.T) {
 	require.Equal(t, map[string]int{"pear": 7}, given.Items, "the test's own state was changed")
 	c.GivenState(cart{Closed: true}).When("put", put{"fig"}).ThenRejected("closed")
 }
+
+func TestAStateThatCannotBeCopiedEndsTheTest(t *testing.T) {
+	t.Parallel()
+	d := carts(func(d *aggregate.Definition[cart]) {
+		d.Clone = func(c cart) cart {
+			if c.Closed {
+				panic("can't copy")
+			}
+			return c
+		}
+	})
+	fails(t, func(t aggregatetest.T) { aggregatetest.New(t, d).GivenState(cart{Closed: true}) }, "given state", "can't copy")
+}
