@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"image/png"
 	"os"
@@ -151,9 +152,10 @@ func (p *page) names() []string {
 		switch string(n.Role.Value) {
 		case `"button"`, `"textbox"`, `"combobox"`, `"slider"`, `"spinbutton"`, `"link"`:
 			require.NotNil(p.t, n.Name)
-			name := string(n.Name.Value)
-			require.Greater(p.t, len(name), len(`""`), "a %s without a name", n.Role.Value)
-			names = append(names, name[1:len(name)-1])
+			var name string
+			require.NoError(p.t, json.Unmarshal(n.Name.Value, &name))
+			require.Regexp(p.t, `\pL`, name, "a %s without a name that can be said", n.Role.Value)
+			names = append(names, name)
 		}
 	}
 	require.NotEmpty(p.t, names)

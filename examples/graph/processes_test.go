@@ -118,6 +118,26 @@ func TestAPageOutlivesItsProgram(t *testing.T) {
 	require.Equal(t, 3, value[int](p, `document.querySelectorAll(".node").length`))
 }
 
+func TestACommandWhoseAnswerGotLostIsCarriedOutOnce(t *testing.T) {
+	t.Parallel()
+	url := start(t)
+	p := visit(t, url)
+	p.creates(url, "Rail")
+	value[bool](p, `(() => {
+		const real = window.fetch;
+		let lost = 0;
+		window.fetch = async (path, options) => {
+			const response = await real(path, options);
+			if (options.method === "POST" && lost++ < 2) throw new TypeError("the connection broke");
+			return response;
+		};
+		return true;
+	})()`)
+	p.click("#add")
+	p.sees("#status", "node_added · event 2 · evaluated once")
+	require.Equal(t, 1, value[int](p, `document.querySelectorAll(".node").length`))
+}
+
 func TestAPageWhoseGraphIsGoneSaysSo(t *testing.T) {
 	t.Parallel()
 	url, stop := program(t) // in memory

@@ -17,13 +17,13 @@ func TestARevertAddsTheEventsThatBringTheGraphBack(t *testing.T) {
 	t.Parallel()
 	past := editor.Graph{
 		Name:  "Then",
-		Nodes: map[editor.NodeID]editor.Node{1: {Name: "One", X: 1, Y: 1}, 2: {Name: "B", X: 200, Y: 100}, 4: {Name: "D", X: 4, Y: 4}},
+		Nodes: map[editor.NodeID]editor.Node{1: {Name: "One", X: 1, Y: 1}, 2: {Name: "B", X: 200, Y: 99}, 4: {Name: "D", X: 4, Y: 4}},
 		Edges: map[editor.NodeID][]editor.NodeID{1: {2}, 2: {4}},
 	}
 	given(t, triangle()...).
 		When(editor.RevertCommand, editor.RevertTo(5, past)).
 		Then(reverted(5), edgeRemoved(2, 3), edgeRemoved(3, 1), nodeRemoved(3),
-			nodeRenamed(1, "One"), nodeMoved(1, 1, 1), nodeAdded(4, "D", 4, 4), edgeAdded(2, 4), renamed("Then", "Triangle")).
+			nodeRenamed(1, "One"), nodeMoved(1, 1, 1), nodeMoved(2, 200, 99), nodeAdded(4, "D", 4, 4), edgeAdded(2, 4), renamed("Then", "Triangle")).
 		ThenState(editor.Graph{Name: past.Name, Nodes: past.Nodes, Edges: past.Edges, LastNode: 4}).
 		When(editor.RevertCommand, editor.RevertTo(5, past)).
 		ThenNothing()

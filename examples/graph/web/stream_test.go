@@ -30,7 +30,7 @@ func (p *process) follow(path string, headers ...string) func() (message, bool) 
 	p.t.Helper()
 	server := httptest.NewServer(p.web)
 	p.t.Cleanup(server.Close)
-	ctx, cancel := context.WithCancel(p.t.Context())
+	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	p.t.Cleanup(cancel) // before the server, which waits for its clients
 	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+path, nil)
 	require.NoError(p.t, err)
@@ -113,8 +113,10 @@ func TestStreamsEndWhenTheServerDoes(t *testing.T) {
 	next := p.follow(path + "/stream?after=1")
 	p.web.EndStreams()
 	p.web.EndStreams()
+	began := time.Now()
 	_, ok := next()
 	require.False(t, ok)
+	require.Less(t, time.Since(began), 10*time.Second)
 }
 
 // moody is a store that can't be read at times.
