@@ -28,7 +28,7 @@ type options struct {
 func (o *options) flags() *flag.FlagSet {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.cases, "case", "", "comma-separated `names` of cases; empty means all, \"list\" prints them")
-	f.IntVar(&o.rounds, "rounds", 15, "how often each case and its limit are measured, in turns; the medians count")
+	f.IntVar(&o.rounds, "rounds", 13, "how often each case and its limit are measured, in turns; the medians count")
 	f.DurationVar(&o.time, "time", 700*time.Millisecond, "length of one measurement; quick cases take a part of it")
 	f.StringVar(&o.database, "database", "", "`URL` of a database to measure on, in a schema that is dropped at the end; empty starts a server")
 	f.StringVar(&o.profiles, "profile", "", "`folder` for CPU profiles of our side, one a case and round")
