@@ -2,7 +2,7 @@
 // other pages and other processes do. It translates, and decides nothing.
 //
 // Read server.go for the routes, commands.go and errors.go for the way of a command and of its
-// refusal, view.go and stream.go for what pages are shown. The page itself is in static/.
+// refusal, view.go, reads.go and stream.go for what pages are shown. The page itself is in static/.
 package web
 
 import (
