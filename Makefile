@@ -68,9 +68,9 @@ portable: ## build for other systems and word sizes
 generated: ## fail for generated files and go.mod files that are behind
 	@GO=$(GO) .ci/generated $(MODULES)
 
-check: fmt-check vet lint deps portable generated test ## all that a change must pass
+check: fmt-check vet lint deps portable generated api test ## all that a change must pass
 
-api: bin/apidiff ## compare the exported API with the last release's
+api: bin/apidiff ## fail if docs/api.txt is behind the code; compare the API with the last release
 	@GO=$(GO) .ci/api
 
 vuln: bin/govulncheck ## look for known vulnerabilities; asks the Go vulnerability database
