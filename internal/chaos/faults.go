@@ -62,6 +62,7 @@ func (a *arena) cut(ctx context.Context) injury {
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)
+		defer a.plan.share.Store(0)
 		began, share := time.Now(), int64(100)
 		for int(a.plan.cuts.Load()) < a.cuts {
 			due := float64(a.cuts) * min(1, float64(time.Since(began))/float64(a.duration))

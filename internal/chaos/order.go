@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -114,7 +117,8 @@ func (v *verdict) judgeOrder(r *record) {
 				mu.Lock()
 				v.searched++
 				if result != porcupine.Ok {
-					v.find(&v.reordered, "%v: no order of %d operations explains their answers: %s", place, len(all[place]), result)
+					v.find(&v.reordered, "%v: no order of %d operations explains their answers: %s\n%s",
+						place, len(all[place]), result, stuck(all[place]))
 				}
 				mu.Unlock()
 			}
@@ -125,4 +129,32 @@ func (v *verdict) judgeOrder(r *record) {
 	}
 	close(places)
 	workers.Wait()
+}
+
+// stuck describes where the longest order ends that explains some of the operations: the next of
+// those that are left is what can't be explained.
+func stuck(ops []porcupine.Operation) string {
+	_, info := porcupine.CheckOperationsVerbose(model, ops, time.Minute)
+	var longest []porcupine.Operation
+	for _, orders := range info.PartialLinearizationsOperations() {
+		for _, order := range orders {
+			if len(order) > len(longest) {
+				longest = order
+			}
+		}
+	}
+	var state any = register{}
+	done := map[any]bool{}
+	for _, o := range longest {
+		done[o.Input] = true
+		_, state = model.Step(state, o.Input, o.Output)
+	}
+	left := slices.DeleteFunc(slices.Clone(ops), func(o porcupine.Operation) bool { return done[o.Input] })
+	slices.SortFunc(left, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) })
+	text := fmt.Sprintf("    after %d operations: %+v; left:", len(longest), state)
+	for _, o := range left[:min(len(left), 8)] {
+		a := o.Input.(*attempt)
+		text += fmt.Sprintf("\n    %d to %d: read %v %+v, rejected %v, told %+v, place %d", o.Call, o.Return, a.read, a.request, a.rejected, a.told, a.place)
+	}
+	return text
 }
