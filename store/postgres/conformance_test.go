@@ -2,7 +2,11 @@ package postgres_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -39,12 +43,75 @@ func under(a store.Adapter) opened {
 
 func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	full := &migrations.Options{Metadata: true, Commands: true}
-	t.Run("plain", func(t *testing.T) { t.Parallel(); storetest.Run(t, harness(full, nil)) })
-	t.Run("7 partitions", func(t *testing.T) {
-		t.Parallel()
-		storetest.Run(t, harness(&migrations.Options{Partitions: 7, Metadata: true, Commands: true}, nil))
-	})
+	for name, m := range map[string]*migrations.Options{
+		"plain":         {Metadata: true, Commands: true},
+		"7 partitions":  {Partitions: 7, Metadata: true, Commands: true},
+		"64 partitions": {Partitions: 64, Metadata: true, Commands: true},
+		"no metadata":   {Commands: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, harness(m, nil))
+		})
+	}
+}
+
+func TestStoreKeepsTheContractInAnySchema(t *testing.T) {
+	t.Parallel()
+	h := harness(&migrations.Options{Metadata: true, Commands: true}, nil)
+	h.New = func(t testing.TB) store.Adapter {
+		pool := pgtest.Pool(t, small)
+		name := `A "quoted"; name ` + rand.Text()
+		require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Schema: name, Metadata: true, Commands: true}))
+		end := context.WithoutCancel(t.Context())
+		t.Cleanup(func() {
+			_, err := pool.Exec(end, "DROP SCHEMA "+pgx.Identifier{name}.Sanitize()+" CASCADE")
+			require.NoError(t, err)
+		})
+		return open(pool, &postgres.Options{Schema: name, Metadata: true, Commands: true})
+	}
+	storetest.Run(t, h)
+}
+
+func TestStoreKeepsTheContractHoweverThePoolSendsQueries(t *testing.T) {
+	t.Parallel()
+	// This is one that prepares nothing; the others are those of the tests through a proxy.
+	storetest.Run(t, harness(&migrations.Options{Metadata: true, Commands: true}, nil, func(c *pgxpool.Config) {
+		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	}))
+}
+
+func TestStoreKeepsTheContractWithoutSharing(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, harness(&migrations.Options{Metadata: true, Commands: true}, &postgres.Options{Committers: 1, MaxBatch: 1}))
+}
+
+func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {
+	t.Parallel()
+	for _, dump := range []string{"schema.sql", "schema-partitioned.sql"} {
+		t.Run(dump, func(t *testing.T) {
+			t.Parallel()
+			sql, err := os.ReadFile(filepath.Join("..", "..", "migrations", "testdata", dump))
+			require.NoError(t, err)
+			m := &migrations.Options{Metadata: true, Commands: true}
+			if dump != "schema.sql" {
+				m.Partitions = 7
+			}
+			h := harness(m, nil)
+			h.New = func(t testing.TB) store.Adapter {
+				url, schema := pgtest.Schema(t)
+				conn, err := pgx.Connect(t.Context(), url) // which the dump leaves without a search_path
+				require.NoError(t, err)
+				_, err = conn.Exec(t.Context(), strings.ReplaceAll(string(sql), "public.", schema+"."))
+				require.NoError(t, err)
+				require.NoError(t, conn.Close(t.Context()))
+				pool := pgtest.Open(t, url, small)
+				require.NoError(t, migrations.Apply(t.Context(), pool, m))
+				return open(pool, &postgres.Options{Metadata: true, Commands: true})
+			}
+			storetest.Run(t, h)
+		})
+	}
 }
 
 func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxpool.Config)) storetest.Harness {
