@@ -334,3 +334,42 @@ func TestInspectReportsAStateThatCannotBeMade(t *testing.T) {
 	_, err = root.Inspect(t.Context(), id)
 	require.ErrorContains(t, err, "can't")
 }
+
+func TestInspectGoesBackAShortWayOnly(t *testing.T) {
+	t.Parallel()
+	good := func(int) types.Event { return row("noted", `{"Text": "a"}`) }
+	bad := func(int) types.Event { return row("lost", `{}`) }
+	for name, c := range map[string]struct {
+		make    func(int) types.Event
+		applied int // at most
+	}{
+		"one bad event behind many": {func(i int) types.Event {
+			if i == 999 {
+				return bad(i)
+			}
+			return good(i)
+		}, 999 + 256},
+		"many bad events": {func(i int) types.Event {
+			if i%2 == 1 {
+				return bad(i)
+			}
+			return good(i)
+		}, 500 + 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rows := make([]types.Event, 1000)
+			for i := range rows {
+				rows[i] = c.make(i)
+			}
+			applied := 0
+			inspected(t, rows, func(d *aggregate.Definition[tally]) {
+				d.Events["noted"] = aggregate.Event(func(s tally, e noted) tally {
+					applied++
+					return applyNoted(s, e)
+				})
+			})
+			require.LessOrEqual(t, applied, c.applied)
+		})
+	}
+}
