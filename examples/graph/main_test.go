@@ -51,7 +51,8 @@ func program(t *testing.T, args ...string) (url string, stop func()) {
 	stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(os.Interrupt)
 		_, _ = io.Copy(io.Discard, out)
-		if err := c.Wait(); err != nil || errs.Len() > 0 {
+		// A page may leave while its answer is being read: that is worth a warning at most.
+		if err := c.Wait(); err != nil || strings.Contains(errs.String(), "level=ERROR") {
 			t.Errorf("the program ended with %v and said:\n%s", err, errs.String())
 		}
 	})

@@ -76,7 +76,7 @@ func TestThePageSaysThatACommandWasEvaluatedAgain(t *testing.T) {
 func TestOfTwoWhoDrawAtOnceNoneLosesAnything(t *testing.T) {
 	t.Parallel()
 	one, other := together(t, "Crowded")
-	const each = 15
+	const each = 8
 	for _, p := range []*page{one, other} {
 		// All at once, not one after the other as fast as a person can.
 		value[bool](p, `(() => { for (let n = 0; n < %d; n++) document.getElementById("add").click(); return true; })()`, each)

@@ -54,8 +54,8 @@ async function repeat(send) {
     try {
       return await send();
     } catch (refusal) {
-      if (!refusal.isPassing || attempt === 4) throw refusal;
-      await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** attempt));
+      if (!refusal.isPassing || attempt === 12) throw refusal; // after some 20 seconds
+      await new Promise((resolve) => setTimeout(resolve, Math.min(2000, 200 * 2 ** attempt)));
     }
   }
 }
