@@ -236,6 +236,9 @@ func TestAHandlerThatEndsItsGoroutineIsReportedAndTheOthersGoOn(t *testing.T) {
 
 	err := root.Call(t.Context(), id, func(context.Context, aggregate.Instance[tally]) error { runtime.Goexit(); return nil })
 	require.ErrorContains(t, err, "runtime.Goexit")
+	err = root.Evaluate(t.Context(), emits(id, types.New("noted", noted{"never"}), types.New("bomb", bomb{"exit"})))
+	require.ErrorContains(t, err, "runtime.Goexit")
 	evaluate(t, root, notes(id, "c"))
 	require.Len(t, get(t, root, id).Notes, stored+1)
+	require.Equal(t, get(t, newRoot(t, s, nil), id), get(t, root, id))
 }

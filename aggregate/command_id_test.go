@@ -125,7 +125,7 @@ func TestAnIDBelongsToOneTypeAndData(t *testing.T) {
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
 	evaluate(t, root, withID(adds(id, 1), "x"))
-	for _, c := range []types.Command{adds(id, 2), notes(id, "a")} {
+	for _, c := range []types.Command{adds(id, 2), {AggregateID: id, Type: "note", Data: add{1}}} {
 		err := root.Evaluate(t.Context(), withID(c, "x"))
 		var reused *aggregate.CommandReusedError
 		require.ErrorAs(t, err, &reused)
@@ -198,20 +198,22 @@ func TestMetadataTravelsFromTheCallersContextIntoTheLog(t *testing.T) {
 	s := memory.New()
 	meta := types.Metadata{CorrelationID: "c", CausationID: "because", Actor: "me", TraceParent: "00-1-2-3"}
 	var projected, handled types.Metadata
+	var value any
 	root := newRoot(t, s, nil, func(d *aggregate.Definition[tally]) {
-		d.Projections = []store.Projection{memory.Projection(func(_ context.Context, _ *memory.ProjectionTx, e types.Event) error {
-			projected = e.Metadata
+		d.Projections = []store.Projection{memory.Projection(func(ctx context.Context, _ *memory.ProjectionTx, e types.Event) error {
+			projected, value = e.Metadata, ctx.Value(ctxKey{})
 			return nil
 		})}
 	})
 	id := newID(t, root)
-	ctx := types.WithMetadata(t.Context(), meta)
+	ctx := context.WithValue(types.WithMetadata(t.Context(), meta), ctxKey{}, "mine")
 	events, err := root.EvaluateEvents(ctx, withID(runs(id, func(ctx context.Context, _ aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 		handled = types.MetadataFrom(ctx)
 		return types.Events(types.New("added", added{1})), nil
 	}), "x"))
 	require.NoError(t, err)
 	require.Equal(t, meta, handled)
+	require.Equal(t, "mine", value, "a projection sees the values of the caller's context")
 	meta.CommandID = "x"
 	require.Equal(t, meta, events[0].Metadata)
 	require.Equal(t, meta, projected)

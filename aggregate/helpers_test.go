@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -102,6 +103,8 @@ func applyBomb(s tally, e types.Event) (tally, error) {
 		panic("boom")
 	case "error":
 		return s, errApply
+	case "exit":
+		runtime.Goexit()
 	}
 	return s, nil
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -252,4 +253,23 @@ func TestAFailingPrepareSnapshotIsTheCallersError(t *testing.T) {
 	var p *aggregate.PanicError
 	require.ErrorAs(t, err, &p)
 	require.ErrorIs(t, err, oops)
+}
+
+func TestASnapshotInTheBackgroundIsOfItsOwnSequence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		root := newRoot(t, s, nil, func(d *aggregate.Definition[tally]) {
+			d.Snapshots.Every = 2
+			d.PrepareSnapshot = func(c aggregate.Instance[tally]) (any, error) {
+				time.Sleep(time.Second) // the aggregate goes on meanwhile
+				return c.State, nil
+			}
+		})
+		id := newID(t, root)
+		evaluate(t, root, notes(id, "a", "a"))
+		evaluate(t, root, notes(id, "a"))
+		time.Sleep(2 * time.Second)
+		require.JSONEq(t, `{"total": 0, "notes": ["a", "a"], "marks": {"a": 2}}`, string(snapshotOf(t, s, id).Body))
+	})
 }

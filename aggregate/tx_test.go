@@ -93,7 +93,7 @@ func TestACommandInATransactionGoesWithIt(t *testing.T) {
 			require.NoError(t, err)
 		}
 		tx.rollback()
-		require.Equal(t, []string{"a"}, get(t, root, id).Notes, "the cache is never ahead of the database")
+		require.Equal(t, tally{Notes: []string{"a"}, Marks: map[string]int{"a": 1}}, get(t, root, id), "the cache is never ahead of the database")
 		require.Empty(t, get(t, root, other).Notes)
 		evaluate(t, root, withID(notes(id, "c"), "x")) // its id was not used up
 		require.Equal(t, []string{"a", "c"}, get(t, root, id).Notes)
