@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/internal/pgtest"
+)
+
+// behind returns a connection through a proxy of its own, and another that goes past it. Both see
+// a table event_log.
+func behind(t *testing.T) (p *plan, through, past *pgx.Conn) {
+	t.Helper()
+	pool := pgtest.Plain(t)
+	p = newPlan(1)
+	config := pool.Config().ConnConfig
+	x, err := listen(net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))), p)
+	require.NoError(t, err)
+	t.Cleanup(x.close)
+	past, err = pgx.ConnectConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = past.Close(context.Background()) })
+
+	injured := config.Copy()
+	injured.Host, injured.Port = "127.0.0.1", uint16(x.listener.Addr().(*net.TCPAddr).Port)
+	injured.Fallbacks = nil
+	through, err = pgx.ConnectConfig(t.Context(), injured)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = through.Close(context.Background()) })
+	return p, through, past
+}
+
+const insertOne = `INSERT INTO event_log ("timestamp", aggregate_id, sequence, type, body)
+SELECT decode(repeat(to_char($1::int, 'FM00'), 16), 'hex'), decode(repeat('01', 16), 'hex'), $1::int, 'x', '{}'`
+
+func count(t *testing.T, conn *pgx.Conn) (n int) {
+	t.Helper()
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM event_log`).Scan(&n))
+	return n
+}
+
+func TestAnUninjuredCommitPasses(t *testing.T) {
+	t.Parallel()
+	p, through, past := behind(t)
+	for i := range 3 {
+		_, err := through.Exec(t.Context(), insertOne, i+1)
+		require.NoError(t, err)
+	}
+	require.Equal(t, 3, count(t, past))
+	require.Zero(t, p.number(""))
+}
+
+// TestEveryModeDoesWhatItsNameSays cuts one commit a connection until each mode was seen at several messages.
+func TestEveryModeDoesWhatItsNameSays(t *testing.T) {
+	t.Parallel()
+	seen := map[mode]int{}
+	for i := range 24 {
+		p, through, past := behind(t)
+		p.rng.Uint64() // another fate for each
+		for range i {
+			p.rng.Uint64()
+		}
+		_, err := through.Prepare(t.Context(), insertOne, insertOne)
+		require.NoError(t, err)
+		p.share.Store(10_000)
+		_, err = through.Exec(t.Context(), insertOne, 1)
+		require.Error(t, err, "the connection was cut")
+		p.share.Store(0)
+		require.Equal(t, 1, p.number("cut "))
+		for _, m := range []mode{before, replyLost, late} {
+			if p.number("cut "+string(m)+":") == 0 {
+				continue
+			}
+			seen[m]++
+			want := 1
+			if m == before {
+				want = 0
+			}
+			require.NoError(t, eventually(func() bool { return count(t, past) == want }), "%s", m)
+		}
+	}
+	require.Len(t, seen, 3)
+}
+
+func eventually(ok func() bool) error {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		if ok() {
+			return nil
+		}
+	}
+	return errors.New("it never was so")
+}

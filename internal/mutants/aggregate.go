@@ -1,0 +1,100 @@
+package main
+
+var mutants = slicesOf(roundMutants, settleMutants, requestMutants, mailboxMutants, stateMutants, memoryMutants, postgresMutants)
+
+func slicesOf(lists ...[]mutant) (all []mutant) {
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return all
+}
+
+var roundMutants = []mutant{
+	{"aggregate/round.go", "a no-op or a refusal is not confirmed", `if len(r.log) == 0 && !c.confirm(ctx, w) {`, `if false && !c.confirm(ctx, w) {`, aggregateSuites},
+	{"aggregate/round.go", "a read that brings news confirms all the same", `return err == nil && !news`, `return err == nil`, aggregateSuites},
+	{"aggregate/round.go", "a conflict is an error like others", `case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrDuplicateTimestamp):`, `case errors.Is(err, store.ErrDuplicateTimestamp):`, aggregateSuites},
+	{"aggregate/round.go", "a timestamp of another clock is an error like others", `case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrDuplicateTimestamp):`, `case errors.Is(err, store.ErrConflict):`, aggregateSuites},
+	{"aggregate/round.go", "after a commit the state counts one event too few", `		c.draft, c.fresh = d, true
+		c.answerVerdicts(w, r)`, `		c.draft, c.fresh = d, false
+		c.draft.seq--
+		c.answerVerdicts(w, r)`, aggregateSuites},
+	{"aggregate/round.go", "a failed round does not drop the state it wrote into", `		c.drop()
+	}
+}
+
+// evaluateAll`, `	}
+}
+
+// evaluateAll`, aggregateSuites},
+	{"aggregate/round.go", "a refused command leaves what it did to the draft", `			*d = before
+			continue`, `			continue`, aggregateSuites},
+	{"aggregate/round.go", "a torn state is worked on", `if d.torn && c.root.kind.clone != nil {`, `if false {`, aggregateSuites},
+	{"aggregate/round.go", "a command that tore the state is tried for ever", `if q.barred != nil && q.barredAt == d.seq && q.barOn == base {`, `if false {`, aggregateSuites},
+	{"aggregate/round.go", "a caller that left is evaluated", `		if q.left() {
+			continue
+		}
+		kept = append(kept, q)
+		before`, `		kept = append(kept, q)
+		before`, aggregateSuites},
+	{"aggregate/round.go", "a commit is sent for a caller that has left", `				claimed.unclaim()
+			}
+			return false`, `				claimed.unclaim()
+			}
+			return true`, aggregateSuites},
+	{"aggregate/round.go", "a conflict does not make the state old", `c.guarded, c.fresh = guardedRounds, false`, `c.guarded = guardedRounds`, aggregateSuites},
+	{"aggregate/round.go", "a conflict is answered without a new read", `	if _, err := c.refreshPast(ctx, rival); err != nil {
+		c.answerAll(w, err)
+	}`, `	_ = rival`, aggregateSuites},
+	{"aggregate/round.go", "commands wait for the store after a conflict", `	for _, q := range w.open {
+		q.unclaim()
+	}
+	if errors.Is(cause`, `	if errors.Is(cause`, aggregateSuites},
+	{"aggregate/round.go", "retries have no bound", `q.conflicts >= c.family.sup.options.MaxAttempts`, `q.conflicts < 0`, aggregateSuites},
+	{"aggregate/round.go", "a clock keeps an id that another has", `	if errors.Is(cause, store.ErrDuplicateTimestamp) {
+		c.renewClock()
+	}`, ``, aggregateSuites},
+	{"aggregate/round.go", "a shared commit that fails fails for all", `if unknown || senders == 1 {`, `if true {`, aggregateSuites},
+	{"aggregate/round.go", "commands that are to go alone go together", `	c.alone = len(w.open)
+`, ``, aggregateSuites},
+	{"aggregate/round.go", "after an unknown outcome the state is kept", `	if unknown {
+		c.drop()
+	}`, ``, aggregateSuites},
+	{"aggregate/round.go", "an unknown outcome is told as a failure", `			q.answer(c.unknown(q, r, cause))`, `			q.answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
+	{"aggregate/round.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
+	{"aggregate/round.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
+	{"aggregate/round.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
+`, ``, aggregateSuites},
+	{"aggregate/round.go", "a command's record begins a sequence early", `q.record.After, q.record.Last = q.after, d.seq`, `q.record.After, q.record.Last = base, d.seq`, aggregateSuites},
+}
+
+var settleMutants = []mutant{
+	{"aggregate/settle.go", "a lost answer is not looked into", `	if !errors.Is(err, store.ErrOutcomeUnknown) {`, `	if true {`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as our own", `if readErr == nil && ours {`, `if readErr == nil {`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as another's", `if readErr == nil && ours {`, `if false && ours {`, aggregateSuites},
+	{"aggregate/settle.go", "a refusal of the repeat counts for the first attempt", `		case err == nil:
+			return nil
+		case errors.Is(err, store.ErrConflict):`, `		case err == nil || errors.Is(err, store.ErrUnavailable):
+			return err
+		case errors.Is(err, store.ErrConflict):`, aggregateSuites},
+	{"aggregate/settle.go", "the log is compared by sequence alone", `if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp ||`, `if i >= len(commit.Events) ||`, aggregateSuites},
+	{"aggregate/settle.go", "a part of the events counts as all", `return i == len(commit.Events), nil`, `return i > 0, nil`, aggregateSuites},
+	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, err)`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)`, aggregateSuites},
+	{"aggregate/settle.go", "doubt has no end", `|| time.Now().After(deadline) {`, `{`, aggregateSuites},
+	{"aggregate/settle.go", "a used ID is not taken for an answer while in doubt", `		case errors.Is(err, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
+	{"aggregate/settle.go", "the error has the wrong timestamps", `range r.log[q.low:q.top] {`, `range r.log[:q.top] {`, aggregateSuites},
+}
+
+var requestMutants = []mutant{
+	{"aggregate/request.go", "who leaves during a commit is told that nothing is stored", `			if r.phase.CompareAndSwap(committing, gone) {
+				return unknown`, `			if r.phase.CompareAndSwap(committing, gone) {
+				return cause`, aggregateSuites},
+	{"aggregate/request.go", "a commit is claimed although the caller is about to leave", `		if r.ctx.Err() != nil {
+			return false
+		}
+`, ``, aggregateSuites},
+	{"aggregate/request.go", "a claim is never given back", `func (r *request) unclaim() { r.phase.CompareAndSwap(committing, taken) }`, `func (r *request) unclaim() {}`, aggregateSuites},
+	{"aggregate/request.go", "the timestamps to look up are missing", `		r.stamps.Store(&stamps)
+`, `		_ = stamps
+`, aggregateSuites},
+	{"aggregate/request.go", "an answer to who has left is left behind for the next", `if phase == gone || phase == answered {`, `if phase == answered {`, aggregateSuites},
+}
