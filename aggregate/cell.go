@@ -62,7 +62,9 @@ func (c *cell[S]) call(w *work, r *request) {
 	}
 	err := r.ctx.Err()
 	if err == nil {
-		c.current.Store(r)
+		if r.manner == theirs {
+			c.current.Store(r)
+		}
 		err = r.protected(c)
 		c.current.Store(nil)
 		c.reportPanic(r.ctx, "", err)

@@ -33,7 +33,7 @@ func (r *Root[S]) FetchInstance(ctx context.Context, id hlc.Timestamp) (Instance
 
 func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (Instance[S], error) {
 	var current Instance[S]
-	err := r.do(ctx, id, false, func(c *cell[S]) (err error) {
+	err := r.do(ctx, id, ours, func(c *cell[S]) (err error) {
 		if latest {
 			_, err = c.refresh(ctx)
 		} else {
@@ -60,7 +60,7 @@ func (c *cell[S]) instance() (Instance[S], error) {
 // this process is evaluated meanwhile. It returns f's error. f must not wait for another request to
 // the same aggregate. It is not run if ctx ends before its turn; ctx ending later doesn't stop it.
 func (r *Root[S]) Call(ctx context.Context, id hlc.Timestamp, f func(ctx context.Context, current Instance[S]) error) error {
-	return r.do(ctx, id, false, func(c *cell[S]) error {
+	return r.do(ctx, id, theirs, func(c *cell[S]) error {
 		if _, err := c.refresh(ctx); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (
 
 func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(context.Context, *cell[S]) (S, error)) (S, error) {
 	var state S
-	err := r.do(ctx, id, false, func(c *cell[S]) error {
+	err := r.do(ctx, id, ours, func(c *cell[S]) error {
 		// The caller's own context: nobody else waits for this read.
 		s, err := read(ctx, c)
 		state = s

@@ -35,7 +35,7 @@ func (r *Root[S]) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence
 	if err != nil {
 		return &store.InvalidEventError{AggregateID: id, Sequence: s, Field: "body", Reason: "can't be stored", Err: err}
 	}
-	return r.do(ctx, id, false, func(c *cell[S]) error {
+	return r.do(ctx, id, ours, func(c *cell[S]) error {
 		if err := c.root.kind.checkRedaction(ctx, c.family.sup.store, id, s, raw); err != nil {
 			return err
 		}

@@ -29,8 +29,8 @@ type request struct {
 	ctx        context.Context
 	done       chan struct{} // one token, sent when answered
 
-	run  func(owner) error // a function, or nil for a command
-	held bool              // the caller can't leave once the function runs
+	run    func(owner) error // a function, or nil for a command
+	manner                   // of the function
 	call
 
 	// The answer.
@@ -40,6 +40,15 @@ type request struct {
 
 	trial
 }
+
+// manner says what a function that is to be run in the aggregate's goroutine is like.
+type manner uint8
+
+const (
+	ours   manner = iota // the library's own
+	theirs               // the application's: it is reported if it outlasts its caller
+	held                 // it works with something of the caller's, who can't leave while it runs
+)
 
 // call is a command with what is worked out before it is sent.
 type call struct {
@@ -146,7 +155,7 @@ func (r *request) leave(m *mailbox) error {
 				return fmt.Errorf("aggregate: waiting in the mailbox: %w", cause)
 			}
 		case taken:
-			if r.held {
+			if r.manner == held {
 				<-r.done
 				return r.err
 			}

@@ -159,11 +159,10 @@ func (r *Root[S]) send(q *request, id hlc.Timestamp) (*mailbox, error) {
 	}
 }
 
-// do runs f in the aggregate's own goroutine. held says that the caller must not leave while f
-// runs, because f works with something of the caller's.
-func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, held bool, f func(c *cell[S]) error) error {
+// do runs f in the aggregate's own goroutine.
+func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, how manner, f func(c *cell[S]) error) error {
 	q := r.sup.newRequest(ctx)
-	q.held = held
+	q.manner = how
 	q.run = func(o owner) error { return f(o.(*cell[S])) }
 	m, err := r.send(q, id)
 	if err != nil {

@@ -37,7 +37,7 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 		}
 	}
 	var events []types.Event
-	err := r.do(ctx, command.AggregateID, true, func(c *cell[S]) (err error) {
+	err := r.do(ctx, command.AggregateID, held, func(c *cell[S]) (err error) {
 		events, err = c.evaluateTx(ctx, t)
 		return err
 	})
