@@ -13,6 +13,7 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/aggregate/aggregatetest"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -153,6 +154,18 @@ func TestAnEventHandlerThatKeepsTheBodyIsFoundOut(t *testing.T) {
 	}
 	passes(t, story(slices.Clone[json.RawMessage]))
 	fails(t, story(func(b json.RawMessage) json.RawMessage { return b }), `handler of event "done" keeps the event's body in the state: keep a copy`)
+	kept := func(b json.RawMessage) json.RawMessage { return b }
+	aggregatetest.New(t, keepers(kept)).Without(aggregatetest.Ownership).When("do", nil).ThenState(keeper{json.RawMessage("{}")})
+}
+
+func TestProjectionsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	d := carts(func(d *aggregate.Definition[cart]) {
+		d.Projections = []store.Projection{memory.Projection(func(context.Context, *memory.ProjectionTx, types.Event) error {
+			return errors.New("the case has no tables")
+		})}
+	})
+	aggregatetest.New(t, d).When("put", put{"a"}).Then(itemWasPut("a"))
 }
 
 func TestAShallowCloneIsFoundOut(t *testing.T) {

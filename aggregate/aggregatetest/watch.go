@@ -104,9 +104,6 @@ func (c *Case[S]) watchEvent(name string, h aggregate.EventHandler[S]) aggregate
 // survives says what an event's body loses on its way through the store, or nothing.
 func survives(e types.Uncommitted) string {
 	v := reflect.ValueOf(e.Body)
-	for v.Kind() == reflect.Pointer && !v.IsNil() {
-		v = v.Elem()
-	}
 	if !v.IsValid() || v.Type() == reflect.TypeFor[json.RawMessage]() {
 		return ""
 	}

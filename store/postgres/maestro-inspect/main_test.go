@@ -151,6 +151,17 @@ func TestASnapshotThatTheLogDoesNotReachIsWrong(t *testing.T) {
 	require.Equal(t, exitGood, code, "the snapshot is not in the range")
 }
 
+func TestATimestampThatIsThereTwiceIsWrong(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, nil)
+	l.exec("ALTER TABLE event_log DROP CONSTRAINT event_log_pkey")
+	l.event(stamp(1), 1, "a")
+	l.event(stamp(1), 2, "a")
+	code, out := l.run(id.String())
+	require.Equal(t, exitWrong, code)
+	require.Contains(t, out, "! time back: the timestamp is not after "+stamp(1).String())
+}
+
 func TestAnAggregateWithoutEventsIsAProblem(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, nil)
