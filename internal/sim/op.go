@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/eventmaestro/maestro/aggregate"
@@ -14,7 +15,7 @@ import (
 )
 
 // never is when an operation returns whose caller did not live to hear it.
-const never = 1 << 40
+const never = math.MaxInt
 
 // command is what an operation evaluates.
 type command struct {
