@@ -76,10 +76,10 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return err
 	}
 	results, err := l.runAll(ctx, chosen)
-	if err = errors.Join(err, l.close()); err != nil || !o.write {
-		return err
+	if o.write && len(results) > 0 {
+		err = errors.Join(err, writeDocument(document, l.facts, results))
 	}
-	return writeDocument(document, l.facts, results)
+	return errors.Join(err, l.close())
 }
 
 // choose returns the cases of a comma-separated list.
