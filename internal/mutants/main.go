@@ -21,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eventmaestro/maestro/internal/pgserver"
 )
 
 // mutant is one way to break a file.
@@ -30,11 +32,11 @@ type mutant struct {
 	tests      []string
 }
 
-// suites are what is run against a mutant, in this order, until one fails.
+// suites are what is run against a mutant, in this order, until one fails: the quick ones first.
 var (
-	aggregateSuites = []string{"./aggregate", "./internal/sim"}
+	aggregateSuites = []string{"./internal/sim", "./aggregate"}
 	memorySuites    = []string{"./store/memory", "./internal/sim"}
-	postgresSuites  = []string{"./store/postgres", "./aggregate"}
+	postgresSuites  = []string{"./store/postgres"}
 )
 
 func main() {
@@ -59,6 +61,15 @@ func run(root, only string) (survived int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	if err := copyModule(root, dir); err != nil {
+		return 0, err
+	}
+	// One server for all: each package's tests would start one.
+	server, err := pgserver.Start(context.Background(), nil)
+	if err != nil {
+		return 0, err
+	}
+	defer server.Close()
+	if err := os.Setenv("MAESTRO_TEST_DATABASE_URL", server.URL("postgres")); err != nil {
 		return 0, err
 	}
 	fmt.Println("| # | file | what is broken | caught by |\n| --- | --- | --- | --- |")
@@ -137,13 +148,14 @@ const bound = 100 * time.Second
 var (
 	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	runningOne = regexp.MustCompile(`(?s)running tests:\s+(\S+)`)
+	brokenLaw  = regexp.MustCompile(`law \d+`)
 	inTest     = regexp.MustCompile(`\.(Test\w+)`)
 )
 
 func test(dir, suite string) (caught string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), bound+time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-failfast", "-count=1", "-timeout", bound.String(), suite)
+	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-count=1", "-timeout", bound.String(), suite)
 	cmd.Dir = dir
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
@@ -153,6 +165,11 @@ func test(dir, suite string) (caught string, err error) {
 		return "", nil
 	case strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]"):
 		return "", fmt.Errorf("does not build:\n%s", text)
+	case strings.HasPrefix(failed0(failed), "TestSeeds"):
+		if law := brokenLaw.FindString(text); law != "" {
+			return fmt.Sprintf("`TestSeeds` in %s: %s", suite, law), nil
+		}
+		fallthrough
 	case len(failed) > 0: // of nested ones, the innermost says most
 		return fmt.Sprintf("`%s` in %s", deepest(failed), suite), nil
 	case strings.Contains(text, "test timed out"):
@@ -171,6 +188,13 @@ func test(dir, suite string) (caught string, err error) {
 		return "the look for goroutines that are left in " + suite, nil
 	}
 	return "", fmt.Errorf("%s: %w\n%s", suite, err, text)
+}
+
+func failed0(failed [][]string) string {
+	if len(failed) == 0 {
+		return ""
+	}
+	return failed[0][1]
 }
 
 func deepest(failed [][]string) string {
