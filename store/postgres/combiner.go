@@ -156,7 +156,7 @@ func (c *combiner) take(lead *pending) []*pending {
 	rest := c.waiting[:0]
 	for _, p := range c.waiting {
 		_, busy := c.busy[p.commit.AggregateID]
-		if busy || len(batch) == c.max || size > maxWeight {
+		if busy || len(batch) == c.max || len(batch) > 0 && size+weight(p) > maxWeight {
 			rest = append(rest, p)
 			continue
 		}
@@ -168,8 +168,7 @@ func (c *combiner) take(lead *pending) []*pending {
 	return batch
 }
 
-// maxWeight is how much of events a statement may hold before it takes on another commit. It keeps a crowd from waiting for
-// the very long.
+// maxWeight bounds a statement of several commits: a crowd should not wait for one that is very long.
 const maxWeight = 1 << 20
 
 // weight is the size of a commit in bytes, more or less.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -133,24 +134,24 @@ func TestOnlySoManyCommittersAreAtWork(t *testing.T) {
 	}
 }
 
-func TestLongCommitsDoNotTakeOthersAlong(t *testing.T) {
+func TestLongCommitsTravelByThemselves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(1, 10)
-		long := func(i uint64) *pending {
+		of := func(i uint64, events int) *pending {
 			p := of(i)
-			p.commit.Events = commitOf(maxWeight / 256).Events
+			p.commit.Events = make([]types.Event, events)
 			return p
 		}
+		const long = maxWeight / 256
 		var group sync.WaitGroup
-		for i, p := range []*pending{of(0), long(1), long(2), of(3), of(4)} {
+		for _, p := range []*pending{of(0, 1), of(1, long), of(2, long), of(3, 1), of(4, long/2), of(5, long)} {
 			group.Go(func() { b.do(t.Context(), p) })
 			synctest.Wait()
-			_ = i
 		}
 		group.Wait()
 		synctest.Wait()
-		require.Equal(t, []int{1, 2, 2}, b.sizes(), "a long one may end a batch but not begin a larger one")
+		require.Equal(t, [][]uint64{{0}, {1}, {2}, {3, 4}, {5}}, b.batches)
 	})
 }
 
@@ -335,12 +336,4 @@ func TestCombinerProperties(t *testing.T) {
 			}
 		})
 	})
-}
-
-func commitOf(n int) *store.Commit {
-	c := &store.Commit{}
-	for range n {
-		c.Events = append(c.Events, emptyEvent)
-	}
-	return c
 }

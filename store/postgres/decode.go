@@ -74,7 +74,16 @@ func (d *decoder) follows(sequence types.Sequence, snapshot bool) bool {
 	return ok
 }
 
-func fault(column string, err error) error { return fmt.Errorf("decode %s: %w", column, err) }
+// decodeError is about a value that the database has and the store can't read.
+type decodeError struct {
+	column string
+	err    error
+}
+
+func (e *decodeError) Error() string { return "decode " + e.column + ": " + e.err.Error() }
+func (e *decodeError) Unwrap() error { return e.err }
+
+func fault(column string, err error) error { return &decodeError{column, err} }
 
 // keep copies a body into the slab. A slab is as large as twice what was read before it, so that few small events don't
 // hold on to much memory.

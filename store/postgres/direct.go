@@ -21,6 +21,11 @@ func (s *Store) tryDirect(own projections) attempt {
 	return func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error {
 		ctx, cancel := s.sending(ctx)
 		defer cancel()
+		defer func() {
+			if ctx.Err() != nil {
+				discard(conn)
+			}
+		}()
 		tx, err := s.begin(ctx, conn, p, lock)
 		if tx != nil {
 			defer rollback(ctx, conn, tx)

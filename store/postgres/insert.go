@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -17,11 +19,11 @@ func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending
 	ctx = seenThrough(ctx)
 	if s.calm.holds() {
 		sql, args, release := s.plainCall(batch, timeout)
-		_, err := conn.Exec(ctx, sql, args...)
+		tag, err := conn.Exec(ctx, sql, args...)
 		release()
 		if err == nil {
 			mark(batch, true)
-			return nil
+			return complete(tag, batch)
 		}
 		if !isUnique(err) {
 			return err
@@ -34,6 +36,19 @@ func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending
 		s.calm.tell(batch)
 	}
 	return err
+}
+
+// complete checks that a plain statement stored all events. Only a trigger or a rule that somebody put on the table can
+// have kept it from that.
+func complete(tag pgconn.CommandTag, batch []*pending) error {
+	want := int64(0)
+	for _, p := range batch {
+		want += int64(len(p.commit.Events))
+	}
+	if got := tag.RowsAffected(); got != want {
+		return fmt.Errorf("%w: %d of %d events: does event_log have a trigger or a rule?", store.ErrOutcomeUnknown, got, want)
+	}
+	return nil
 }
 
 // insertCareful stores what of batch is not in conflict.

@@ -72,7 +72,7 @@ func (s *Store) read(ctx context.Context, q querier, doing, sql string, id hlc.T
 	for rows.Next() {
 		e, err := d.entry(rows)
 		if err != nil {
-			return fmt.Errorf("postgres: %s %v: %w", doing, id, err)
+			return readError(ctx, fmt.Sprint(doing, " ", id), err)
 		}
 		if !each(e) {
 			if _, inTx := q.(pgx.Tx); !inTx && !exhaust(rows) {

@@ -145,7 +145,7 @@ func TestAnAnswerThatStaysAwayIsGivenUp(t *testing.T) {
 			warm := commit(stamp(), 1, 1)
 			warm.Projections = projections
 			require.NoError(t, s.Commit(t.Context(), warm))
-			silent.from.Store(true)
+			silent.fall()
 			start := time.Now()
 			c := commit(stamp(), 1, 1)
 			c.Projections = projections
@@ -156,8 +156,7 @@ func TestAnAnswerThatStaysAwayIsGivenUp(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
 			}
-			silent.from.Store(false)
-			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond)
 			err = s.Commit(t.Context(), c)
 			if err != nil {
 				require.ErrorIs(t, err, store.ErrConflict)

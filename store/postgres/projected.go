@@ -172,7 +172,9 @@ func receive(results pgx.BatchResults, batch []*pending, careful bool) (reached,
 		if err := scanStored(results.QueryRow(), batch); err != nil {
 			return reached{phase: phaseEvents}, err
 		}
-	} else if _, err := results.Exec(); err != nil {
+	} else if tag, err := results.Exec(); err != nil {
+		return reached{phase: phaseEvents}, err
+	} else if err := complete(tag, batch); err != nil {
 		return reached{phase: phaseEvents}, err
 	}
 	for _, p := range batch {
@@ -192,7 +194,7 @@ func receive(results pgx.BatchResults, batch []*pending, careful bool) (reached,
 // conclude says what an error in a transaction means, and whose it is if that is known.
 func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pending, error) {
 	if sql, never := unsent(err); never {
-		if said := pgError(err); said == nil && conn.Conn().IsClosed() || said != nil && !definite(said) {
+		if said := pgError(err); said == nil && conn.Conn().IsClosed() && !unencodable(err) || said != nil && !definite(said) {
 			// The connection broke while the statements were prepared: that is nobody's fault.
 			return nil, fmt.Errorf("%w: prepare: %w", store.ErrUnavailable, err)
 		}

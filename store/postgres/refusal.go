@@ -28,7 +28,7 @@ func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) e
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
 	if found, err := s.conflicting(ctx, q, p.commit); err != nil {
-		return readError(ctx, "look for a conflict", err)
+		return notAnswered("look for a conflict", err)
 	} else if found {
 		return store.ErrConflict
 	}
@@ -79,7 +79,7 @@ func (s *Store) usedCommand(ctx context.Context, q querier, c *store.Commit) err
 	for _, r := range c.Commands {
 		record, err := s.lookup(ctx, q, c.AggregateID, r.ID)
 		if err != nil {
-			return err
+			return notAnswered("look up command", err)
 		}
 		if _, twice := own[r.ID]; twice || record != nil {
 			return fmt.Errorf("%w: %q", store.ErrDuplicateCommand, r.ID)

@@ -14,7 +14,15 @@ import (
 // store.ErrInvalidEvent. To store the same snapshot again is harmless, so an answer that got lost is store.ErrOutcomeUnknown
 // and may be forgotten.
 func (s *Store) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) error {
-	return s.saveSnapshot(ctx, s.pool, snapshot)
+	if s.err != nil {
+		return s.err
+	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return s.saveSnapshot(ctx, conn, snapshot)
 }
 
 func (s *Store) saveSnapshot(ctx context.Context, q querier, snapshot types.Snapshot) error {
@@ -51,8 +59,13 @@ func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, sequence types.Seq
 	if sequence < 1 || sequence > types.MaxSequence {
 		return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, sequence)
 	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
 	var found int64
-	err := s.pool.QueryRow(ctx, s.sql.redact, id[:], int32(sequence), string(body)).Scan(&found)
+	err = conn.QueryRow(ctx, s.sql.redact, id[:], int32(sequence), string(body)).Scan(&found)
 	if err != nil {
 		return bodyError(ctx, "redact", id, sequence, err)
 	}

@@ -155,11 +155,22 @@ func notSent(ctx context.Context, doing string, err error) error {
 
 // readError is the error of a statement that stores nothing.
 func readError(ctx context.Context, doing string, err error) error {
+	var undecoded *decodeError
 	pgErr := pgError(err)
-	if ctx.Err() != nil || pgErr == nil || !definite(pgErr) || busy(pgErr.Code) {
-		return notSent(ctx, doing, err)
+	switch {
+	case errors.As(err, &undecoded), ctx.Err() == nil && pgErr != nil && definite(pgErr) && !busy(pgErr.Code):
+		return fmt.Errorf("postgres: %s: %w", doing, err)
 	}
-	return fmt.Errorf("postgres: %s: %w", doing, err)
+	return notSent(ctx, doing, err)
+}
+
+// notAnswered is the error of a commit that was not stored, where the database could not be asked why. It has no
+// context of a caller in it, as the bound was the store's own.
+func notAnswered(doing string, err error) error {
+	if pgError(err) == nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %s: %v", store.ErrUnavailable, doing, err) //nolint:errorlint // hidden on purpose
+	}
+	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 }
 
 // isUnique reports whether an event was there already, or something else of the log that has to be unique.
@@ -194,6 +205,13 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
+}
+
+// unencodable reports whether the driver could not encode an argument, for which it closes the connection too. That there
+// is no other way to tell than its text, a test watches.
+func unencodable(err error) bool {
+	var preprocessing pgx.ErrPreprocessingBatch
+	return errors.As(err, &preprocessing) && strings.HasPrefix(preprocessing.Error(), "error preprocessing batch (build)")
 }
 
 // unsent is the statement of a batch that the driver or the server refused to prepare, if err says so.

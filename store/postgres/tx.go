@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
@@ -18,7 +19,10 @@ type txStore struct {
 	tx pgx.Tx
 }
 
-var _ store.Tx = (*txStore)(nil)
+var (
+	_ store.Tx         = (*txStore)(nil)
+	_ store.CommandLog = (*txStore)(nil)
+)
 
 func (t *txStore) Base() store.Adapter { return t.s }
 
@@ -32,6 +36,18 @@ func (t *txStore) Events(ctx context.Context, id hlc.Timestamp, r store.Range) i
 
 func (t *txStore) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	return t.s.snapshotFrom(ctx, t.tx, id, r)
+}
+
+// LookupCommand finds the command IDs that the transaction used, too.
+func (t *txStore) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
+	if err := t.s.recording(); err != nil {
+		return nil, err
+	}
+	return t.s.lookupFrom(ctx, t.tx, aggregateID, commandID)
+}
+
+func (t *txStore) PruneCommands(ctx context.Context, before time.Time) (int64, error) {
+	return t.s.pruneFrom(ctx, t.tx, before)
 }
 
 func (t *txStore) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) error {

@@ -116,24 +116,31 @@ func explainLoad(t *testing.T, pool *pgxpool.Pool, mode string) string {
 	return strings.Join(lines, "\n")
 }
 
-// silence swallows what is sent, and nothing is ever answered, as where a network drops packets.
-type silence struct{ from atomic.Bool }
+// silence swallows what is sent, and nothing is ever answered, as where a network drops packets. It befalls the connections
+// that are there when it falls.
+type silence struct {
+	dialled atomic.Int64
+	fell    atomic.Int64 // on the connections up to this one
+}
+
+func (s *silence) fall() { s.fell.Store(s.dialled.Load()) }
 
 func (s *silence) tap(c *pgxpool.Config) {
 	dial := c.ConnConfig.DialFunc
 	c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
-		return &silentConn{conn, s}, err
+		return &silentConn{conn, s, s.dialled.Add(1)}, err
 	}
 }
 
 type silentConn struct {
 	net.Conn
 	silence *silence
+	number  int64
 }
 
 func (c *silentConn) Write(b []byte) (int, error) {
-	if c.silence.from.Load() {
+	if c.number <= c.silence.fell.Load() {
 		return len(b), nil
 	}
 	return c.Conn.Write(b)
