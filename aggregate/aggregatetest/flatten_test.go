@@ -23,7 +23,6 @@ type point struct{ X, Y int }
 type hidden struct {
 	at   time.Time
 	tags map[string]struct{}
-	f    func()
 }
 
 func lines(v any, typed bool) []string {
