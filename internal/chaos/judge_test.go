@@ -54,7 +54,22 @@ func TestASoundRoundHasNoFindings(t *testing.T) {
 	require.Equal(t, 1, v.searched)
 }
 
-// log rewrites the only log of a record.
+func TestARepeatByIDIsToldTheOutcomeOfItsFirstAttempt(t *testing.T) {
+	t.Parallel()
+	r := sound(t)
+	again := func(at, end int64, class string, state *counter) {
+		o := &op{writer: "w", asked: entry{Op: len(r.ops) + 1, At: at, Index: 1, request: request{Token: "n", To: 1}, ID: "n"}}
+		o.told = &entry{At: end, Class: class, State: state}
+		r.ops = append(r.ops, o)
+	}
+	again(16, 17, unknown, nil)
+	again(50, 51, acked, &r.log().states[1]) // a no-op, at the time of the first attempt
+	require.Empty(t, judge(r).findings)
+	r.ops[len(r.ops)-2].asked.At = 48
+	require.NotEmpty(t, judge(r).findings, "at that time the state was another")
+}
+
+// log is the only log of a record.
 func (r *record) log() *history { return r.logs[[2]int{0, 1}] }
 
 func TestWhatIsBrokenIsFound(t *testing.T) {

@@ -52,8 +52,12 @@ const never = 1 << 62
 // operation that took from the first of them to the answer.
 func operations(r *record) map[[2]int][]porcupine.Operation {
 	merged := map[string]*porcupine.Operation{}
+	doubted := map[string]int64{} // by id: when the first attempt began of whose outcome nobody knows
 	all := map[[2]int][]porcupine.Operation{}
 	for _, o := range r.ops {
+		if id := o.asked.ID; id != "" && o.class() == unknown && (doubted[id] == 0 || o.asked.At < doubted[id]) {
+			doubted[id] = o.asked.At
+		}
 		p, ok := o.operation(r)
 		if !ok {
 			continue
@@ -75,6 +79,9 @@ func operations(r *record) map[[2]int][]porcupine.Operation {
 	}
 	for _, o := range r.ops {
 		if m := merged[o.asked.ID]; m != nil {
+			if at := doubted[o.asked.ID]; at != 0 { // it can have been that one, also if it changed nothing
+				m.Call = min(m.Call, at)
+			}
 			all[o.place()] = append(all[o.place()], *m)
 			delete(merged, o.asked.ID)
 		}
