@@ -27,7 +27,8 @@ var roundMutants = []mutant{
 
 // evaluateAll`, aggregateSuites},
 	{"aggregate/round.go", "a refused command leaves what it did to the draft", `			*d = before
-			continue`, `			continue`, aggregateSuites},
+			continue`, `			_ = before
+			continue`, aggregateSuites},
 	{"aggregate/round.go", "a torn state is worked on", `if d.torn && c.root.kind.clone != nil {`, `if false {`, aggregateSuites},
 	{"aggregate/round.go", "a command that tore the state is tried for ever", `if q.barred != nil && q.barredAt == d.seq && q.barOn == base {`, `if false {`, aggregateSuites},
 	{"aggregate/round.go", "a caller that left is evaluated", `		if q.left() {
@@ -77,6 +78,8 @@ var settleMutants = []mutant{
 			return err
 		case errors.Is(err, store.ErrConflict):`, aggregateSuites},
 	{"aggregate/settle.go", "the log is compared by sequence alone", `if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp ||`, `if i >= len(commit.Events) ||`, aggregateSuites},
+	{"aggregate/settle.go", "an event with our timestamp is ours, whatever it says", ` ||
+			!sameJSON(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
 	{"aggregate/settle.go", "a part of the events counts as all", `return i == len(commit.Events), nil`, `return i > 0, nil`, aggregateSuites},
 	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, err)`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)`, aggregateSuites},
 	{"aggregate/settle.go", "doubt has no end", `|| time.Now().After(deadline) {`, `{`, aggregateSuites},

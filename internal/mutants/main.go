@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -72,6 +73,7 @@ func run(root, only string) (survived int, err error) {
 	if err := os.Setenv("MAESTRO_TEST_DATABASE_URL", server.URL("postgres")); err != nil {
 		return 0, err
 	}
+	var broken error
 	fmt.Println("| # | file | what is broken | caught by |\n| --- | --- | --- | --- |")
 	for i, m := range mutants {
 		if only != "" && !slices.Contains(strings.Split(only, ","), strconv.Itoa(i+1)) {
@@ -79,7 +81,8 @@ func run(root, only string) (survived int, err error) {
 		}
 		caught, err := m.try(dir)
 		if err != nil {
-			return survived, fmt.Errorf("mutants: %d: %w", i+1, err)
+			broken = errors.Join(broken, fmt.Errorf("mutants: %d: %w", i+1, err))
+			continue
 		}
 		if caught == "" {
 			survived++
@@ -87,7 +90,7 @@ func run(root, only string) (survived int, err error) {
 		}
 		fmt.Printf("| %d | %s | %s | %s |\n", i+1, m.file, m.what, caught)
 	}
-	return survived, nil
+	return survived, broken
 }
 
 // copyModule copies what go test needs, without the nested modules.

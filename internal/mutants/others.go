@@ -85,11 +85,13 @@ var postgresMutants = []mutant{
 		batch, size = append(batch, p), size+weight(p)`, `		batch, size = append(batch, p), size+weight(p)`, postgresSuites},
 	{"store/postgres/combiner.go", "who waits is not told", `		if p.done != nil {
 			close(p.done)
-		}`, ``, postgresSuites},
+		}`, `		_ = p`, postgresSuites},
 	{"store/postgres/combiner.go", "an aggregate stays busy for ever", `		delete(c.busy, p.commit.AggregateID)
-`, ``, postgresSuites},
+`, `		_ = p
+`, postgresSuites},
 	{"store/postgres/combiner.go", "who withdraws is sent", `			c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
-			return true`, `			return true`, postgresSuites},
+			return true`, `			_ = i
+			return true`, postgresSuites},
 	{"store/postgres/combiner.go", "committers are never replaced", `	go c.drain()
 `, `	c.active--
 `, postgresSuites},
