@@ -53,7 +53,7 @@ func beginTx(t *testing.T, pool *pgxpool.Pool) pgx.Tx {
 	t.Helper()
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
 	return tx
 }
 
@@ -112,7 +112,8 @@ func TestATransactionStaysUsableAfterARefusedCommand(t *testing.T) {
 			adds(id, -1), runs(id, explode), emits(id, types.New("mystery", nil)),
 			emits(id, types.New("noted", noted{"never"}), types.New("bomb", bomb{"panic"})),
 			emits(id, types.New("noted", noted{"a\x00"})),
-			{AggregateID: id, Type: "nonsense"}, adds(hlc.Timestamp{}, 1),
+			{AggregateID: id, Type: "nonsense"},
+			adds(hlc.Timestamp{}, 1),
 		} {
 			_, err := root.EvaluateTx(t.Context(), tx.Tx, c)
 			require.Error(t, err)

@@ -15,7 +15,7 @@ type Account struct {
 	Notes   []string `json:"notes,omitempty"`
 }
 
-// Open and the like say what somebody wants, Opened and the like what happened.
+// Commands say what somebody wants, events what happened.
 type (
 	Open      struct{ Owner string }
 	Deposit   struct{ Cents int64 }

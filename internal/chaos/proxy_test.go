@@ -26,14 +26,14 @@ func behind(t *testing.T) (p *plan, through, past *pgx.Conn) {
 	t.Cleanup(x.close)
 	past, err = pgx.ConnectConfig(t.Context(), config)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = past.Close(context.Background()) })
+	t.Cleanup(func() { _ = past.Close(context.WithoutCancel(t.Context())) })
 
 	injured := config.Copy()
 	injured.Host, injured.Port = "127.0.0.1", uint16(x.listener.Addr().(*net.TCPAddr).Port)
 	injured.Fallbacks = nil
 	through, err = pgx.ConnectConfig(t.Context(), injured)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = through.Close(context.Background()) })
+	t.Cleanup(func() { _ = through.Close(context.WithoutCancel(t.Context())) })
 	return p, through, past
 }
 

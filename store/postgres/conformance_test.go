@@ -60,6 +60,7 @@ func TestStoreKeepsTheContractInAnySchema(t *testing.T) {
 	t.Parallel()
 	h := harness(&migrations.Options{Metadata: true, Commands: true}, nil)
 	h.New = func(t testing.TB) store.Adapter {
+		t.Helper()
 		pool := pgtest.Pool(t, small)
 		name := `A "quoted"; name ` + rand.Text()
 		require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Schema: name, Metadata: true, Commands: true}))
@@ -99,6 +100,7 @@ func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {
 			}
 			h := harness(m, nil)
 			h.New = func(t testing.TB) store.Adapter {
+				t.Helper()
 				url, schema := pgtest.Schema(t)
 				conn, err := pgx.Connect(t.Context(), url) // which the dump leaves without a search_path
 				require.NoError(t, err)
@@ -131,10 +133,12 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 	return storetest.Harness{
 		Lacks: lacks,
 		New: func(t testing.TB) store.Adapter {
+			t.Helper()
 			pool := pgtest.With(t, m, append([]func(*pgxpool.Config){small}, configure...)...)
 			return open(pool, o)
 		},
 		Other: func(t testing.TB, a store.Adapter) store.Adapter {
+			t.Helper()
 			pool, err := pgxpool.NewWithConfig(t.Context(), under(a).pool.Config())
 			require.NoError(t, err)
 			t.Cleanup(pool.Close)

@@ -52,9 +52,8 @@ func Example() {
 
 func ExampleBatchProjection() {
 	ctx := context.Background()
-	pool := examplePool("example_batch_projection")
+	pool := examplePool("example_batch_projection", `CREATE TABLE deposits (account bytea, cents int)`)
 	defer pool.Close()
-	pool.Exec(ctx, `CREATE TABLE deposits (account bytea, cents int)`)
 
 	deposits := postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
 		b.Queue(`INSERT INTO deposits SELECT $1, ($2::jsonb ->> 'cents')::int`, e.AggregateID, e.Body)
@@ -67,18 +66,17 @@ func ExampleBatchProjection() {
 	fmt.Println(postgres.New(pool, nil).Commit(ctx, commit))
 
 	var cents int
-	pool.QueryRow(ctx, `SELECT sum(cents) FROM deposits WHERE account = $1`, account).Scan(&cents)
-	fmt.Println(cents)
+	err := pool.QueryRow(ctx, `SELECT sum(cents) FROM deposits WHERE account = $1`, account).Scan(&cents)
+	fmt.Println(cents, err)
 	// Output:
 	// <nil>
-	// 100
+	// 100 <nil>
 }
 
 func ExampleProjection() {
 	ctx := context.Background()
-	pool := examplePool("example_projection")
+	pool := examplePool("example_projection", `CREATE TABLE limits (cents int); INSERT INTO limits VALUES (500)`)
 	defer pool.Close()
-	pool.Exec(ctx, `CREATE TABLE limits (cents int); INSERT INTO limits VALUES (500)`)
 
 	withinLimit := postgres.Projection(func(ctx context.Context, tx pgx.Tx, e types.Event) error {
 		var within bool
@@ -102,9 +100,8 @@ func ExampleProjection() {
 
 func ExampleStore_Tx() {
 	ctx := context.Background()
-	pool := examplePool("example_tx")
+	pool := examplePool("example_tx", `CREATE TABLE customers (name text)`)
 	defer pool.Close()
-	pool.Exec(ctx, `CREATE TABLE customers (name text)`)
 	events := postgres.New(pool, nil)
 	clock := hlc.NewClock(nil)
 	account, _ := clock.Now()
@@ -121,7 +118,8 @@ func ExampleStore_Tx() {
 	fmt.Println(err)
 
 	n := 0
-	for range events.Events(ctx, account, store.Range{}) {
+	for _, err := range events.Events(ctx, account, store.Range{}) {
+		fmt.Println(err)
 		n++
 	}
 	fmt.Println(n, "events")
@@ -161,13 +159,14 @@ func ExampleStore_Redact() {
 	events := postgres.New(pool, nil)
 	clock := hlc.NewClock(nil)
 	account, _ := clock.Now()
-	events.Commit(ctx, deposit(clock, account, 1, `{"cents": 100, "from": "Ada"}`))
+	fmt.Println(events.Commit(ctx, deposit(clock, account, 1, `{"cents": 100, "from": "Ada"}`)))
 
 	fmt.Println(events.Redact(ctx, account, 1, []byte(`{"cents": 100}`)))
-	for e := range events.Events(ctx, account, store.Range{}) {
-		fmt.Println(e.Sequence, string(e.Body))
+	for e, err := range events.Events(ctx, account, store.Range{}) {
+		fmt.Println(e.Sequence, string(e.Body), err)
 	}
 	// Output:
 	// <nil>
-	// 1 {"cents": 100}
+	// <nil>
+	// 1 {"cents": 100} <nil>
 }

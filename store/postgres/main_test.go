@@ -45,8 +45,8 @@ func (a *asker) answers() bool {
 	return !a.absent
 }
 
-// examplePool returns a pool on fresh tables in a schema of that name.
-func examplePool(schema string) *pgxpool.Pool {
+// examplePool returns a pool on fresh tables in a schema of that name, and on what else the statements make.
+func examplePool(schema string, statements ...string) *pgxpool.Pool {
 	ctx := context.Background()
 	config, err := pgxpool.ParseConfig(pgtest.Start(&asker{}).URL)
 	if err != nil {
@@ -62,6 +62,11 @@ func examplePool(schema string) *pgxpool.Pool {
 	}
 	if err := migrations.Apply(ctx, pool, &migrations.Options{Schema: schema, Commands: true}); err != nil {
 		panic(err)
+	}
+	for _, statement := range statements {
+		if _, err := pool.Exec(ctx, statement); err != nil {
+			panic(err)
+		}
 	}
 	return pool
 }
