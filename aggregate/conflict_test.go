@@ -152,6 +152,25 @@ func TestAStateWithoutReferencesIsRolledBackToo(t *testing.T) {
 	require.Equal(t, 1101, get(t, root, id).Total)
 }
 
+func TestARefusedCommandLeavesNoTraceForItsNeighbours(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	root := sums(t, s, nil)
+	id := newID(t, root)
+	errs := inOneBatch(t, root, id, 3, func(i int) error {
+		data := types.Events(types.New("added", added{1}))
+		if i == 1 {
+			data = types.Events(types.New("added", added{10}), types.New("bomb", nil))
+		}
+		return root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "run", Data: data})
+	})
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], errApply)
+	require.NoError(t, errs[2])
+	require.Len(t, logOf(t, s, id), 2)
+	require.Equal(t, 2, get(t, root, id).Total)
+}
+
 func TestOnceInDoubtARefusalSettlesNothing(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []error{store.ErrUnavailable, store.ErrInvalidEvent, errors.New("refused"), store.ErrDuplicateTimestamp} {
