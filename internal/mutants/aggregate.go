@@ -80,8 +80,8 @@ var settleMutants = []mutant{
 	{"aggregate/settle.go", "the log is compared by sequence alone", `if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp ||`, `if i >= len(commit.Events) ||`, aggregateSuites},
 	{"aggregate/settle.go", "an event with our timestamp is ours, whatever it says", ` ||
 			!sameJSON(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
-	{"aggregate/settle.go", "a part of the events counts as all", `return i == len(commit.Events), nil`, `return i > 0, nil`, aggregateSuites},
-	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, err)`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `return i == len(commit.Events), nil`, `return i == len(commit.Events) || i == 0, nil`, aggregateSuites},
+	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, &PanicError`, aggregateSuites},
 	{"aggregate/settle.go", "doubt has no end", `|| time.Now().After(deadline) {`, `{`, aggregateSuites},
 	{"aggregate/settle.go", "a used ID is not taken for an answer while in doubt", `		case errors.Is(err, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/settle.go", "the error has the wrong timestamps", `range r.log[q.low:q.top] {`, `range r.log[:q.top] {`, aggregateSuites},

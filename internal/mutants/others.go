@@ -64,11 +64,9 @@ var memoryMutants = []mutant{
 	{"store/memory/attempt.go", "a used command ID is not noticed", `if hasCommand(r.ID) || repeated(p.commit.Commands[:i], r.ID) {`, `if repeated(p.commit.Commands[:i], r.ID) {`, memorySuites},
 	{"store/memory/commit.go", "a timestamp can be used twice", `if len(p.records) > 0 && !s.timestamps.add(p.records) {`, `if len(p.records) > 0 && !s.timestamps.add(p.records) && len(p.records) > 99 {`, memorySuites},
 	{"store/memory/commit.go", "a commit does not wait for one with projections", `if turn == nil {`, `if true {`, memorySuites},
-	{"store/memory/projection.go", "what a refused projection wrote stays", `	err := s.store(sh, p)
-	if err == nil {
-		tx.apply()
-	}`, `	tx.apply()
-	err := s.store(sh, p)`, memorySuites},
+	{"store/memory/projection.go", "a projection that refuses is passed over", `	if err := run(ctx, tx, projections, p.commit.Events); err != nil {
+		return err
+	}`, `	_ = run(ctx, tx, projections, p.commit.Events)`, memorySuites},
 }
 
 var postgresMutants = []mutant{
