@@ -186,6 +186,9 @@ func (c *cell[S]) reportPanic(ctx context.Context, command string, err error) {
 	if !ok {
 		return
 	}
+	if err == error(p) { // else what is around it says where
+		p.Root, p.AggregateID, p.Type = c.family.name, c.id, command
+	}
 	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.id, "type", command, "value", p.Value)
 	if hook := c.family.sup.options.Hooks.Panic; hook != nil {
 		hook(ctx, Panicked{Root: c.family.name, AggregateID: c.id, Type: command, Err: p})

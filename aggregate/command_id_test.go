@@ -177,7 +177,7 @@ func TestIDsThatCantBeKept(t *testing.T) {
 	for text, c := range map[string]types.Command{
 		"has 257 bytes":             withID(adds(id, 1), strings.Repeat("x", 257)),
 		"is not UTF-8 without NUL":  withID(adds(id, 1), "a\x00"),
-		"data that encodes as JSON": {AggregateID: id, Type: "add", Data: func() {}, ID: "x"},
+		"data can't be encoded":     {AggregateID: id, Type: "add", Data: func() {}, ID: "x"},
 		"unexpected end, want '\"'": {AggregateID: id, Type: "add", Data: json.RawMessage(`{"`), ID: "x"},
 	} {
 		err := root.Evaluate(t.Context(), c)

@@ -34,7 +34,7 @@ var errSequenceExhausted = errors.New("the sequence is exhausted")
 // was, and so is d unless it is torn.
 func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id hlc.Timestamp, command types.Command, handler CommandHandler[S], log []types.Event) ([]types.Event, error) {
 	if command.Expected != nil && *command.Expected != d.seq {
-		return log, &UnexpectedSequenceError{Expected: *command.Expected, Actual: d.seq}
+		return log, &UnexpectedSequenceError{AggregateID: id, Expected: *command.Expected, Actual: d.seq}
 	}
 	made, err := eval(ctx, handler, Instance[S]{ID: id, Sequence: d.seq, State: d.state}, command)
 	if err != nil || len(made) == 0 {
@@ -143,11 +143,16 @@ var encoders = sync.Pool{New: func() any {
 // maxPooledBuffer keeps one huge body from staying in memory for ever.
 const maxPooledBuffer = 64 << 10
 
+var errBytes = errors.New("aggregate: it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct")
+
 // plainBody is the size up to which a plain body costs one allocation.
 const plainBody = 256
 
 // encode returns body as JSON in the form in which every store returns it.
 func encode(body any) (_ json.RawMessage, err error) {
+	if _, ok := body.([]byte); ok {
+		return nil, errBytes
+	}
 	if raw, ok := body.(json.RawMessage); ok {
 		return jsonb.Canonical(raw)
 	}

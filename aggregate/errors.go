@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -47,7 +48,8 @@ var (
 	// context ended for one of Options.MaxLive aggregates to fall idle. Nothing was stored.
 	ErrTooManyAggregates = errors.New("aggregate: too many live aggregates")
 
-	// ErrOtherRoot is matched by an *OtherRootError: the id belongs to another root.
+	// ErrOtherRoot is matched by an *OtherRootError: the id belongs to another root. Nothing was
+	// stored.
 	ErrOtherRoot = errors.New("aggregate: id belongs to another root")
 
 	// ErrClosed is returned by a supervisor that was shut down. Nothing was stored.
@@ -55,6 +57,10 @@ var (
 
 	// ErrCommandReused is matched by a *CommandReusedError. Nothing was stored.
 	ErrCommandReused = errors.New("aggregate: command id used for another command")
+
+	// ErrOtherStore is returned for a transaction of another store than the supervisor's. Nothing
+	// was stored.
+	ErrOtherStore = errors.New("aggregate: the transaction belongs to another store than the supervisor's")
 
 	// ErrDefinition is matched by a *DefinitionError.
 	ErrDefinition = errors.New("aggregate: invalid definition")
@@ -95,14 +101,13 @@ func (e *InvalidHandlerError) Is(target error) bool { return target == ErrInvali
 // InvalidDataError is returned for a command whose Data is not what its handler takes. It
 // matches ErrInvalidData.
 type InvalidDataError struct {
-	Type string // the command's type
-	Want string // the Go type that the handler takes
-	Got  string // the Go type that came
-	Err  error  // why it could not be decoded, for a json.RawMessage
+	Type   string // the command's type
+	Reason string // such as "data is a string, want shop.Order"
+	Err    error  // why it could not be decoded, for a json.RawMessage
 }
 
 func (e *InvalidDataError) Error() string {
-	text := fmt.Sprintf("aggregate: data of command %q is %s, want %s", e.Type, e.Got, e.Want)
+	text := fmt.Sprintf("aggregate: command %q: %s", e.Type, e.Reason)
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -118,8 +123,9 @@ func (e *InvalidDataError) Unwrap() error { return e.Err }
 // UnexpectedSequenceError is returned when the aggregate is not at the sequence that
 // Command.Expected names. It matches ErrUnexpectedSequence.
 type UnexpectedSequenceError struct {
-	Expected types.Sequence
-	Actual   types.Sequence
+	AggregateID hlc.Timestamp
+	Expected    types.Sequence
+	Actual      types.Sequence
 }
 
 func (e *UnexpectedSequenceError) Error() string {
@@ -179,13 +185,24 @@ func (e *RetriesSpentError) Unwrap() error { return e.Err }
 // stored now, later or never; [Root.Lookup] tells. It matches store.ErrOutcomeUnknown.
 type OutcomeUnknownError struct {
 	AggregateID hlc.Timestamp
-	Timestamps  []hlc.Timestamp // those of the command's events, to look up
-	Err         error           // what ended the wait
+	Err         error // what ended the wait
+
+	// Timestamps are those of the command's events, to look up. They are empty where they are not
+	// known: a repeat of a command with an ID whose first outcome could not be read. Then only
+	// another repeat tells.
+	Timestamps []hlc.Timestamp
 }
 
 func (e *OutcomeUnknownError) Error() string {
-	return fmt.Sprintf("aggregate: outcome unknown: aggregate %v, %d events: %v", e.AggregateID, len(e.Timestamps), e.Err)
+	text := fmt.Sprintf("aggregate: outcome unknown: aggregate %v, events to look up: %d", e.AggregateID, len(e.Timestamps))
+	if e.Err == nil {
+		return text
+	}
+	return text + ": " + strings.TrimPrefix(e.Err.Error(), store.ErrOutcomeUnknown.Error()+": ")
 }
+
+// Is reports whether target is store.ErrOutcomeUnknown.
+func (e *OutcomeUnknownError) Is(target error) bool { return target == store.ErrOutcomeUnknown }
 
 // Unwrap returns what ended the wait.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
@@ -222,11 +239,22 @@ func (e *CommandReusedError) Is(target error) bool { return target == ErrCommand
 // PanicError is a panic of a handler, returned to the caller of the command that met it.
 // Nothing of that command was stored.
 type PanicError struct {
-	Value any    // what was passed to panic
-	Stack []byte // the stack at the panic, as debug.Stack formats it
+	Root        string        // the root's name, where it is known
+	AggregateID hlc.Timestamp // the same
+	Type        string        // the command's type; empty for a function or a read
+	Value       any           // what was passed to panic
+	Stack       []byte        // the stack at the panic, as debug.Stack formats it
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("aggregate: panic: %v", e.Value) }
+func (e *PanicError) Error() string {
+	switch {
+	case e.Root == "":
+		return fmt.Sprintf("aggregate: panic: %v", e.Value)
+	case e.Type == "":
+		return fmt.Sprintf("aggregate: panic in %s, aggregate %v: %v", e.Root, e.AggregateID, e.Value)
+	}
+	return fmt.Sprintf("aggregate: panic in command %q of %s, aggregate %v: %v", e.Type, e.Root, e.AggregateID, e.Value)
+}
 
 // Unwrap returns the value if it is an error.
 func (e *PanicError) Unwrap() error {

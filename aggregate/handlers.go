@@ -71,6 +71,9 @@ func Command[S, C any](f func(context.Context, Instance[S], C) ([]types.Uncommit
 	if f == nil {
 		return nil
 	}
+	if reflect.TypeFor[C]() == reflect.TypeFor[types.Command]() {
+		return misfit[S]{"takes types.Command as its data: use CommandFunc"}
+	}
 	return CommandFunc[S](func(ctx context.Context, current Instance[S], command types.Command) ([]types.Uncommitted, error) {
 		data, err := dataAs[C](command)
 		if err != nil {
@@ -85,6 +88,9 @@ func Command[S, C any](f func(context.Context, Instance[S], C) ([]types.Uncommit
 func Event[S, E any](f func(S, E) S) EventHandler[S] {
 	if f == nil {
 		return nil
+	}
+	if reflect.TypeFor[E]() == reflect.TypeFor[types.Event]() {
+		return misfit[S]{"takes types.Event as its body: use EventFunc"}
 	}
 	plain := flatjson.New(reflect.TypeFor[E]())
 	return EventFunc[S](func(state S, event types.Event) (S, error) {
@@ -111,17 +117,37 @@ func dataAs[C any](command types.Command) (C, error) {
 			return *d, nil
 		}
 	case json.RawMessage:
-		return decodeData[C](command.Type, d)
-	case nil:
-		if t := reflect.TypeFor[C](); t.Kind() == reflect.Struct && t.NumField() == 0 {
-			return *new(C), nil
+		if !bytes.Equal(bytes.TrimSpace(d), []byte("null")) {
+			return decodeData[C](command.Type, d)
 		}
+		return noData[C](command, "null")
+	case nil:
+		return noData[C](command, "nil")
 	}
-	return *new(C), &InvalidDataError{Type: command.Type, Want: reflect.TypeFor[C]().String(), Got: fmt.Sprintf("%T", command.Data)}
+	got := fmt.Sprintf("%T", command.Data)
+	if v := reflect.ValueOf(command.Data); v.Kind() == reflect.Pointer && v.IsNil() {
+		got = "a nil " + got
+	}
+	return *new(C), wrongData[C](command.Type, got, nil)
+}
+
+// noData is the data of a command without data, if its handler takes none.
+func noData[C any](command types.Command, got string) (C, error) {
+	if t := reflect.TypeFor[C](); t.Kind() == reflect.Struct && t.NumField() == 0 {
+		return *new(C), nil
+	}
+	return *new(C), wrongData[C](command.Type, got, nil)
+}
+
+func wrongData[C any](commandType, got string, err error) error {
+	return &InvalidDataError{Type: commandType, Reason: "data is " + got + ", want " + reflect.TypeFor[C]().String(), Err: err}
 }
 
 func decodeData[C any](commandType string, raw json.RawMessage) (C, error) {
 	var c C
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return c, wrongData[C](commandType, "an empty json.RawMessage", nil)
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	err := d.Decode(&c)
@@ -131,7 +157,20 @@ func decodeData[C any](commandType string, raw json.RawMessage) (C, error) {
 		}
 	}
 	if err != nil {
-		return *new(C), &InvalidDataError{Type: commandType, Want: reflect.TypeFor[C]().String(), Got: "json.RawMessage", Err: err}
+		return *new(C), wrongData[C](commandType, "a json.RawMessage", err)
 	}
 	return c, nil
 }
+
+// misfit stands in a table for a handler that can't be what was meant; New refuses it.
+type misfit[S any] struct{ reason string }
+
+func (m misfit[S]) fault() string { return m.reason }
+
+// Eval is never called.
+func (m misfit[S]) Eval(context.Context, Instance[S], types.Command) ([]types.Uncommitted, error) {
+	return nil, errors.New(m.reason)
+}
+
+// Apply is never called.
+func (m misfit[S]) Apply(state S, _ types.Event) (S, error) { return state, errors.New(m.reason) }

@@ -14,14 +14,14 @@ import (
 // identify returns the record that will use up the ID of a command.
 func (r *Root[S]) identify(command types.Command) (*store.CommandRecord, error) {
 	if fault := typeFault(command.ID); fault != "" {
-		return nil, &InvalidDataError{Type: command.Type, Want: "a command ID of 1 to 256 bytes of UTF-8", Got: "one that " + fault}
+		return nil, &InvalidDataError{Type: command.Type, Reason: "its ID " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {
 		return nil, fmt.Errorf("aggregate: command ids: %w: the store keeps none", store.ErrUnsupported)
 	}
 	data, err := encode(command.Data)
 	if err != nil {
-		return nil, &InvalidDataError{Type: command.Type, Want: "data that encodes as JSON, for its fingerprint", Got: fmt.Sprintf("%T", command.Data), Err: err}
+		return nil, &InvalidDataError{Type: command.Type, Reason: "data can't be encoded for its fingerprint", Err: err}
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%d:%s", len(command.Type), command.Type)
@@ -38,7 +38,7 @@ func (c *cell[S]) repeat(q *request) {
 	found, err := c.first(q)
 	switch {
 	case err == nil && !found:
-		err = errRecordGone
+		err = c.untold(errRecordGone)
 	case err != nil && !found:
 		err = c.untold(err)
 	}

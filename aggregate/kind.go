@@ -63,6 +63,8 @@ func (k *kind[S]) checkUpcasts() error {
 			return k.wrong(field, typeFault(from)+": "+nameRemedy)
 		case known(from):
 			return k.wrong(field, "has an event handler as well, which would never run: remove one of the two, or give the new shape a type of its own")
+		case len(k.Upcasts[from].To) == 0 && !k.Upcasts[from].drop:
+			return k.wrong(field, "has an empty To: list the types it leads to, or use Drop to pass the event over")
 		case k.Upcasts[from].Func == nil && len(k.Upcasts[from].To) > 1:
 			return k.wrong(field, "lists several types and has no Func: list one, or give it a Func")
 		}
@@ -114,6 +116,9 @@ func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
 		}
 		if v := reflect.ValueOf(table[key]); !v.IsValid() || v.Kind() == reflect.Func && v.IsNil() || v.Kind() == reflect.Pointer && v.IsNil() {
 			return k.wrong(field, "is nil: give it a handler")
+		}
+		if m, ok := any(table[key]).(interface{ fault() string }); ok {
+			return k.wrong(field, m.fault())
 		}
 	}
 	return nil

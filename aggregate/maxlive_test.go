@@ -136,18 +136,29 @@ func TestManyAggregatesThroughLittleRoom(t *testing.T) {
 	})
 }
 
-func TestNoBoundWhereMaxLiveIsNotPositive(t *testing.T) {
+func TestNoBoundWhereMaxLiveIsZero(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, -1} {
-		sup := newSupervisor(t, memory.New(), &aggregate.Options{MaxLive: n})
-		root, err := aggregate.New(sup, tallies())
+	sup := newSupervisor(t, memory.New(), nil)
+	root, err := aggregate.New(sup, tallies())
+	require.NoError(t, err)
+	for range 10 {
+		_, err := root.Get(t.Context(), newID(t, root))
 		require.NoError(t, err)
-		for range 10 {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			_, err := root.Get(ctx, newID(t, root))
-			cancel()
-			require.NoError(t, err)
-		}
-		require.Len(t, liveIDs(sup), 10)
 	}
+	require.Len(t, liveIDs(sup), 10)
+}
+
+func TestWrongArgumentsOfASupervisorAreReportedByNew(t *testing.T) {
+	t.Parallel()
+	for field, o := range map[string]*aggregate.Options{
+		"MailboxSize": {MailboxSize: -1}, "MaxBatch": {MaxBatch: -1}, "MaxAttempts": {MaxAttempts: -1}, "MaxLive": {MaxLive: -1},
+		"ReadTimeout": {ReadTimeout: -1}, "SettleTimeout": {SettleTimeout: -1},
+	} {
+		_, err := aggregate.New(newSupervisor(t, memory.New(), o), tallies())
+		require.ErrorIs(t, err, aggregate.ErrDefinition)
+		require.ErrorContains(t, err, "Options."+field+" is negative: use 0")
+	}
+	_, err := aggregate.New(newSupervisor(t, nil, nil), tallies())
+	require.ErrorIs(t, err, aggregate.ErrDefinition)
+	require.ErrorContains(t, err, "store is nil")
 }

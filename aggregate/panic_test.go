@@ -101,7 +101,7 @@ func TestAPanicValueThatIsAnErrorIsWithinReach(t *testing.T) {
 	root, id := tallyOf(t)
 	err := root.Evaluate(t.Context(), runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) { panic(errApply) }))
 	require.ErrorIs(t, err, errApply)
-	require.EqualError(t, err, "aggregate: panic: can't be applied")
+	require.EqualError(t, err, `aggregate: panic in command "run" of tally, aggregate `+id.String()+`: can't be applied`)
 }
 
 // TestAStoredPoisonIsItsAggregatesOnly has an event in the log whose handler panics.

@@ -20,6 +20,9 @@ type Root[S any] struct {
 // New checks d and returns the root that it defines. Its aggregates live in sup. An invalid
 // definition is a *DefinitionError that names the field.
 func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
+	if sup.wrong != nil {
+		return nil, sup.wrong
+	}
 	k, err := compile(d)
 	if err != nil {
 		return nil, err

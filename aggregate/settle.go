@@ -114,7 +114,7 @@ func (c *cell[S]) unknown(q *request, r *round, cause error) error {
 
 // Lookup returns those events of an aggregate that have one of the timestamps, in the order of
 // their sequences. It answers the question that an *OutcomeUnknownError leaves: all of its
-// timestamps found means that the command was carried out. None found means that it was
+// timestamps found, if it has any, means that the command was carried out. None found means that it was
 // not so far; it never will be once a later event of the aggregate is in the log. It reads the
 // aggregate's whole history.
 func (r *Root[S]) Lookup(ctx context.Context, id hlc.Timestamp, timestamps []hlc.Timestamp) ([]types.Event, error) {

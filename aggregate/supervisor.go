@@ -82,15 +82,18 @@ type Supervisor struct {
 
 	mu    sync.Mutex
 	names map[string]bool // guarded by mu; the roots' names
+	wrong error           // what New says of the arguments of NewSupervisor
 }
 
 // NewSupervisor returns a supervisor for aggregates in a. Nil options are the defaults. It starts
-// no goroutine before the first request. End it with Shutdown.
+// no goroutine before the first request. A nil store or a negative option is reported by New. End
+// it with Shutdown.
 func NewSupervisor(a store.Adapter, o *Options) *Supervisor {
 	s := &Supervisor{store: a, born: time.Now(), quiet: make(chan struct{}, 1), names: map[string]bool{}}
 	if o != nil {
 		s.options = *o
 	}
+	s.wrong = s.options.fault(a)
 	s.options.fill()
 	s.clock, s.log = s.options.Clock, s.options.Logger
 	s.base, s.cancel = context.WithCancel(context.Background())
@@ -99,6 +102,22 @@ func NewSupervisor(a store.Adapter, o *Options) *Supervisor {
 	s.idle.init(s)
 	s.saver.init(s)
 	return s
+}
+
+// fault says what is wrong with the arguments of NewSupervisor.
+func (o *Options) fault(a store.Adapter) error {
+	if a == nil {
+		return &DefinitionError{Root: "the supervisor", Field: "store", Reason: "is nil: give NewSupervisor a store, such as memory.New()"}
+	}
+	for field, n := range map[string]int64{
+		"MailboxSize": int64(o.MailboxSize), "MaxBatch": int64(o.MaxBatch), "MaxAttempts": int64(o.MaxAttempts), "MaxLive": int64(o.MaxLive),
+		"ReadTimeout": int64(o.ReadTimeout), "SettleTimeout": int64(o.SettleTimeout),
+	} {
+		if n < 0 {
+			return &DefinitionError{Root: "the supervisor", Field: "Options." + field, Reason: "is negative: use 0 for the default"}
+		}
+	}
+	return nil
 }
 
 func (o *Options) fill() {

@@ -9,9 +9,6 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// errOtherStore is returned for a transaction of another store than the supervisor's.
-var errOtherStore = errors.New("aggregate: the transaction belongs to another store than the supervisor's")
-
 // EvaluateTx is EvaluateEvents as part of a transaction that the application began, such as one
 // that the Postgres store's Tx method wraps: events, projections and command ID are stored with it
 // or not at all. The command sees what earlier commands in the transaction did; nobody else
@@ -27,7 +24,7 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 		return nil, &InvalidHandlerError{Root: r.family.name, Type: command.Type}
 	}
 	if !sameStore(tx.Base(), r.sup.store) {
-		return nil, errOtherStore
+		return nil, ErrOtherStore
 	}
 	t := transaction[S]{Tx: tx, command: command, handler: handler}
 	if command.ID != "" {

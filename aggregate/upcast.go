@@ -15,13 +15,15 @@ type Upcasts map[string]Upcast
 // Upcast turns a stored event of one type into any number of events of other types.
 type Upcast struct {
 	// To lists the types that Func can return; New follows them to find cycles and
-	// dead ends. Empty means that the event is dropped.
+	// dead ends. It must not be empty: Drop makes an Upcast that passes events over.
 	To []string
 
 	// Func returns the events that are applied instead, in order. Nil means one event of
 	// type To[0] with the same body. It must depend on nothing but its argument, and not modify
 	// its body.
 	Func func(event types.Event) ([]Upcasted, error)
+
+	drop bool // made by Drop
 }
 
 // Upcasted is an event as an Upcast returns it. Sequence, timestamp and id stay
@@ -46,11 +48,11 @@ func Rewrite(to string, f func(body json.RawMessage) (json.RawMessage, error)) U
 }
 
 // Drop returns an Upcast that passes the event over.
-func Drop() Upcast { return Upcast{} }
+func Drop() Upcast { return Upcast{drop: true} }
 
 // apply returns what the upcast makes of e.
 func (u Upcast) apply(e types.Event) ([]types.Event, error) {
-	if len(u.To) == 0 {
+	if u.drop {
 		return nil, nil
 	}
 	if u.Func == nil {

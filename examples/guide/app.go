@@ -60,7 +60,7 @@ func (a *App) Withdraw(ctx context.Context, id hlc.Timestamp, cents int64) (stri
 		return err.Error(), nil // for the person who asked
 	case errors.As(err, &unknown):
 		found, err := a.Accounts.Lookup(context.WithoutCancel(ctx), id, unknown.Timestamps)
-		if err == nil && len(found) == len(unknown.Timestamps) {
+		if err == nil && len(found) > 0 && len(found) == len(unknown.Timestamps) {
 			return "done", nil
 		}
 		return "not known yet, look again", err
