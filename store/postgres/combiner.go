@@ -29,29 +29,30 @@ type pending struct {
 // one that doesn't waits for the next committer. When a committer is done and commits are waiting, a
 // goroutine takes its place until none is. There is no timer, and nobody waits for company.
 type combiner struct {
-	limit, max int
-	acquire    func(context.Context) (*pgxpool.Conn, error)
-	patience   time.Duration // for a connection, on behalf of others
-	run        func(ctx context.Context, conn *pgxpool.Conn, batch []*pending)
+	bounds   func() (committers, size int)
+	acquire  func(context.Context) (*pgxpool.Conn, error)
+	patience time.Duration // for a connection, on behalf of others
+	run      func(ctx context.Context, conn *pgxpool.Conn, batch []*pending)
 
 	mu      sync.Mutex
 	waiting []*pending                 // guarded by mu; in the order of arrival
 	busy    map[hlc.Timestamp]struct{} // guarded by mu; aggregates of commits that are being sent
-	active  int                        // guarded by mu; committers, at most limit
+	active  int                        // guarded by mu; committers, as a rule not more than bounds says
 }
 
 func (s *Store) newCombiner(run func(context.Context, *pgxpool.Conn, []*pending)) *combiner {
 	return &combiner{
-		limit: s.o.Committers, max: s.o.MaxBatch, acquire: s.acquire, patience: s.o.CommitTimeout, run: run,
+		bounds: func() (int, int) { return s.calm.bounds(s.o.Committers, s.o.MaxBatch) }, acquire: s.acquire, patience: s.o.CommitTimeout, run: run,
 		busy: make(map[hlc.Timestamp]struct{}),
 	}
 }
 
 // do returns when p is settled: see p.err and p.alone. If ctx ends before p is being sent, p.err is its error.
 func (c *combiner) do(ctx context.Context, p *pending) {
+	limit, _ := c.bounds()
 	c.mu.Lock()
 	_, busy := c.busy[p.commit.AggregateID]
-	if c.active < c.limit && !busy {
+	if c.active < limit && !busy {
 		c.active++
 		c.busy[p.commit.AggregateID] = struct{}{}
 		c.mu.Unlock()
@@ -134,9 +135,10 @@ func (c *combiner) acquireForOthers() (*pgxpool.Conn, error) {
 // idle gives the committer's place up if nothing waits that it could send. Where all that waits is held up by
 // another committer, that one comes back for it.
 func (c *combiner) idle(sent int) bool {
+	limit, _ := c.bounds()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.waiting) > 0 && (sent > 0 || c.active == 1) {
+	if len(c.waiting) > 0 && (sent > 0 && c.active <= limit || c.active == 1) {
 		return false
 	}
 	c.active--
@@ -146,9 +148,10 @@ func (c *combiner) idle(sent int) bool {
 // take removes from the queue what is to be sent next: at most one commit an aggregate, and
 // none of an aggregate that is being sent.
 func (c *combiner) take(lead *pending) []*pending {
+	_, most := c.bounds()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	batch := make([]*pending, 0, min(c.max, len(c.waiting)+1))
+	batch := make([]*pending, 0, min(most, len(c.waiting)+1))
 	var size int
 	if lead != nil {
 		batch, size = append(batch, lead), weight(lead)
@@ -156,7 +159,7 @@ func (c *combiner) take(lead *pending) []*pending {
 	rest := c.waiting[:0]
 	for _, p := range c.waiting {
 		_, busy := c.busy[p.commit.AggregateID]
-		if busy || len(batch) == c.max || len(batch) > 0 && size+weight(p) > maxWeight {
+		if busy || len(batch) >= most || len(batch) > 0 && size+weight(p) > maxWeight {
 			rest = append(rest, p)
 			continue
 		}

@@ -30,7 +30,7 @@ type bench struct {
 func newBench(limit, most int) *bench {
 	b := &bench{}
 	b.combiner = &combiner{
-		limit: limit, max: most, patience: 10 * time.Second,
+		bounds: func() (int, int) { return limit, most }, patience: 10 * time.Second,
 		acquire: func(context.Context) (*pgxpool.Conn, error) { return &pgxpool.Conn{}, nil },
 		run:     b.send1s,
 		busy:    make(map[hlc.Timestamp]struct{}),
@@ -274,6 +274,21 @@ func TestForOthersAConnectionIsWaitedForOnlySoLong(t *testing.T) {
 		require.NotErrorIs(t, p.err, context.DeadlineExceeded, "it was not the caller's")
 		require.Equal(t, 11*time.Second, time.Since(start))
 	})
+}
+
+func TestACommitterStaysForWhatCameAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	b := newBench(2, 10)
+	b.active, b.waiting = 1, []*pending{of(1)}
+	require.False(t, b.idle(0), "it is the only one")
+	b.active = 2
+	require.True(t, b.idle(0), "another is at work, which is what all that waits is waiting for")
+	b.active = 3
+	require.True(t, b.idle(1), "there are too many")
+	b.active = 2
+	require.False(t, b.idle(1))
+	b.waiting = nil
+	require.True(t, b.idle(1))
 }
 
 // Whatever comes when, and whoever gives up, everyone is answered and no aggregate is under way twice.

@@ -117,6 +117,69 @@ WHERE NOT l.granted AND l.locktype = 'transactionid' AND a.pid IN (SELECT pid FR
 	}
 }
 
+func TestACrowdWhoseAnswerIsLostIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	for kind := range kinds {
+		if kind == "direct projection" {
+			continue // it is never in a crowd
+		}
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w, tr := &wire{}, &tracer{}
+			s, pool := crowd(t, nil, w.tap, traced(tr), func(c *pgxpool.Config) {
+				c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+			})
+			crowded := func() []store.Commit {
+				var commits []store.Commit
+				for range 5 {
+					c := commit(stamp(), 1, 1)
+					c.Projections = kinds[kind]
+					commits = append(commits, c)
+				}
+				return commits
+			}
+			for _, err := range together(t, s, pool, crowded()...) {
+				require.NoError(t, err)
+			}
+			commits := crowded()
+			tr.take()
+			w.breakNext(cutAfter)
+			for _, err := range together(t, s, pool, commits...) {
+				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
+				var panicked *postgres.PanicError
+				require.NotErrorAs(t, err, &panicked)
+			}
+			statements, batches := tr.take()
+			if batches == 0 {
+				require.Len(t, statements, 1)
+			} else {
+				require.Equal(t, 1, batches)
+			}
+			for _, c := range commits {
+				require.ErrorIs(t, s.Commit(t.Context(), c), store.ErrConflict)
+				require.Equal(t, c.Events, stored(t, s, c.AggregateID))
+			}
+		})
+	}
+}
+
+func TestASessionThatEndsWhileItCommitsLeavesTheOutcomeUnknown(t *testing.T) {
+	t.Parallel()
+	for kind, projections := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s, pool := crowd(t, nil)
+			_, err := pool.Exec(t.Context(), `
+CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER die AFTER INSERT ON event_log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()`)
+			require.NoError(t, err)
+			c := commit(stamp(), 1, 1)
+			c.Projections = projections
+			require.ErrorIs(t, s.Commit(t.Context(), c), store.ErrOutcomeUnknown)
+		})
+	}
+}
+
 func TestAStatementThatIsCancelledIsNotStored(t *testing.T) {
 	t.Parallel()
 	s, pool := crowd(t, nil, func(c *pgxpool.Config) { c.MaxConns = 2 })

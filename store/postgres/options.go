@@ -29,7 +29,8 @@ type Options struct {
 	Commands bool
 
 	// Committers is how many shared statements may be under way at once: more of them make
-	// smaller crowds. 0 means DefaultCommitters.
+	// smaller crowds. Where other processes often write to the same aggregates, small crowds are better and there may be up to 8,
+	// if the pool has the connections. 0 means DefaultCommitters.
 	Committers int
 
 	// MaxBatch is how many commits share a statement at most. 0 means DefaultMaxBatch; 1 turns sharing off.

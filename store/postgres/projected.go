@@ -63,6 +63,7 @@ func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch, refused 
 		leaveAlone(batch)
 		return
 	}
+	s.calm.note(len(refused), len(batch))
 	for _, p := range refused {
 		p.stored = false
 		p.answer()
@@ -112,11 +113,8 @@ func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pendi
 	sql, args, release := s.generalCall(batch, lock, true)
 	defer release()
 	at, err := s.pipeline(ctx, conn, batch, sql, args, true)
-	switch {
-	case err == nil:
-		s.calm.goesOn()
-	case isGuard(err):
-		s.calm.ends()
+	if err == nil {
+		s.calm.note(0, len(batch))
 	}
 	return at, err
 }

@@ -283,6 +283,16 @@ func TestAProjectionThatMisbehavesRefusesItsCommitAlone(t *testing.T) {
 	}
 }
 
+func TestAProjectionThatRefusesDoesNotCostAConnection(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"an error", "a panic", "an ignored error", "commit", "nonsense", "a callback's error"} {
+		s, pool := projecting(t)
+		require.Error(t, s.Commit(t.Context(), projected(misbehaving[name], "x")))
+		require.Error(t, s.Commit(t.Context(), projected(batchedNames, "bad")))
+		require.EqualValues(t, 1, pool.Stat().NewConnsCount(), name)
+	}
+}
+
 func TestAPanicKeepsItsValueAndStack(t *testing.T) {
 	t.Parallel()
 	s, _ := crowd(t, nil)

@@ -60,7 +60,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
 	s.watchdog.bound = s.o.CommitTimeout
-	s.calm.statements.Store(calmAfter)
+	s.calm.begin(s.o.Committers, int(pool.Config().MaxConns))
 	s.longLock = milliseconds(s.o.LockTimeout)
 	s.sharedLock = milliseconds(min(sharedLock, s.o.LockTimeout))
 	s.isolatingLock = milliseconds(min(isolatingLock, s.o.LockTimeout))

