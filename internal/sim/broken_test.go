@@ -143,7 +143,7 @@ var worlds = []struct {
 	}}},
 	{"callers share memory with the handlers", 6, sabotage{define: func(d *aggregate.Definition[ledger]) {
 		d.Clone = func(s ledger) ledger { return s }
-	}}},
+	}, races: true}},
 	{"two handlers of an aggregate run at once", 7, sabotage{twins: true}},
 	{"a command is never answered", 8, commits(func(b *broken, ctx context.Context, c store.Commit) error {
 		if b.w.phase == "" && c.Events[0].Sequence == 4 {
@@ -170,6 +170,9 @@ var worlds = []struct {
 func TestBrokenWorldsAreCaught(t *testing.T) {
 	t.Parallel()
 	for _, world := range worlds {
+		if world.races && underRaceDetector {
+			continue // which would report the break itself
+		}
 		t.Run(world.name, func(t *testing.T) {
 			t.Parallel()
 			laws := map[int]string{}

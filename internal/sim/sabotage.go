@@ -10,6 +10,7 @@ type sabotage struct {
 	wrap   func(w *world, s logged) logged // the store that all nodes share, and that is judged
 	define func(d *aggregate.Definition[ledger])
 	twins  bool // all nodes count as one process
+	races  bool // it is a data race as well
 }
 
 func (s sabotage) store(w *world, sound logged) logged {
