@@ -21,8 +21,12 @@ type App struct {
 }
 
 // Start makes the app on a pool that belongs to its caller.
-func Start(pool *pgxpool.Pool, log *slog.Logger) (*App, error) {
-	sup := aggregate.NewSupervisor(postgres.New(pool, nil), &aggregate.Options{Logger: log, MaxLive: 100_000})
+func Start(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*App, error) {
+	events := postgres.New(pool, &postgres.Options{Logger: log})
+	if err := events.Validate(ctx); err != nil {
+		return nil, err // the database is away, or the migration was forgotten
+	}
+	sup := aggregate.NewSupervisor(events, &aggregate.Options{Logger: log, MaxLive: 100_000})
 	definition := Production()
 	definition.Projections = []store.Projection{Balances()}
 	accounts, err := aggregate.New(sup, definition)

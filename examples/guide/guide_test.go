@@ -57,7 +57,7 @@ func TestTwoProcessesShareAnAccount(t *testing.T) {
 	require.NoError(t, err)
 	var apps []*App
 	for range 2 {
-		app, err := Start(pool, slog.New(slog.DiscardHandler))
+		app, err := Start(t.Context(), pool, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		apps = append(apps, app)
 	}

@@ -25,7 +25,7 @@ func (projection) StoreKind() string { return Kind }
 // commit to the same store itself nor wait for somebody who does. f must not be nil.
 func Projection(f func(ctx context.Context, tx *ProjectionTx, e types.Event) error) store.Projection {
 	if f == nil {
-		panic("memory: Projection of a nil function")
+		return nil // which aggregate.New refuses
 	}
 	return projection(f)
 }

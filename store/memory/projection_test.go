@@ -196,7 +196,7 @@ func TestAProjectionHasAContextThatDoesNotEndAndAnEventOfItsOwn(t *testing.T) {
 func TestMisuseOfAProjectionPanics(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
-	require.Panics(t, func() { memory.Projection(nil) })
+	require.Nil(t, memory.Projection(nil), "which aggregate.New refuses")
 	own, foreign := memory.NewTable[int, int](s), memory.NewTable[int, int](memory.New())
 	var kept *memory.ProjectionTx
 	var rows *memory.Rows[int, int]

@@ -45,7 +45,7 @@ type Options struct {
 	// stored. It should be shorter than CommitTimeout. 0 means DefaultLockTimeout.
 	LockTimeout time.Duration
 
-	// Logger is told what an operator should know and no caller is. Nil means slog.Default().
+	// Logger is told what an operator should know and no caller is. Nil means none.
 	Logger *slog.Logger
 }
 
@@ -69,6 +69,6 @@ func (o *Options) withDefaults() (Options, error) {
 	full.MaxBatch = cmp.Or(o.MaxBatch, DefaultMaxBatch)
 	full.CommitTimeout = cmp.Or(o.CommitTimeout, DefaultCommitTimeout)
 	full.LockTimeout = cmp.Or(o.LockTimeout, DefaultLockTimeout)
-	full.Logger = cmp.Or(o.Logger, slog.Default())
+	full.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return full, nil
 }

@@ -20,6 +20,9 @@ import (
 // f may be called again for the same event, in another transaction, where the first was rolled back. It runs in the goroutine of Commit's caller,
 // with the values of its context, and has Options.CommitTimeout together with the whole commit.
 func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error) store.Projection {
+	if f == nil {
+		return nil // which aggregate.New refuses
+	}
 	return &projection{direct: f}
 }
 
@@ -31,6 +34,9 @@ func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error) sto
 // f is called once an event, before anything is sent. A result is available to callbacks of the queued query, which
 // makes the commit travel alone; an error of theirs refuses it.
 func BatchProjection(f func(b *pgx.Batch, e types.Event) error) store.Projection {
+	if f == nil {
+		return nil // which aggregate.New refuses
+	}
 	return &projection{batch: f}
 }
 
