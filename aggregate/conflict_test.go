@@ -154,7 +154,7 @@ func TestAStateWithoutReferencesIsRolledBackToo(t *testing.T) {
 
 func TestARefusedCommandLeavesNoTraceForItsNeighbours(t *testing.T) {
 	t.Parallel()
-	s := memory.New()
+	s := newTap()
 	root := sums(t, s, nil)
 	id := newID(t, root)
 	errs := inOneBatch(t, root, id, 3, func(i int) error {
@@ -168,6 +168,7 @@ func TestARefusedCommandLeavesNoTraceForItsNeighbours(t *testing.T) {
 	require.ErrorIs(t, errs[1], errApply)
 	require.NoError(t, errs[2])
 	require.Len(t, logOf(t, s, id), 2)
+	require.EqualValues(t, 1, s.commits.Load(), "their sequences follow one another at once")
 	require.Equal(t, 2, get(t, root, id).Total)
 }
 
