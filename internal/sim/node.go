@@ -115,10 +115,11 @@ func (l *life) busy(id hlc.Timestamp) (done func()) {
 	}
 }
 
-// yield is a handler that takes its time.
+// yield is a handler that takes its time, whether or not its caller still waits: if the end of the
+// context went to both, the order of the two would be left to chance.
 func (l *life) yield(ctx context.Context, wanted bool, token string) {
 	if wanted {
-		_, _ = l.w.gate.wait(ctx, l, l.name+" handler "+token)
+		_, _ = l.w.gate.wait(context.WithoutCancel(ctx), l, l.name+" handler "+token)
 	}
 }
 
