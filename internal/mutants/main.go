@@ -73,6 +73,11 @@ func run(root, only string) (survived int, err error) {
 	if err := os.Setenv("MAESTRO_TEST_DATABASE_URL", server.URL("postgres")); err != nil {
 		return 0, err
 	}
+	for _, suite := range []string{"./internal/sim", "./aggregate", "./store/memory", "./store/postgres"} {
+		if caught, err := test(dir, suite); err != nil || caught != "" {
+			return 0, fmt.Errorf("mutants: the sound code fails in %s: %s %w", suite, caught, errors.Join(err))
+		}
+	}
 	var broken error
 	fmt.Println("| # | file | what is broken | caught by |\n| --- | --- | --- | --- |")
 	for i, m := range mutants {
