@@ -41,7 +41,7 @@ func (w *world) draw(o *op) *op {
 	switch w.rng.IntN(4) {
 	case 0:
 		o.hasty = true
-		o.ctx, o.cancel = context.WithTimeout(background, callerBound(1+w.rng.IntN(12)))
+		o.ctx, o.cancel = context.WithTimeout(background, callerBound(1+w.rng.IntN(12), len(w.ops)))
 	case 1:
 		o.hasty = true
 		o.ctx, o.cancel = context.WithCancel(background)

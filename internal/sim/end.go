@@ -68,7 +68,7 @@ func (w *world) lastWords(ctx context.Context, i int, id hlc.Timestamp) {
 		c.Type, c.Data = "add", add{Token: c.token, By: 0, Parts: 1}
 		o := &op{kind: opState, life: n.life, aggregate: i, command: c, number: len(w.ops), hasty: true}
 		o.AggregateID = id
-		o.ctx, o.cancel = context.WithTimeout(ctx, callerBound(patience))
+		o.ctx, o.cancel = context.WithTimeout(ctx, bound(patience))
 		w.tick++
 		o.invoked = w.tick
 		o.run(n.life.roots[w.root(i)])
