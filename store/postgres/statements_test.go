@@ -2,9 +2,12 @@ package postgres_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
@@ -170,5 +173,42 @@ func TestALoadUsesTheIndexAndSortsNothing(t *testing.T) {
 				require.Contains(t, plan, "Index Scan using")
 			})
 		}
+	}
+}
+
+func TestACarefulStatementLeavesOutWhatIsInConflictAndNothingElse(t *testing.T) {
+	t.Parallel()
+	tr := &tracer{}
+	pool := pgtest.With(t, &migrations.Options{Commands: true}, oneConn, traced(tr))
+	s := postgres.New(pool, &postgres.Options{Commands: true, Committers: 1})
+	first := commit(stamp(), 1, 2)
+	first.Commands = []store.CommandRecord{{ID: "used", Last: 2}}
+	bare := store.Commit{AggregateID: stamp(), Commands: []store.CommandRecord{{ID: "used"}}}
+	for _, c := range []store.Commit{first, bare} {
+		require.NoError(t, s.Commit(t.Context(), c))
+	}
+	late := commit(first.AggregateID, 2, 3) // the others of its sequences are free
+	repeated := commit(first.AggregateID, 3, 2)
+	repeated.Commands = first.Commands
+	for want, refused := range map[error]store.Commit{store.ErrConflict: late, store.ErrDuplicateCommand: repeated} {
+		commits := []store.Commit{refused}
+		for range 10 {
+			commits = append(commits, commit(stamp(), 1, 2))
+		}
+		if want == store.ErrDuplicateCommand {
+			commits = append(commits, bare)
+		}
+		s.SetCalm(false)
+		tr.take()
+		for i, err := range together(t, s, pool, commits...) {
+			if i == 0 || i == 11 {
+				require.ErrorIs(t, err, want)
+			} else {
+				require.NoError(t, err)
+			}
+		}
+		statements, _ := tr.take()
+		inserts := slices.DeleteFunc(statements, func(sql string) bool { return !strings.Contains(sql, "INSERT") })
+		require.Len(t, inserts, 1, "nothing had to be sent again")
 	}
 }
