@@ -53,6 +53,7 @@ func (q *idleQueue) front() (idleEntry, bool) {
 // something to wait for.
 type sweeper struct {
 	sup      *Supervisor
+	evicting sync.Mutex // taken before mu
 	mu       sync.Mutex
 	families []*family // guarded by mu
 	running  bool      // guarded by mu
@@ -166,6 +167,9 @@ func (s *sweeper) pass(q *idleQueue, d time.Duration, do func(*mailbox) bool) ti
 			heap.Push(q, e)
 		}
 		s.mu.Unlock()
+		if len(busy) > 0 {
+			s.sup.registry.pass() // who looked for room meanwhile has missed them
+		}
 	}()
 	for {
 		s.mu.Lock()
@@ -195,6 +199,9 @@ func (s *sweeper) pass(q *idleQueue, d time.Duration, do func(*mailbox) bool) ti
 // evict takes the least recently used aggregate that is idle out of memory, and reports
 // whether there was one.
 func (s *sweeper) evict() bool {
+	// One at a time: what one has taken out of the queues to look at, another would miss.
+	s.evicting.Lock()
+	defer s.evicting.Unlock()
 	var busy []idleEntry
 	var from []*idleQueue
 	defer func() {

@@ -104,34 +104,41 @@ func (r *registry) remove(m *mailbox) {
 // reserve makes room for one more aggregate.
 func (r *registry) reserve(ctx context.Context) error {
 	limit := int64(r.sup.options.MaxLive)
-	if r.live.Add(1) <= limit || limit <= 0 {
+	if r.take(limit) {
 		return nil
 	}
-	r.live.Add(-1)
 	r.queue.Add(1)
 	defer r.queue.Add(-1)
 	for {
+		// Asked again, because who left before the queue was longer did not pass room on.
+		if r.take(limit) {
+			r.pass()
+			return nil
+		}
 		if r.sup.idle.evict() {
-			// Whoever left took itself off the count; somebody else may have been faster.
-			if r.live.Add(1) <= limit {
-				r.pass()
-				return nil
-			}
-			r.live.Add(-1)
-			continue
+			continue // whoever left took itself off the count; somebody else may be faster
 		}
 		select {
 		case <-r.room:
-			if r.live.Add(1) <= limit {
-				r.pass()
-				return nil
-			}
-			r.live.Add(-1)
 		case <-ctx.Done():
 			r.pass()
 			return fmt.Errorf("%w: %d: %w", ErrTooManyAggregates, limit, ctx.Err())
 		case <-r.sup.base.Done():
 			return ErrClosed
+		}
+	}
+}
+
+// take counts one more aggregate if there is room. It never counts one too many for a moment: another
+// who asked in that moment would be refused, and wait for room that nobody announces.
+func (r *registry) take(limit int64) bool {
+	for {
+		n := r.live.Load()
+		if limit > 0 && n >= limit {
+			return false
+		}
+		if r.live.CompareAndSwap(n, n+1) {
+			return true
 		}
 	}
 }
