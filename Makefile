@@ -23,8 +23,8 @@ help: ## list the targets
 test: ## run all tests, with the race detector where there is a C compiler
 	@$(GO) test -count=1 -v -run '^TestSayWhichPostgres$$' ./internal/pgtest | sed -n 's/^ *[a-z_]*\.go:[0-9]*: //p'
 	@set -e; for module in $(MODULES); do \
-		echo "== $$module: go test $(RACE) ./... $(ARGS)"; \
-		(cd $$module && $(GO) test $(RACE) ./... $(ARGS)); \
+		echo "== $$module: go test -timeout 25m $(RACE) ./... $(ARGS)"; \
+		(cd $$module && $(GO) test -timeout 25m $(RACE) ./... $(ARGS)); \
 	done
 
 bench: ## measure the library beside its limits; ARGS go to the program
