@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/store/storetest"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -74,4 +76,27 @@ func TestADoubtfulCommitIsNotMistakenForAnothers(t *testing.T) {
 			require.Equal(t, 1+c.by, total.Value, "both were acknowledged")
 		})
 	}
+}
+
+// TestARecordedNoOpIsSettledToo loses the answer to a commit that has no events, but a command's ID.
+func TestARecordedNoOpIsSettledToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		faults := storetest.NewFaults(memory.New(), 1, nil)
+		faults.Next(storetest.OpCommit, storetest.FaultReplyLost)
+		sup := aggregate.NewSupervisor(faults, nil)
+		defer func() { require.NoError(t, sup.Shutdown(background)) }()
+		evaluated := 0
+		root, err := aggregate.New(sup, aggregate.Definition[sum]{
+			Commands: aggregate.Commands[sum]{"nothing": aggregate.CommandFunc[sum](func(context.Context, aggregate.Instance[sum], types.Command) ([]types.Uncommitted, error) {
+				evaluated++
+				return nil, nil
+			})},
+			Events: aggregate.Events[sum]{"added": aggregate.Event(func(s sum, by int) sum { s.Value += by; return s })},
+		})
+		require.NoError(t, err)
+		id := hlc.NewClock(nil).After(hlc.Timestamp{})
+		require.NoError(t, root.Evaluate(background, types.Command{AggregateID: id, Type: "nothing", ID: "once"}))
+		require.Equal(t, 1, evaluated)
+	})
 }

@@ -90,7 +90,7 @@ func (w *world) judgeCommand(o *op, places []int, doubtful int) {
 		w.violate(2, "%v was acknowledged and is not in the log", o)
 	case c != acked && c != unknown && doubtful == 0 && len(places) > 0:
 		w.violate(2, "%v failed (%v) and is in the log", o, o.err)
-	case c == unknown && o.found != nil && *o.found > 0 != (len(places) > 0) && o.ID == "" && !w.scene.sharedIDs:
+	case c == unknown && o.found != nil && *o.found != len(places) && o.ID == "" && !w.scene.sharedIDs:
 		w.violate(2, "%v: lookup found %d events, the log has %d", o, *o.found, len(places))
 	case c == excused && !o.excusable():
 		w.violate(9, "%v failed without a fault of its own: %v", o, o.err)
