@@ -186,7 +186,7 @@ func (c *cell[S]) reportPanic(ctx context.Context, command string, err error) {
 	if !ok {
 		return
 	}
-	if err == error(p) { // else what is around it says where
+	if err == error(p) { //nolint:errorlint // what is around another one says where
 		p.Root, p.AggregateID, p.Type = c.family.name, c.id, command
 	}
 	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.id, "type", command, "value", p.Value)
