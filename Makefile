@@ -22,10 +22,10 @@ help: ## list the targets
 
 test: ## run all tests, with the race detector where there is a C compiler
 	@$(GO) test -count=1 -v -run '^TestSayWhichPostgres$$' ./internal/pgtest | sed -n 's/^ *[a-z_]*\.go:[0-9]*: //p'
-	@set -e; for module in $(MODULES); do \
+	@status=0; for module in $(MODULES); do \
 		echo "== $$module: go test -timeout 25m $(RACE) ./... $(ARGS)"; \
-		(cd $$module && $(GO) test -timeout 25m $(RACE) ./... $(ARGS)); \
-	done
+		(cd $$module && $(GO) test -timeout 25m $(RACE) ./... $(ARGS)) || status=1; \
+	done; exit $$status
 
 bench: ## measure the library beside its limits; ARGS go to the program
 	$(GO) run ./internal/bench $(ARGS)
