@@ -99,11 +99,13 @@ func TestASessionThatTheServerEndsLeavesTheOutcomeUnknown(t *testing.T) {
 			rollback, _ := foreign(t, pool, c)
 			done := make(chan error, 1)
 			go func() { done <- s.Commit(context.WithoutCancel(t.Context()), c) }()
-			waitsForLock(t, pool)
-			_, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+			// The session may have given up one wait and not begun the next: it is looked for until it is hit.
+			require.Eventually(t, func() bool {
+				tag, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE NOT l.granted AND l.locktype = 'transactionid' AND a.pid IN (SELECT pid FROM pg_locks WHERE relation = to_regclass('event_log'))`)
-			require.NoError(t, err)
-			err = <-done
+				return err == nil && tag.RowsAffected() > 0
+			}, 10*time.Second, 5*time.Millisecond)
+			err := <-done
 			if kind == "direct projection" {
 				require.ErrorIs(t, err, store.ErrUnavailable)
 			} else {
