@@ -201,6 +201,11 @@ func (c *cell[S]) background(values context.Context) context.Context {
 	if values == context.Background() {
 		return c.family.sup.base
 	}
+	if values.Done() != nil {
+		// Or package context would find the caller's cancellation among the values, not the
+		// supervisor's, and start a goroutine for each context that is derived.
+		values = context.WithoutCancel(values)
+	}
 	return &valuesOf{Context: c.family.sup.base, values: values}
 }
 

@@ -29,6 +29,10 @@ type scene struct {
 	projection store.Projection
 }
 
+// soon is the part of an idle time beyond whole jumps. An aggregate that falls idle at whatever moment of a
+// jump, up to the end of its last random pause, is then due within the same later one.
+const soon = 50 * time.Millisecond
+
 // one returns one of the choices.
 func one[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
@@ -53,7 +57,7 @@ func newScene(w *world) *scene {
 	s.snapshots = aggregate.SnapshotPolicy{Every: one(r, 0, 1, 3, 10), AfterReplay: one(r, 0, 2)}
 	s.version = one(r, 0, 1)
 	s.idle = aggregate.IdlePolicy{
-		Hibernate: one(r, -1, 200*time.Millisecond, jump), Exit: one(r, -1, jump, 3*jump), Snapshot: r.IntN(2) == 0,
+		Hibernate: one(r, -1, soon, jump+soon), Exit: one(r, -1, soon, jump+soon, 3*jump+soon), Snapshot: r.IntN(2) == 0,
 	}
 	s.projection = memory.Projection(s.project)
 	return s

@@ -122,11 +122,12 @@ func (s *seam) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (s
 	return snapshot, err
 }
 
-// CommitSnapshot is a call, but at a shutdown.
+// CommitSnapshot is a call, but where aggregates leave memory.
 func (s *seam) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
-	if _, asked := ctx.Value(asking{}).(*op); !asked && s.life.stopping.Load() {
-		// A shutdown saves what it finds in the order of a map. Without gate and faults
-		// that makes no difference.
+	_, asked := ctx.Value(asking{}).(*op)
+	if !asked && (s.life.stopping.Load() || s.life.w.scene.idle.Snapshot) {
+		// Aggregates that leave memory are saved two at a time, in the order in which they fell
+		// idle, or of a map. Without gate and faults that makes no difference.
 		return s.sound.CommitSnapshot(ctx, sn)
 	}
 	return s.call(ctx, sn.AggregateID, fmt.Sprintf("save %d", sn.Sequence), false, func(a logged) error { return a.CommitSnapshot(ctx, sn) })
