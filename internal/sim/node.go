@@ -68,6 +68,11 @@ func (w *world) start(n *node) {
 			w.violate(8, "%s: a command met %d conflicts, the bound is %d", l.name, c.Attempt, o.MaxAttempts)
 		}
 	}
+	o.Hooks.Commit = func(_ context.Context, c aggregate.Committed) {
+		if c.Commands > o.MaxBatch {
+			w.violate(8, "%s: %d commands share a commit, the bound is %d", l.name, c.Commands, o.MaxBatch)
+		}
+	}
 	l.sup = aggregate.NewSupervisor(l.seam, o)
 	for i, name := range rootNames {
 		var err error
