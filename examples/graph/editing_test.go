@@ -177,3 +177,24 @@ func (p *page) choose(selector, text string) {
 		return option;
 	})()`, selector, text)
 }
+
+func TestWhatIsTypedWhileAFormIsUnderWayStays(t *testing.T) {
+	t.Parallel()
+	url := start(t)
+	p := visit(t, url)
+	p.creates(url, "Rail")
+	p.adds("Bern", 200, 200)
+	p.focus(node("Bern"))
+	value[bool](p, `(() => {
+		const form = document.getElementById("selection");
+		form.elements.y.value = "300";
+		form.requestSubmit();
+		form.elements.x.value = "450";
+		return true;
+	})()`)
+	p.until(`document.getElementById("status").textContent.includes("node_moved")`)
+	require.Equal(t, "translate(200 300)", p.place("Bern"))
+	require.Equal(t, []string{"450", "300"}, value[[]string](p, `["x", "y"].map((k) => document.getElementById("selection").elements[k].value)`))
+	p.enters("#selection [name=x]", "450")
+	p.until(`document.querySelector('.node[aria-label^="Bern,"]').getAttribute("transform") === "translate(450 300)"`)
+}

@@ -155,8 +155,8 @@ function actions() {
     },
     async change(node, { name, x, y }) {
       for (const field of [x, y]) if (!field.value) return complain(field, "Please give a number.");
-      return await send("rename_node", { id: node, name: name.value }, name)
-        && await send("move_node", { id: node, x: Math.round(x.value), y: Math.round(y.value) }, x);
+      const place = { id: node, x: Math.round(x.value), y: Math.round(y.value) }; // before somebody types on
+      return await send("rename_node", { id: node, name: name.value }, name) && await send("move_node", place, x);
     },
     connectFrom(node) {
       state.connecting = node;

@@ -14,8 +14,9 @@ export function createLists(actions) {
   selection.addEventListener("submit", async (e) => {
     e.preventDefault();
     const { name, x, y } = selection.elements;
-    if (!await actions.change(filled.id, { name, x, y })) return;
-    filled = undefined;
+    const sent = { id: filled.id, name: name.value, x: x.value, y: y.value };
+    if (!await actions.change(sent.id, { name, x, y })) return;
+    if (filled?.id === sent.id) filled = sent;
     showSelection(state);
   });
   addForm.addEventListener("submit", (e) => {
