@@ -29,7 +29,7 @@ func TypeName(name string) string {
 	b.Grow(len(name) + 4)
 	runes := []rune(name)
 	for i, r := range runes {
-		if unicode.IsUpper(r) && i > 0 && startsWord(runes, i) {
+		if isUpper(r) && i > 0 && startsWord(runes, i) {
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToLower(r))
@@ -44,8 +44,13 @@ func startsWord(runes []rune, i int) bool {
 	if before == '.' || before == '_' {
 		return false
 	}
-	if !unicode.IsUpper(before) {
+	if !isUpper(before) {
 		return true
 	}
 	return i+1 < len(runes) && unicode.IsLower(runes[i+1])
 }
+
+// isUpper reports whether r has a lower case form of its own. [unicode.IsUpper] is
+// no help: it also reports letters without one, such as U+03D4, and those would
+// begin another word each time that a type string is taken for a name.
+func isUpper(r rune) bool { return unicode.ToLower(r) != r }

@@ -3,6 +3,7 @@ package types_test
 import (
 	"fmt"
 	"testing"
+	"unicode"
 
 	"github.com/eventmaestro/maestro/types"
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,20 @@ func TestTypeNameKeepsThePartsBetweenDots(t *testing.T) {
 		"ÄnderungGemacht":      "änderung_gemacht",
 	} {
 		require.Equal(t, want, types.TypeName(name), name)
+	}
+}
+
+func TestATypeStringIsItsOwnTypeStringForEveryLetter(t *testing.T) {
+	t.Parallel()
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if !unicode.IsLetter(r) && !unicode.IsUpper(r) { // Ⓐ is upper case and no letter
+			continue
+		}
+		for _, name := range []string{"a" + string(r), string(r) + "a", "A" + string(r) + "a", "a" + string(r) + "A"} {
+			if once := types.TypeName(name); once != types.TypeName(once) {
+				require.Equal(t, once, types.TypeName(once), "from %+q", name)
+			}
+		}
 	}
 }
 
