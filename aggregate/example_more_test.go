@@ -120,7 +120,7 @@ func ExampleSupervisor_Aggregates() {
 	id, _ := root.New(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	for live := range sup.Aggregates() {
-		fmt.Println(live.Root, live.ID == id, live.Sequence)
+		fmt.Println(live.Root, live.AggregateID == id, live.Sequence)
 	}
 	// Output: counter true 1
 }
