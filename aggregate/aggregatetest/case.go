@@ -71,7 +71,7 @@ func New[S any](t T, d aggregate.Definition[S]) *Case[S] {
 	t.Helper()
 	c := &Case[S]{t: t, without: map[Check]bool{}, store: memory.New(), now: Epoch, ctx: context.Background()}
 	c.clock = hlc.NewClock(&hlc.Options{Node: node, MaxDrift: -1, Now: func() time.Time { return c.now }})
-	c.id = c.clock.After(hlc.Timestamp{})
+	c.id = c.clock.NowAfter(hlc.Timestamp{})
 	d.Projections, d.Snapshots = nil, aggregate.SnapshotPolicy{}
 	d.Idle = aggregate.IdlePolicy{Hibernate: -1, Exit: -1}
 	if err := check(d); err != nil {
@@ -190,7 +190,7 @@ func (c *Case[S]) append(events []types.Uncommitted) error {
 		if err != nil {
 			return err
 		}
-		last = c.clock.After(last)
+		last = c.clock.NowAfter(last)
 		added[i] = types.Event{
 			Timestamp: last, AggregateID: c.id, Sequence: types.Sequence(len(log) + i + 1),
 			Type: e.Type, Body: body, Metadata: c.metadata,
