@@ -30,20 +30,20 @@ const node = 0x6d61657374726f
 type Check string
 
 const (
-	// Unchanged is that a command handler doesn't change the state.
-	Unchanged Check = "unchanged state"
+	// CheckUnchanged is that a command handler doesn't change the state.
+	CheckUnchanged Check = "unchanged state"
 
-	// Bodies is that an event's body survives its stored form.
-	Bodies Check = "bodies"
+	// CheckBodies is that an event's body survives its stored form.
+	CheckBodies Check = "bodies"
 
-	// Ownership is that event handlers keep and change only what is theirs.
-	Ownership Check = "ownership"
+	// CheckOwnership is that event handlers keep and change only what is theirs.
+	CheckOwnership Check = "ownership"
 
-	// Replay is that the live state is the one that the log gives.
-	Replay Check = "replay"
+	// CheckReplay is that the live state is the one that the log gives.
+	CheckReplay Check = "replay"
 
-	// Snapshots is that a snapshot and the events after it give the same state as the log.
-	Snapshots Check = "snapshots"
+	// CheckSnapshots is that a snapshot and the events after it give the same state as the log.
+	CheckSnapshots Check = "snapshots"
 )
 
 // Case is the story of one aggregate. Its methods return it, to be chained, and are to be called in
@@ -134,7 +134,7 @@ func (c *Case[S]) Given(events ...types.Uncommitted) *Case[S] {
 		c.fatalf("given events: %v", err)
 		return c
 	}
-	if !c.without[Bodies] {
+	if !c.without[CheckBodies] {
 		for i, e := range events {
 			if fault := survives(e); fault != "" {
 				c.errorf("given event %d, %q: %s", i+1, e.Type, fault)

@@ -15,7 +15,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Harness{
 		New:        func(testing.TB) store.Adapter { return memory.New() },
-		Lacks:      []storetest.Feature{storetest.Processes},
+		Lacks:      []storetest.Feature{storetest.FeatureProcesses},
 		Projection: callback,
 		Recorder:   recorder,
 		Begin:      begin,

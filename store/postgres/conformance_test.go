@@ -117,9 +117,9 @@ func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {
 }
 
 func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxpool.Config)) storetest.Harness {
-	lacks := []storetest.Feature{storetest.Gaps}
+	lacks := []storetest.Feature{storetest.FeatureGaps}
 	if m.Partitions > 0 {
-		lacks = append(lacks, storetest.GlobalTimestamps)
+		lacks = append(lacks, storetest.FeatureGlobalTimestamps)
 	}
 	if o == nil {
 		o = &postgres.Options{}
@@ -128,7 +128,7 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 	o = &copied
 	o.Schema, o.Metadata, o.Commands = m.Schema, m.Metadata, m.Commands
 	if !o.Metadata {
-		lacks = append(lacks, storetest.Metadata)
+		lacks = append(lacks, storetest.FeatureMetadata)
 	}
 	return storetest.Harness{
 		Lacks: lacks,

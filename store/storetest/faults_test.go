@@ -24,7 +24,7 @@ func TestWithoutFaultsTheAdapterIsWhatItWas(t *testing.T) {
 	t.Parallel()
 	Run(t, Harness{
 		New:   func(testing.TB) store.Adapter { return NewFaults(memory.New(), 1, nil) },
-		Lacks: []Feature{Processes},
+		Lacks: []Feature{FeatureProcesses},
 		Projection: func(f func(context.Context, types.Event) error) store.Projection {
 			return memory.Projection(ignoreTx(f))
 		},
