@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -180,10 +179,5 @@ func begin(t testing.TB, a store.Adapter) storetest.Transaction {
 	tx, err := under(a).pool.Begin(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-	return storetest.Transaction{Adapter: a.(*postgres.Store).Tx(tx), Commit: tx.Commit, Rollback: func(ctx context.Context) error {
-		if err := tx.Rollback(ctx); !errors.Is(err, pgx.ErrTxClosed) {
-			return err
-		}
-		return nil
-	}}
+	return storetest.Transaction{Adapter: a.(*postgres.Store).Tx(tx), Commit: tx.Commit, Rollback: tx.Rollback}
 }

@@ -34,11 +34,12 @@ func TestWithoutFaultsTheAdapterIsWhatItWas(t *testing.T) {
 			return r
 		},
 		Begin: func(_ testing.TB, a store.Adapter) Transaction {
-			tx := a.(*Faults).Unwrap().(*memory.Store).Begin()
+			inner := a.(*Faults).Unwrap().(*memory.Store)
+			tx := inner.Begin()
 			return Transaction{
-				Adapter:  a.(*Faults).Tx(tx),
-				Commit:   tx.CommitTx,
-				Rollback: func(context.Context) error { tx.Rollback(); return nil },
+				Adapter:  a.(*Faults).Tx(inner.Tx(tx)),
+				Commit:   tx.Commit,
+				Rollback: tx.Rollback,
 			}
 		},
 	})

@@ -86,7 +86,8 @@ type Transaction struct {
 	// Commit ends the transaction and keeps what was done in it.
 	Commit func(ctx context.Context) error
 
-	// Rollback ends the transaction and forgets what was done in it. After the end it does nothing.
+	// Rollback ends the transaction and forgets what was done in it. After the end it does nothing but
+	// return an error, if it likes.
 	Rollback func(ctx context.Context) error
 }
 
