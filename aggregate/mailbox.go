@@ -24,7 +24,6 @@ type mailbox struct {
 	mu         sync.Mutex
 	head, tail *request      // guarded by mu
 	wake       chan struct{} // guarded by mu; nil without a goroutine
-	depth      int32         // guarded by mu
 	running    bool          // guarded by mu: there is a goroutine
 	parked     bool          // guarded by mu: it waits for wake
 	dismissed  bool          // guarded by mu: it is to end when it finds nothing
@@ -33,6 +32,7 @@ type mailbox struct {
 	draining   bool          // guarded by mu: nothing more is taken in
 	closed     bool          // guarded by mu: the aggregate left memory
 
+	depth     atomic.Int32            // written under mu
 	current   atomic.Pointer[request] // whose handler runs
 	goroutine atomic.Int64            // the number of the goroutine
 	used      atomic.Int64            // when the last batch ended, on the supervisor's stopwatch
@@ -87,7 +87,7 @@ func (m *mailbox) put(r *request) delivery {
 		m.tail.next = r
 	}
 	m.tail = r
-	m.depth++
+	m.depth.Add(1)
 	if m.dismissed { // it was to hibernate and has not seen it yet
 		m.dismissed = false
 		m.family.watch(m)
@@ -140,7 +140,7 @@ func (m *mailbox) unlink(r *request) {
 		r.next.prev = r.prev
 	}
 	r.next, r.prev = nil, nil
-	m.depth--
+	m.depth.Add(-1)
 }
 
 // loop is the aggregate's goroutine.
@@ -165,9 +165,7 @@ func (m *mailbox) loop(wake chan struct{}) {
 		m.owner.serve(w)
 		m.used.Store(m.family.now())
 		if len(buffer) > 1 {
-			// Those who got an answer are about to ask again: let them, so that the next batch
-			// isn't made of the few that were quicker than this goroutine.
-			runtime.Gosched()
+			m.regroup(int32(len(buffer))) //nolint:gosec // at most maxBatch
 		}
 		if w.open = nil; cap(buffer) > maxKeptBatch {
 			buffer = make([]*request, 0, 1)
@@ -175,6 +173,22 @@ func (m *mailbox) loop(wake chan struct{}) {
 		clear(buffer)
 	}
 }
+
+// regroup lets those who just got an answer ask again, so that the next batch isn't made of the few that were
+// quicker than this goroutine. It yields to others for as long as that brings somebody, until as many as were answered
+// are there. With nobody to run, a yield returns at once.
+func (m *mailbox) regroup(answered int32) {
+	for seen, vain := int32(0), 0; seen < answered && vain < vainYields; vain++ {
+		runtime.Gosched()
+		if n := m.depth.Load(); n > seen {
+			seen, vain = n, -1
+		}
+	}
+}
+
+// vainYields is after how many yields in a row that brought nobody a crowd is taken to be complete. Another processor may
+// be about to run the rest of it.
+const vainYields = 4
 
 // maxKeptBatch keeps the memory of one crowd from staying with the aggregate.
 const maxKeptBatch = 16

@@ -174,7 +174,7 @@ func (m *mailbox) describe() Live {
 	defer m.mu.Unlock()
 	l := Live{
 		Root: m.family.name, AggregateID: m.id, Sequence: types.Sequence(m.at.Load()),
-		Depth: int(m.depth), Awake: m.running,
+		Depth: int(m.depth.Load()), Awake: m.running,
 	}
 	if m.idle() {
 		l.Idle = time.Duration(m.family.now() - m.used.Load())
