@@ -201,11 +201,6 @@ func (c *cell[S]) background(values context.Context) context.Context {
 	if values == context.Background() {
 		return c.family.sup.base
 	}
-	if values.Done() != nil {
-		// Or package context would find the caller's cancellation among the values, not the
-		// supervisor's, and start a goroutine for each context that is derived.
-		values = context.WithoutCancel(values)
-	}
 	return &valuesOf{Context: c.family.sup.base, values: values}
 }
 
@@ -214,9 +209,10 @@ type valuesOf struct {
 	values context.Context
 }
 
-// Value looks in the caller's context.
+// Value looks in the caller's context, but not for its cancellation: package context would
+// find that in place of the supervisor's, and start a goroutine for each context that is derived.
 func (v *valuesOf) Value(key any) any {
-	if found := v.values.Value(key); found != nil {
+	if found := context.WithoutCancel(v.values).Value(key); found != nil {
 		return found
 	}
 	return v.Context.Value(key)

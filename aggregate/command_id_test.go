@@ -130,7 +130,7 @@ func TestAnIDBelongsToOneTypeAndData(t *testing.T) {
 		var reused *aggregate.CommandReusedError
 		require.ErrorAs(t, err, &reused)
 		require.ErrorIs(t, err, aggregate.ErrCommandReused)
-		require.Equal(t, aggregate.CommandReusedError{AggregateID: id, ID: "x"}, *reused)
+		require.Equal(t, aggregate.CommandReusedError{AggregateID: id, CommandID: "x"}, *reused)
 		require.ErrorContains(t, err, `command id "x" of aggregate `+id.String())
 	}
 	require.Len(t, logOf(t, s, id), 1)

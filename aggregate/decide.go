@@ -46,7 +46,7 @@ func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id 
 	}
 	old, last := len(log), d.last
 	for i := range made {
-		last = clock.After(last)
+		last = clock.NowAfter(last)
 		e := types.Event{
 			Timestamp: last, AggregateID: id, Sequence: d.seq + types.Sequence(i) + 1,
 			Type: made[i].Type, Metadata: metadata,

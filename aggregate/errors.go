@@ -226,11 +226,11 @@ func (e *OtherRootError) Is(target error) bool { return target == ErrOtherRoot }
 // another type or with other data. It matches ErrCommandReused.
 type CommandReusedError struct {
 	AggregateID hlc.Timestamp
-	ID          string
+	CommandID   string
 }
 
 func (e *CommandReusedError) Error() string {
-	return fmt.Sprintf("aggregate: command id %q of aggregate %v was used for another command", e.ID, e.AggregateID)
+	return fmt.Sprintf("aggregate: command id %q of aggregate %v was used for another command", e.CommandID, e.AggregateID)
 }
 
 // Is reports whether target is ErrCommandReused.

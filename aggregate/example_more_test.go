@@ -99,12 +99,12 @@ func ExampleRoot_EvaluateTx() {
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
 
-	tx := s.Begin() // with Postgres: postgres.Store.Tx around a pgx.Tx
-	defer tx.Rollback()
-	_, err := root.EvaluateTx(ctx, tx, by(id, 5))
+	tx := s.Begin() // with Postgres: pool.Begin(ctx)
+	defer tx.Rollback(ctx)
+	_, err := root.EvaluateTx(ctx, s.Tx(tx), by(id, 5))
 	before, _ := root.Fetch(ctx, id)
 	fmt.Println(err, before.Value)
-	err = tx.CommitTx(ctx)
+	err = tx.Commit(ctx)
 	after, _ := root.Fetch(ctx, id)
 	fmt.Println(err, after.Value)
 	// Output:
@@ -120,7 +120,7 @@ func ExampleSupervisor_Aggregates() {
 	id, _ := root.New(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	for live := range sup.Aggregates() {
-		fmt.Println(live.Root, live.ID == id, live.Sequence)
+		fmt.Println(live.Root, live.AggregateID == id, live.Sequence)
 	}
 	// Output: counter true 1
 }

@@ -81,7 +81,7 @@ func lookUp(ctx context.Context, log store.CommandLog, id hlc.Timestamp, want *s
 	case err != nil:
 		return nil, fmt.Errorf("aggregate: look the command id up: %w", err)
 	case record != nil && record.Fingerprint != want.Fingerprint:
-		return record, &CommandReusedError{AggregateID: id, ID: want.ID}
+		return record, &CommandReusedError{AggregateID: id, CommandID: want.ID}
 	}
 	return record, nil
 }

@@ -181,7 +181,7 @@ func TestWhereisDescribesWhatIsLive(t *testing.T) {
 		evaluate(t, root, adds(id, 1), adds(id, 1))
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		want := aggregate.Live{Root: "tally", ID: id, Sequence: 2, Awake: true, Idle: 3 * time.Second}
+		want := aggregate.Live{Root: "tally", AggregateID: id, Sequence: 2, Awake: true, Idle: 3 * time.Second}
 		live, there := root.Whereis(id)
 		require.True(t, there)
 		require.Equal(t, want, live)

@@ -42,21 +42,21 @@ const MaxFaults = 100
 type FaultKind string
 
 const (
-	// Gap is that there are no rows for one or more sequences before this one.
-	Gap FaultKind = "gap"
+	// FaultGap is that there are no rows for one or more sequences before this one.
+	FaultGap FaultKind = "gap"
 
-	// Repeat is that the sequence is not higher than that of the row before.
-	Repeat FaultKind = "repeat"
+	// FaultRepeat is that the sequence is not higher than that of the row before.
+	FaultRepeat FaultKind = "repeat"
 
-	// Foreign is that the event belongs to another aggregate.
-	Foreign FaultKind = "foreign"
+	// FaultForeign is that the event belongs to another aggregate.
+	FaultForeign FaultKind = "foreign"
 
-	// Unreadable is that the event can't be applied, for a missing handler, its body or a panic.
-	Unreadable FaultKind = "unreadable"
+	// FaultUnreadable is that the event can't be applied, for a missing handler, its body or a panic.
+	FaultUnreadable FaultKind = "unreadable"
 
-	// TimeBack is that the timestamp is not after that of the row before. The aggregate can be read all
+	// FaultTimeBack is that the timestamp is not after that of the row before. The aggregate can be read all
 	// the same: its order is that of the sequences.
-	TimeBack FaultKind = "time back"
+	FaultTimeBack FaultKind = "time back"
 )
 
 // LogFault is one thing that is wrong with a row of a log.

@@ -145,7 +145,7 @@ func TestInspectSeesGapsRepeatsForeignRowsAndTimeThatGoesBack(t *testing.T) {
 	rows[7].AggregateID = at(t, 77)
 	in := inspected(t, rows)
 	require.Equal(t, []string{"gap 3/5", "repeat 4/4", "repeat 5/5", "time back 6/6", "repeat 7/6", "foreign 8/7", "gap 9/8"}, kinds(in))
-	require.Equal(t, aggregate.Gap, in.Bad.Kind)
+	require.Equal(t, aggregate.FaultGap, in.Bad.Kind)
 	require.EqualValues(t, 2, in.Bad.Before.Sequence)
 	require.EqualValues(t, 5, in.Bad.After.Sequence)
 	require.Equal(t, 5, in.Latest.State.Total)
@@ -166,7 +166,7 @@ func TestInspectDoesNotCallALogBadForItsTimestamps(t *testing.T) {
 func TestInspectPassesOverUnknownEventsWhereTheDefinitionDoes(t *testing.T) {
 	t.Parallel()
 	rows := []types.Event{row("lost", `{}`), row("added", `{"By": 1}`)}
-	require.Equal(t, aggregate.Unreadable, inspected(t, rows).Bad.Kind)
+	require.Equal(t, aggregate.FaultUnreadable, inspected(t, rows).Bad.Kind)
 	require.True(t, inspected(t, rows, func(d *aggregate.Definition[tally]) { d.SkipUnknownEvents = true }).OK())
 }
 

@@ -74,7 +74,7 @@ func (i *inspector[S]) readAll(ctx context.Context, a store.Adapter) error {
 func (i *inspector[S]) take(e types.Event) error {
 	i.rows++
 	if e.AggregateID != i.id {
-		return i.fault(Foreign, &e, fmt.Errorf("belongs to aggregate %v", e.AggregateID))
+		return i.fault(FaultForeign, &e, fmt.Errorf("belongs to aggregate %v", e.AggregateID))
 	}
 	fit, err := i.place(&e)
 	i.previous, i.high = e, max(i.high, e.Sequence)
@@ -85,7 +85,7 @@ func (i *inspector[S]) take(e types.Event) error {
 		if err := i.goBack(); err != nil {
 			return err
 		}
-		return i.fault(Unreadable, &e, cause)
+		return i.fault(FaultUnreadable, &e, cause)
 	}
 	return i.applied(&e)
 }
@@ -94,15 +94,15 @@ func (i *inspector[S]) take(e types.Event) error {
 func (i *inspector[S]) place(e *types.Event) (fit bool, _ error) {
 	if before := i.previous; before.Sequence != 0 && !before.Timestamp.Before(e.Timestamp) {
 		cause := fmt.Errorf("has timestamp %v, not after %v of sequence %d", e.Timestamp, before.Timestamp, before.Sequence)
-		if err := i.fault(TimeBack, e, cause); err != nil {
+		if err := i.fault(FaultTimeBack, e, cause); err != nil {
 			return false, err
 		}
 	}
 	switch {
 	case e.Sequence <= i.high:
-		return false, i.fault(Repeat, e, fmt.Errorf("comes after sequence %d", i.high))
+		return false, i.fault(FaultRepeat, e, fmt.Errorf("comes after sequence %d", i.high))
 	case e.Sequence > i.high+1:
-		return true, i.fault(Gap, e, fmt.Errorf("comes right after sequence %d", i.high))
+		return true, i.fault(FaultGap, e, fmt.Errorf("comes right after sequence %d", i.high))
 	}
 	return true, nil
 }
@@ -148,7 +148,7 @@ func (i *inspector[S]) fault(kind FaultKind, e *types.Event, cause error) error 
 	} else {
 		i.in.MoreFaults++
 	}
-	if kind == TimeBack || i.in.Bad != nil {
+	if kind == FaultTimeBack || i.in.Bad != nil {
 		return nil
 	}
 	before, err := i.instance()

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -235,7 +236,7 @@ func (m *mailbox) abort(w *work) {
 		told[r] = true
 		err := error(&PanicError{Value: errGoexit})
 		if stamps := r.stamps.Load(); stamps != nil && r.phase.Load() == committing {
-			err = &OutcomeUnknownError{AggregateID: m.id, Timestamps: *stamps, Err: errors.Join(store.ErrOutcomeUnknown, err)}
+			err = &OutcomeUnknownError{AggregateID: m.id, Timestamps: slices.Clone(stamps.list), Err: errors.Join(store.ErrOutcomeUnknown, err)}
 		}
 		r.answer(err)
 	}

@@ -17,7 +17,7 @@ import (
 func liveIDs(sup *aggregate.Supervisor) map[hlc.Timestamp]bool {
 	ids := map[hlc.Timestamp]bool{}
 	for live := range sup.Aggregates() {
-		ids[live.ID] = true
+		ids[live.AggregateID] = true
 	}
 	return ids
 }

@@ -161,19 +161,19 @@ func (r *registry) pass() {
 
 // Live describes an aggregate in memory at one moment.
 type Live struct {
-	Root     string // the root's name
-	ID       hlc.Timestamp
-	Sequence types.Sequence // of the state in memory; 0 also if it is not loaded yet
-	Depth    int            // requests that wait
-	Awake    bool           // it has a goroutine
-	Idle     time.Duration  // since its last request was answered; 0 while one is under way
+	Root        string // the root's name
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence // of the state in memory; 0 also if it is not loaded yet
+	Depth       int            // requests that wait
+	Awake       bool           // it has a goroutine
+	Idle        time.Duration  // since its last request was answered; 0 while one is under way
 }
 
 func (m *mailbox) describe() Live {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := Live{
-		Root: m.family.name, ID: m.id, Sequence: types.Sequence(m.at.Load()),
+		Root: m.family.name, AggregateID: m.id, Sequence: types.Sequence(m.at.Load()),
 		Depth: int(m.depth), Awake: m.running,
 	}
 	if m.idle() {

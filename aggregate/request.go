@@ -3,6 +3,7 @@ package aggregate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -25,7 +26,8 @@ const (
 type request struct {
 	next, prev *request // guarded by mailbox.mu while queued
 	phase      atomic.Uint32
-	stamps     atomic.Pointer[[]hlc.Timestamp] // of the events that are under way
+	stamps     atomic.Pointer[stamps] // of the events that are under way
+	first      stamps                 // saves an allocation: what stamps points to at first
 	ctx        context.Context
 	done       chan struct{} // one token, sent when answered
 
@@ -73,6 +75,12 @@ type trial struct {
 	barredAt, barOn types.Sequence
 }
 
+// stamps is a list that is not modified any more once others can see it.
+type stamps struct {
+	list  []hlc.Timestamp
+	short [1]hlc.Timestamp // where most lists are
+}
+
 // newRequest returns a request that nobody else holds. The pool is the supervisor's own because a
 // channel that was made in the bubble of one test must not turn up in another's.
 func (s *Supervisor) newRequest(ctx context.Context) *request {
@@ -112,11 +120,15 @@ func (r *request) claim(events []types.Event) bool {
 		if r.ctx.Err() != nil {
 			return false
 		}
-		stamps := make([]hlc.Timestamp, len(events))
-		for i := range events {
-			stamps[i] = events[i].Timestamp
+		s := &r.first
+		if s.list != nil { // the caller may be reading it
+			s = new(stamps)
 		}
-		r.stamps.Store(&stamps)
+		s.list = s.short[:0]
+		for i := range events {
+			s.list = append(s.list, events[i].Timestamp)
+		}
+		r.stamps.Store(s)
 	}
 	return r.phase.CompareAndSwap(taken, committing)
 }
@@ -169,7 +181,7 @@ func (r *request) leave(m *mailbox) error {
 		case committing:
 			unknown := &OutcomeUnknownError{AggregateID: m.id, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
 			if stamps := r.stamps.Load(); stamps != nil {
-				unknown.Timestamps = *stamps
+				unknown.Timestamps = slices.Clone(stamps.list)
 			}
 			if r.phase.CompareAndSwap(committing, gone) {
 				return unknown

@@ -9,9 +9,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// EvaluateTx is EvaluateEvents as part of a transaction that the application began, such as one
-// that the Postgres store's Tx method wraps: events, projections and command ID are stored with it
-// or not at all. The command sees what earlier commands in the transaction did; nobody else
+// EvaluateTx is EvaluateEvents as part of a transaction that the application began: tx is what the
+// Tx method of the supervisor's store makes of it. Events, projections and command ID are stored with
+// it or not at all. The command sees what earlier commands in the transaction did; nobody else
 // does before it commits. When it returns an error the transaction is still usable.
 //
 // Until the transaction ends, commands of the same aggregate elsewhere wait for it in the

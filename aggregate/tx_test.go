@@ -22,8 +22,10 @@ import (
 // appTx is a transaction of the application, with the adapter in it.
 type appTx struct {
 	store.Tx
-	commit   func() error
-	rollback func()
+	own interface {
+		Commit(ctx context.Context) error
+		Rollback(ctx context.Context) error
+	}
 }
 
 // onEveryTx runs a test with transactions of memory and of Postgres, with command ids.
@@ -34,8 +36,7 @@ func onEveryTx(t *testing.T, test func(t *testing.T, s store.Adapter, begin func
 		s := memory.New()
 		test(t, s, func() appTx {
 			tx := s.Begin()
-			t.Cleanup(tx.Rollback)
-			return appTx{tx, func() error { return tx.CommitTx(t.Context()) }, tx.Rollback}
+			return appTx{s.Tx(tx), tx}
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
@@ -44,7 +45,7 @@ func onEveryTx(t *testing.T, test func(t *testing.T, s store.Adapter, begin func
 		s := postgres.New(pool, &postgres.Options{Commands: true, Metadata: true})
 		test(t, s, func() appTx {
 			tx := beginTx(t, pool)
-			return appTx{s.Tx(tx), func() error { return tx.Commit(t.Context()) }, func() { _ = tx.Rollback(t.Context()) }}
+			return appTx{s.Tx(tx), tx}
 		})
 	})
 }
@@ -74,7 +75,7 @@ func TestACommandInATransactionCommitsWithIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"a"}, fetch(t, root, id).Notes, "nobody else does")
 		require.Len(t, logOf(t, s, id), 1)
-		require.NoError(t, tx.commit())
+		require.NoError(t, tx.own.Commit(t.Context()))
 		require.Equal(t, []string{"a", "b", "c"}, fetch(t, root, id).Notes)
 		evaluate(t, root, notes(id, "d"))
 		require.Len(t, logOf(t, s, id), 4)
@@ -92,7 +93,7 @@ func TestACommandInATransactionGoesWithIt(t *testing.T) {
 			_, err := root.EvaluateTx(t.Context(), tx.Tx, c)
 			require.NoError(t, err)
 		}
-		tx.rollback()
+		require.NoError(t, tx.own.Rollback(t.Context()))
 		require.Equal(t, tally{Notes: []string{"a"}, Marks: map[string]int{"a": 1}}, get(t, root, id), "the cache is never ahead of the database")
 		require.Empty(t, get(t, root, other).Notes)
 		evaluate(t, root, withID(notes(id, "c"), "x")) // its id was not used up
@@ -120,7 +121,7 @@ func TestATransactionStaysUsableAfterARefusedCommand(t *testing.T) {
 		}
 		_, err := root.EvaluateTx(t.Context(), tx.Tx, notes(id, "b"))
 		require.NoError(t, err)
-		require.NoError(t, tx.commit())
+		require.NoError(t, tx.own.Commit(t.Context()))
 		require.Equal(t, []string{"a", "b"}, fetch(t, root, id).Notes)
 		require.Equal(t, []string{"a", "b"}, get(t, newRoot(t, s, nil), id).Notes)
 	})
@@ -141,7 +142,7 @@ func TestACommandIDInATransactionIsUsedUpByIt(t *testing.T) {
 			_, err = root.EvaluateTx(t.Context(), tx.Tx, withID(notes(id, "b"), "x"))
 			require.ErrorIs(t, err, aggregate.ErrCommandReused)
 		}
-		require.NoError(t, tx.commit())
+		require.NoError(t, tx.own.Commit(t.Context()))
 		evaluate(t, root, withID(notes(id, "a"), "x"))
 		require.Len(t, logOf(t, s, id), 1)
 		tx = begin()
@@ -153,11 +154,15 @@ func TestACommandIDInATransactionIsUsedUpByIt(t *testing.T) {
 
 func TestATransactionOfAnotherStoreIsRefused(t *testing.T) {
 	t.Parallel()
-	root, id := tallyOf(t)
-	tx := memory.New().Begin()
-	defer tx.Rollback()
-	_, err := root.EvaluateTx(t.Context(), tx, adds(id, 1))
-	require.ErrorContains(t, err, "another store")
+	s, other := memory.New(), memory.New()
+	root := newRoot(t, s, nil)
+	id := newID(t, root)
+	tx := other.Begin()
+	defer tx.Rollback(t.Context())
+	_, err := root.EvaluateTx(t.Context(), other.Tx(tx), adds(id, 1))
+	require.ErrorIs(t, err, aggregate.ErrOtherStore)
+	_, err = root.EvaluateTx(t.Context(), s.Tx(tx), adds(id, 1))
+	require.ErrorIs(t, err, aggregate.ErrOtherStore)
 }
 
 func TestAMemoryTransactionThatWasOvertakenLoses(t *testing.T) {
@@ -166,10 +171,10 @@ func TestAMemoryTransactionThatWasOvertakenLoses(t *testing.T) {
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
 	tx := s.Begin()
-	_, err := root.EvaluateTx(t.Context(), tx, notes(id, "mine"))
+	_, err := root.EvaluateTx(t.Context(), s.Tx(tx), notes(id, "mine"))
 	require.NoError(t, err)
 	evaluate(t, root, notes(id, "theirs"))
-	require.ErrorIs(t, tx.CommitTx(t.Context()), store.ErrConflict)
+	require.ErrorIs(t, tx.Commit(t.Context()), store.ErrConflict)
 	require.Equal(t, []string{"theirs"}, fetch(t, root, id).Notes)
 }
 
@@ -216,7 +221,7 @@ func TestTheEndOfTheContextEndsATransactionsCommand(t *testing.T) {
 			return types.Events(types.New("added", added{1})), nil
 		}))
 		require.True(t, errors.Is(err, context.Canceled), "%v", err)
-		tx.rollback()
+		require.NoError(t, tx.own.Rollback(t.Context()))
 		require.Empty(t, logOf(t, s, id))
 		evaluate(t, root, adds(id, 1))
 	})

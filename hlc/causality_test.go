@@ -102,7 +102,7 @@ func (w *world) Observe(t *rapid.T) {
 func (w *world) After(t *rapid.T) {
 	p, last := w.process(t), w.timestamp(t)
 	before := p.clock.Last()
-	ts := p.clock.After(last)
+	ts := p.clock.NowAfter(last)
 	require.Truef(t, ts.After(last), "%s is not after %s", ts, last)
 	if w.lead(p, last) {
 		require.Equal(t, before, p.clock.Last())

@@ -13,8 +13,8 @@ const cacheLine = 128
 // process is enough. All methods are safe for concurrent use and take no lock; none
 // blocks. A Clock must not be copied.
 //
-// Between two timestamps of one Clock that were not issued by [Clock.After] beyond
-// the drift bound, the first eight bytes differ, so they are unique also when
+// Between two timestamps of one Clock that were not issued by [Clock.NowAfter]
+// beyond the drift bound, the first eight bytes differ, so they are unique also when
 // [Clock.Renew] falls between them.
 type Clock struct {
 	node     atomic.Uint64
@@ -119,19 +119,19 @@ func (c *Clock) Observe(remote Timestamp) error {
 	}
 }
 
-// After issues a timestamp that is after t, to stamp what follows t in one history,
+// NowAfter issues a timestamp that is after t, to stamp what follows t in one history,
 // and never fails: whatever the log holds, it can be continued.
 //
-// If t is no more than MaxDrift ahead of the physical clock, After takes note of it
-// and issues as [Clock.Now] does, whatever its node id, and even when the clock is
-// itself too far ahead.
+// If t is no more than MaxDrift ahead of the physical clock, NowAfter takes
+// note of it and issues as [Clock.Now] does, whatever its node id, and even when the
+// clock is itself too far ahead.
 //
 // A t further ahead is followed without letting it move the clock, or any history
 // but its own: the result is t's time with the counter one up, and 64 random bits
 // in place of the node id, which keep it unique although no clock counts there. At
 // the end of the 48 bits, where time and counter can't rise, the node id does; only
 // the very last timestamp, 16 bytes of 0xFF, has no successor and is returned itself.
-func (c *Clock) After(t Timestamp) Timestamp {
+func (c *Clock) NowAfter(t Timestamp) Timestamp {
 	physical, bits := c.physical(), t.bits()
 	if bits <= c.limit(physical) {
 		if next, ok := c.issueAfter(bits, physical); ok {

@@ -43,7 +43,7 @@ func TestManyGoroutinesNeverGetTheSameTimestamp(t *testing.T) {
 			case 2:
 				ts, err = c.Recv(stamp(noon+int64(n%7), uint16(n), uint64(i)+100))
 			case 3:
-				ts = c.After(stamp(noon, uint16(n), 1))
+				ts = c.NowAfter(stamp(noon, uint16(n), 1))
 			}
 			if err != nil {
 				t.Error(err)
@@ -54,7 +54,7 @@ func TestManyGoroutinesNeverGetTheSameTimestamp(t *testing.T) {
 				c.Renew()
 			}
 			if n%10 == 0 {
-				mine = append(mine, c.After(far))
+				mine = append(mine, c.NowAfter(far))
 			}
 			mine = append(mine, ts)
 		}

@@ -39,7 +39,7 @@
 //   - [Clock.Now] issues a timestamp after all that the clock issued or met.
 //   - [Clock.Recv] does so after a timestamp that came from elsewhere.
 //   - [Clock.Observe] only takes note of such a timestamp.
-//   - [Clock.After] stamps what must follow a given timestamp, and never fails.
+//   - [Clock.NowAfter] stamps what must follow a given timestamp, and never fails.
 //
 // A counter that overflows carries into the next millisecond. What would pull a
 // clock further ahead of the time of day than [Options.MaxDrift] is refused with

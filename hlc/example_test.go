@@ -169,12 +169,12 @@ func ExampleClock_Observe() {
 	// 2026-11-21T19:43:31.036Z-0005-0000000000000007 <nil>
 }
 
-func ExampleClock_After() {
+func ExampleClock_NowAfter() {
 	clock := hlc.NewClock(&hlc.Options{Node: 7, Now: fixed})
 
 	// The last event of a log, written by a process whose clock was years ahead.
 	last, _ := hlc.Parse("2031-01-01T00:00:00.000Z-0004-0000000000000009")
-	next := clock.After(last)
+	next := clock.NowAfter(last)
 	fmt.Println(next.After(last), next.Time().Year())
 
 	// Everything else keeps the time of day.

@@ -135,7 +135,7 @@ func TestWhatIsHotAllocatesNothing(t *testing.T) {
 		"Now":          {0, func() { _, _ = c.Now() }},
 		"Recv":         {0, func() { _, _ = c.Recv(remote) }},
 		"Observe":      {0, func() { _ = c.Observe(remote) }},
-		"After":        {0, func() { _ = c.After(remote) }},
+		"NowAfter":     {0, func() { _ = c.NowAfter(remote) }},
 		"Parse":        {0, func() { _, _ = hlc.Parse(text) }},
 		"FromBytes":    {0, func() { _, _ = hlc.FromBytes(ts[:]) }},
 		"Compare":      {0, func() { _ = ts.Compare(remote) }},

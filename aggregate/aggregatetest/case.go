@@ -30,20 +30,20 @@ const node = 0x6d61657374726f
 type Check string
 
 const (
-	// Unchanged is that a command handler doesn't change the state.
-	Unchanged Check = "unchanged state"
+	// CheckUnchanged is that a command handler doesn't change the state.
+	CheckUnchanged Check = "unchanged state"
 
-	// Bodies is that an event's body survives its stored form.
-	Bodies Check = "bodies"
+	// CheckBodies is that an event's body survives its stored form.
+	CheckBodies Check = "bodies"
 
-	// Ownership is that event handlers keep and change only what is theirs.
-	Ownership Check = "ownership"
+	// CheckOwnership is that event handlers keep and change only what is theirs.
+	CheckOwnership Check = "ownership"
 
-	// Replay is that the live state is the one that the log gives.
-	Replay Check = "replay"
+	// CheckReplay is that the live state is the one that the log gives.
+	CheckReplay Check = "replay"
 
-	// Snapshots is that a snapshot and the events after it give the same state as the log.
-	Snapshots Check = "snapshots"
+	// CheckSnapshots is that a snapshot and the events after it give the same state as the log.
+	CheckSnapshots Check = "snapshots"
 )
 
 // Case is the story of one aggregate. Its methods return it, to be chained, and are to be called in
@@ -71,7 +71,7 @@ func New[S any](t T, d aggregate.Definition[S]) *Case[S] {
 	t.Helper()
 	c := &Case[S]{t: t, without: map[Check]bool{}, store: memory.New(), now: Epoch, ctx: context.Background()}
 	c.clock = hlc.NewClock(&hlc.Options{Node: node, MaxDrift: -1, Now: func() time.Time { return c.now }})
-	c.id = c.clock.After(hlc.Timestamp{})
+	c.id = c.clock.NowAfter(hlc.Timestamp{})
 	d.Projections, d.Snapshots = nil, aggregate.SnapshotPolicy{}
 	d.Idle = aggregate.IdlePolicy{Hibernate: -1, Exit: -1}
 	if err := check(d); err != nil {
@@ -134,7 +134,7 @@ func (c *Case[S]) Given(events ...types.Uncommitted) *Case[S] {
 		c.fatalf("given events: %v", err)
 		return c
 	}
-	if !c.without[Bodies] {
+	if !c.without[CheckBodies] {
 		for i, e := range events {
 			if fault := survives(e); fault != "" {
 				c.errorf("given event %d, %q: %s", i+1, e.Type, fault)
@@ -190,7 +190,7 @@ func (c *Case[S]) append(events []types.Uncommitted) error {
 		if err != nil {
 			return err
 		}
-		last = c.clock.After(last)
+		last = c.clock.NowAfter(last)
 		added[i] = types.Event{
 			Timestamp: last, AggregateID: c.id, Sequence: types.Sequence(len(log) + i + 1),
 			Type: e.Type, Body: body, Metadata: c.metadata,

@@ -49,7 +49,7 @@ func TestAHandlerThatChangesTheStateIsFoundOut(t *testing.T) {
 	}))
 	fails(t, putOn(changes, itemWasPut("pear")), `the handler of command "put" changed the state`, "state.Items.pear: got 7, want 1")
 	passes(t, func(t aggregatetest.T) {
-		aggregatetest.New(t, changes).Without(aggregatetest.Unchanged, aggregatetest.Replay, aggregatetest.Snapshots).
+		aggregatetest.New(t, changes).Without(aggregatetest.CheckUnchanged, aggregatetest.CheckReplay, aggregatetest.CheckSnapshots).
 			Given(itemWasPut("pear")).When("put", nil).ThenNothing()
 	})
 }
@@ -100,7 +100,7 @@ func TestABodyThatLosesSomethingIsFoundOut(t *testing.T) {
 		passes(t, putOn(carts(emits(types.New("item_put", fine)))))
 	}
 	passes(t, func(t aggregatetest.T) {
-		_ = aggregatetest.New(t, carts(emits(types.New("item_put", hidden{secret: "b"})))).Without(aggregatetest.Bodies).When("put", nil).Err()
+		_ = aggregatetest.New(t, carts(emits(types.New("item_put", hidden{secret: "b"})))).Without(aggregatetest.CheckBodies).When("put", nil).Err()
 	})
 }
 
@@ -140,7 +140,7 @@ func TestAnEventHandlerThatKeepsTheBodyIsFoundOut(t *testing.T) {
 	passes(t, story(slices.Clone[json.RawMessage]))
 	fails(t, story(func(b json.RawMessage) json.RawMessage { return b }), `handler of event "done" keeps the event's body in the state: keep a copy`)
 	kept := func(b json.RawMessage) json.RawMessage { return b }
-	aggregatetest.New(t, keepers(kept)).Without(aggregatetest.Ownership).When("do", nil).ThenState(keeper{json.RawMessage("{}")})
+	aggregatetest.New(t, keepers(kept)).Without(aggregatetest.CheckOwnership).When("do", nil).ThenState(keeper{json.RawMessage("{}")})
 }
 
 func TestProjectionsAreLeftOut(t *testing.T) {
@@ -169,7 +169,7 @@ func TestAnEventHandlerThatLooksAroundIsFoundOut(t *testing.T) {
 	})
 	fails(t, putOn(carts(counts, emits(types.New("closed", nil)))), "the log gives another state (got) than the one in memory (want)", "state.Log[0]")
 	fails(t, func(t aggregatetest.T) {
-		_ = aggregatetest.New(t, carts(counts, emits(types.New("closed", nil)))).Without(aggregatetest.Replay).When("put", nil).Err()
+		_ = aggregatetest.New(t, carts(counts, emits(types.New("closed", nil)))).Without(aggregatetest.CheckReplay).When("put", nil).Err()
 	}, "the snapshot at sequence 1")
 }
 
@@ -192,7 +192,7 @@ func TestASnapshotThatLosesSomethingIsFoundOut(t *testing.T) {
 	})
 	fails(t, putOn(forgets), "the snapshot at sequence 1, and the events after it, give another state", `state.Log[0]: got nothing, want "fig"`)
 	passes(t, func(t aggregatetest.T) {
-		aggregatetest.New(t, forgets).Without(aggregatetest.Snapshots).When("put", put{"a"}).Then(itemWasPut("a"))
+		aggregatetest.New(t, forgets).Without(aggregatetest.CheckSnapshots).When("put", put{"a"}).Then(itemWasPut("a"))
 	})
 	refuses := carts(func(d *aggregate.Definition[cart]) {
 		d.UseSnapshot = func(aggregate.Instance[cart], types.Snapshot) (cart, error) { return cart{}, errors.New("too old") }

@@ -12,16 +12,15 @@
 //
 // # What is checked on the way
 //
-// Every When also checks what a definition must keep and a test seldom asks for. Each of these is a
-// [Check] that [Case.Without] turns off:
+// Every When also checks what a definition must keep and a test seldom asks for. Every event that a command handler
+// returns has an event handler, which can apply it. The others are each a [Check] that [Case.Without] turns off:
 //
-//   - a command handler doesn't change the state
-//   - every event that it returns has an event handler, which can apply it
-//   - an event's body survives its stored form: what is encoded and decoded again is the same
-//   - an event handler neither changes the event's body nor keeps it, and what it does to one copy
-//     of the state doesn't show in another
-//   - the state in memory is the state that the log gives after a cold start
-//   - the same comes of a snapshot and the events after it
+//   - [CheckUnchanged]: a command handler doesn't change the state
+//   - [CheckBodies]: an event's body survives its stored form: what is encoded and decoded again is the same
+//   - [CheckOwnership]: an event handler neither changes the event's body nor keeps it, and what it does to one
+//     copy of the state doesn't show in another
+//   - [CheckReplay]: the state in memory is the state that the log gives after a cold start
+//   - [CheckSnapshots]: the same comes of a snapshot and the events after it
 //
 // States are compared field by field, unexported ones included. Nil and empty slices and maps are the same: a
 // snapshot does not tell them apart either. Values behind interfaces have to have the same type.

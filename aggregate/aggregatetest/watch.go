@@ -70,7 +70,7 @@ func (c *Case[S]) watchCommand(name string, h aggregate.CommandHandler[S]) aggre
 		was := flatten("state", current.State, true)
 		made, err := h.Eval(ctx, current, command)
 		if diff := difference(was, flatten("state", current.State, true)); diff != "" {
-			c.watch.fault(Unchanged, fmt.Sprintf("the handler of command %q changed the state, which only events may%s", name, diff))
+			c.watch.fault(CheckUnchanged, fmt.Sprintf("the handler of command %q changed the state, which only events may%s", name, diff))
 		}
 		c.watch.made = slices.Clone(made)
 		return made, err
@@ -86,7 +86,7 @@ func (c *Case[S]) watchEvent(name string, h aggregate.EventHandler[S]) aggregate
 			return next, err
 		}
 		if !bytes.Equal(e.Body, stored) {
-			c.watch.fault(Ownership, fmt.Sprintf("the handler of event %q changed the event's body: it was %s and is %s", name, stored, e.Body))
+			c.watch.fault(CheckOwnership, fmt.Sprintf("the handler of event %q changed the event's body: it was %s and is %s", name, stored, e.Body))
 			return next, nil
 		}
 		was := flatten("state", next, true)
@@ -94,7 +94,7 @@ func (c *Case[S]) watchEvent(name string, h aggregate.EventHandler[S]) aggregate
 			e.Body[i] ^= 0xff
 		}
 		if difference(was, flatten("state", next, true)) != "" {
-			c.watch.fault(Ownership, fmt.Sprintf("the handler of event %q keeps the event's body in the state: keep a copy", name))
+			c.watch.fault(CheckOwnership, fmt.Sprintf("the handler of event %q keeps the event's body in the state: keep a copy", name))
 		}
 		copy(e.Body, stored)
 		return next, nil

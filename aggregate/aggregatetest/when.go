@@ -58,7 +58,7 @@ func (c *Case[S]) WhenCommand(command types.Command) *Case[S] {
 	}
 	o.state, c.outcome = after.State, o
 	if diff := difference(was, flatten("state", before.State, true)); diff != "" {
-		c.watch.fault(Ownership, "applying the events changed a copy of the state that was made before: is Definition.Clone shallow?"+diff)
+		c.watch.fault(CheckOwnership, "applying the events changed a copy of the state that was made before: is Definition.Clone shallow?"+diff)
 	}
 	c.verify(o)
 	return c
@@ -96,7 +96,7 @@ func (c *Case[S]) verify(o *outcome[S]) {
 		o.lookedAt = true
 		c.errorf("command %q: %s", o.command.Type, fault)
 	}
-	if !c.without[Bodies] && o.err == nil {
+	if !c.without[CheckBodies] && o.err == nil {
 		for i, e := range c.watch.made {
 			if fault := survives(e); fault != "" {
 				c.errorf("command %q: event %d, %q: %s", o.command.Type, i+1, e.Type, fault)
@@ -111,7 +111,7 @@ func (c *Case[S]) verify(o *outcome[S]) {
 		c.fatalf("read the log: %v", err)
 		return
 	}
-	if (c.without[Replay] || c.checkReplay(o)) && !c.without[Snapshots] {
+	if (c.without[CheckReplay] || c.checkReplay(o)) && !c.without[CheckSnapshots] {
 		c.checkSnapshots(o, log)
 	}
 	c.report()

@@ -30,7 +30,7 @@ func Example_idle() {
 			return err
 		}
 		for live := range sup.Aggregates() {
-			fmt.Fprintf(out, "in memory: the second: %v, sequence %d, waiting: %d\n", live.ID == second, live.Sequence, live.Depth)
+			fmt.Fprintf(out, "in memory: the second: %v, sequence %d, waiting: %d\n", live.AggregateID == second, live.Sequence, live.Depth)
 		}
 		_, there := accounts.Whereis(first)
 		fmt.Fprintln(out, "the first is in memory:", there)

@@ -59,7 +59,7 @@ func Example_inspect() {
 func damaged(ctx context.Context, s store.Adapter, clock *hlc.Clock, id hlc.Timestamp) error {
 	commit, at := store.Commit{AggregateID: id}, id
 	for i, body := range []string{`{"amount": 10}`, `{"amount": "twenty"}`, `{"amount": 30}`} {
-		at = clock.After(at)
+		at = clock.NowAfter(at)
 		commit.Events = append(commit.Events, types.Event{
 			Timestamp: at, AggregateID: id, Sequence: types.Sequence(i + 1), Type: "deposited", Body: json.RawMessage(body),
 		})

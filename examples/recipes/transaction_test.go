@@ -88,15 +88,15 @@ func Example_transaction() {
 	}
 	transfer := func(amount int) error {
 		tx := s.Begin()
-		defer tx.Rollback()
-		if _, err := accounts.EvaluateTx(ctx, tx, depositing(to, amount)); err != nil {
+		defer tx.Rollback(ctx)
+		if _, err := accounts.EvaluateTx(ctx, s.Tx(tx), depositing(to, amount)); err != nil {
 			return err
 		}
 		withdrawal := types.Command{AggregateID: from, Type: "withdraw", Data: Withdraw{amount}}
-		if _, err := accounts.EvaluateTx(ctx, tx, withdrawal); err != nil {
+		if _, err := accounts.EvaluateTx(ctx, s.Tx(tx), withdrawal); err != nil {
 			return err
 		}
-		return tx.CommitTx(ctx)
+		return tx.Commit(ctx)
 	}
 	fmt.Println(transfer(30))
 	fmt.Println(transfer(300))

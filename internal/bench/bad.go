@@ -78,7 +78,7 @@ type writer struct {
 }
 
 func (w *writer) commit(ctx context.Context, text string) error {
-	w.at = w.clock.After(w.at)
+	w.at = w.clock.NowAfter(w.at)
 	e := types.Event{Timestamp: w.at, AggregateID: w.id, Sequence: w.sequence + 1, Type: incrementedType, Body: []byte(text)}
 	err := w.store.Commit(ctx, store.Commit{AggregateID: w.id, Events: []types.Event{e}})
 	if err == nil {

@@ -61,7 +61,7 @@ func (l *lab) fill(ctx context.Context, ids []hlc.Timestamp) error {
 		var timestamps [][]byte
 		at := id
 		for range coldEvents {
-			at = l.clock.After(at)
+			at = l.clock.NowAfter(at)
 			timestamps = append(timestamps, bytes.Clone(at[:]))
 		}
 		_, err := l.db.admin.Exec(ctx, `INSERT INTO event_log ("timestamp", aggregate_id, sequence, type, body)

@@ -53,7 +53,7 @@ func definition() aggregate.Definition[counter] {
 func newIDs(clock *hlc.Clock, n int) []hlc.Timestamp {
 	ids := make([]hlc.Timestamp, n)
 	for i := range ids {
-		ids[i] = clock.After(hlc.Timestamp{})
+		ids[i] = clock.NowAfter(hlc.Timestamp{})
 	}
 	return ids
 }

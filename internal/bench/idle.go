@@ -70,7 +70,7 @@ func population(ctx context.Context, n int, limit float64, hibernate time.Durati
 		return outcome{}, err
 	}
 	for range n {
-		if _, err := root.Get(ctx, sup.Clock().After(hlc.Timestamp{})); err != nil {
+		if _, err := root.Get(ctx, sup.Clock().NowAfter(hlc.Timestamp{})); err != nil {
 			return outcome{}, err
 		}
 	}

@@ -45,7 +45,10 @@ func (l load) run(ctx context.Context, d time.Duration) (tally, error) {
 	defer cancel()
 	callers := make([]*caller, l.callers)
 	for i := range callers {
-		do, err := l.caller(ctx, i)
+		// A context each, as callers have in a server: one for all would be a lock that they share.
+		own, done := context.WithCancel(ctx)
+		defer done()
+		do, err := l.caller(own, i)
 		if err != nil {
 			return tally{}, err
 		}

@@ -30,7 +30,7 @@ type history struct {
 func newHistory(clock *hlc.Clock) *history { return &history{clock: clock, id: newIDs(clock, 1)[0]} }
 
 func (h *history) next() *history {
-	h.at, h.sequence = h.clock.After(h.at), h.sequence+1
+	h.at, h.sequence = h.clock.NowAfter(h.at), h.sequence+1
 	return h
 }
 

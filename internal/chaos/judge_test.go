@@ -17,12 +17,12 @@ func sound(t *testing.T) *record {
 	t.Helper()
 	h := newHistory()
 	clock := hlc.NewClock(nil)
-	id := clock.After(hlc.Timestamp{})
+	id := clock.NowAfter(hlc.Timestamp{})
 	for i, c := range []change{{Token: "a.0", By: 2}, {Token: "b.0", By: 3}, {Token: "b.1", By: 3}} {
 		body, err := json.Marshal(c)
 		require.NoError(t, err)
 		require.NoError(t, h.add(types.Event{
-			Timestamp: clock.After(hlc.Timestamp{}), AggregateID: id, Sequence: types.Sequence(i + 1), Type: "changed", Body: body,
+			Timestamp: clock.NowAfter(hlc.Timestamp{}), AggregateID: id, Sequence: types.Sequence(i + 1), Type: "changed", Body: body,
 		}))
 	}
 	place := [2]int{0, 1}

@@ -235,13 +235,13 @@ func (w *writer) finish() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for live := range w.sup.Aggregates() {
-		period, index := w.Field.place(live.ID)
+		period, index := w.Field.place(live.AggregateID)
 		root := w.roots[rootOf(index)]
-		state, err := root.Get(ctx, live.ID)
+		state, err := root.Get(ctx, live.AggregateID)
 		if err != nil {
 			return fmt.Errorf("chaos: get: %w", err)
 		}
-		replayed, err := root.Replay(ctx, live.ID, types.Sequence(state.Events))
+		replayed, err := root.Replay(ctx, live.AggregateID, types.Sequence(state.Events))
 		if err != nil {
 			return fmt.Errorf("chaos: replay: %w", err)
 		}

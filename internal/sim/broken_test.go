@@ -53,7 +53,7 @@ func reads(f func(b *broken, all iter.Seq2[types.Event, error], r store.Range) i
 
 // follow is an event right after e, which nobody asked for.
 func follow(e types.Event, eventType string, body json.RawMessage) types.Event {
-	e.Timestamp = hlc.NewClock(nil).After(e.Timestamp)
+	e.Timestamp = hlc.NewClock(nil).NowAfter(e.Timestamp)
 	e.Sequence++
 	e.Type, e.Body = eventType, body
 	return e
@@ -161,7 +161,7 @@ var worlds = []struct {
 		if len(c.Events) == 1 && c.Events[0].Sequence > 1 {
 			early := hlc.NewClock(&hlc.Options{Now: func() time.Time { return epoch.Add(-100 * time.Hour) }})
 			c.Events = []types.Event{c.Events[0]}
-			c.Events[0].Timestamp = early.After(hlc.Timestamp{})
+			c.Events[0].Timestamp = early.NowAfter(hlc.Timestamp{})
 		}
 		return b.logged.Commit(ctx, c)
 	})},

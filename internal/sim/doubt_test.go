@@ -65,7 +65,7 @@ func TestADoubtfulCommitIsNotMistakenForAnothers(t *testing.T) {
 			log := memory.New()
 			lossy := &overtaken{Adapter: log}
 			mine, other := adder(t, lossy, 1), adder(t, log, c.node)
-			id := hlc.NewClock(nil).After(hlc.Timestamp{})
+			id := hlc.NewClock(nil).NowAfter(hlc.Timestamp{})
 			add := func(root *aggregate.Root[sum], by int) error {
 				return root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "add", Data: by})
 			}
@@ -95,7 +95,7 @@ func TestARecordedNoOpIsSettledToo(t *testing.T) {
 			Events: aggregate.Events[sum]{"added": aggregate.Event(func(s sum, by int) sum { s.Value += by; return s })},
 		})
 		require.NoError(t, err)
-		id := hlc.NewClock(nil).After(hlc.Timestamp{})
+		id := hlc.NewClock(nil).NowAfter(hlc.Timestamp{})
 		require.NoError(t, root.Evaluate(background, types.Command{AggregateID: id, Type: "nothing", ID: "once"}))
 		require.Equal(t, 1, evaluated)
 	})

@@ -42,7 +42,7 @@ func TestARefusedCommandLeavesNothingToTheNextOfItsBatch(t *testing.T) {
 			},
 		})
 		require.NoError(t, err)
-		id := hlc.NewClock(nil).After(hlc.Timestamp{})
+		id := hlc.NewClock(nil).NowAfter(hlc.Timestamp{})
 		var answers [3]error
 		var states [3]sum
 		for i, kind := range []string{"wait", "spoil", "add"} {

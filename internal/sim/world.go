@@ -111,7 +111,7 @@ func (w *world) build() {
 	w.store = w.config.sabotage.store(w, w.memory)
 	maker := hlc.NewClock(&hlc.Options{Node: 99, Now: func() time.Time { return epoch }})
 	for i := range w.scene.aggregates {
-		id := maker.After(hlc.Timestamp{})
+		id := maker.NowAfter(hlc.Timestamp{})
 		w.ids = append(w.ids, id)
 		w.names[id] = fmt.Sprintf("a%d", i)
 	}

@@ -15,7 +15,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Harness{
 		New:        func(testing.TB) store.Adapter { return memory.New() },
-		Lacks:      []storetest.Feature{storetest.Processes},
+		Lacks:      []storetest.Feature{storetest.FeatureProcesses},
 		Projection: callback,
 		Recorder:   recorder,
 		Begin:      begin,
@@ -42,10 +42,7 @@ func recorder(_ testing.TB, a store.Adapter) storetest.Recorder {
 }
 
 func begin(_ testing.TB, a store.Adapter) storetest.Transaction {
-	tx := a.(*memory.Store).Begin()
-	return storetest.Transaction{
-		Adapter:  tx,
-		Commit:   tx.CommitTx,
-		Rollback: func(context.Context) error { tx.Rollback(); return nil },
-	}
+	s := a.(*memory.Store)
+	tx := s.Begin()
+	return storetest.Transaction{Adapter: s.Tx(tx), Commit: tx.Commit, Rollback: tx.Rollback}
 }

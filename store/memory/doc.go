@@ -27,5 +27,5 @@
 //
 // # Transactions
 //
-// [Store.Begin] starts a transaction of the application, which [Tx] describes.
+// [Store.Begin] starts a transaction of the application, which [Tx] describes; [Store.Tx] gives it to the library.
 package memory

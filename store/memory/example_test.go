@@ -80,11 +80,12 @@ func ExampleStore_Begin() {
 	from, to := now(), now()
 
 	tx := s.Begin()
-	defer tx.Rollback()
-	if err := tx.Commit(ctx, increments(from, 1, -5)); err != nil {
+	defer tx.Rollback(ctx)
+	inside := s.Tx(tx)
+	if err := inside.Commit(ctx, increments(from, 1, -5)); err != nil {
 		fmt.Println(err)
 	}
-	if err := tx.Commit(ctx, increments(to, 1, 5)); err != nil {
+	if err := inside.Commit(ctx, increments(to, 1, 5)); err != nil {
 		fmt.Println(err)
 	}
 	count := func() (n int) {
@@ -98,7 +99,7 @@ func ExampleStore_Begin() {
 		return n
 	}
 	fmt.Println("before:", count())
-	fmt.Println(tx.CommitTx(ctx))
+	fmt.Println(tx.Commit(ctx))
 	fmt.Println("after:", count())
 	// Output:
 	// before: 0

@@ -83,7 +83,7 @@ func TestATableIsAMapThatChangesWithTheCommit(t *testing.T) {
 			for range rapid.IntRange(0, 4).Draw(t, "commits") {
 				trial := maps.Clone(staged)
 				fail := rapid.Bool().Draw(t, "fail")
-				err := tx.Commit(ctx, commitOf(now(), 1, 1, changing(t, table, trial, fail)))
+				err := s.Tx(tx).Commit(ctx, commitOf(now(), 1, 1, changing(t, table, trial, fail)))
 				if fail != errors.Is(err, errRefused) {
 					t.Fatal(err)
 				}
@@ -93,9 +93,11 @@ func TestATableIsAMapThatChangesWithTheCommit(t *testing.T) {
 				equal(t, want, table)
 			}
 			if rapid.Bool().Draw(t, "roll back") {
-				tx.Rollback()
+				if err := tx.Rollback(ctx); err != nil {
+					t.Fatal(err)
+				}
 			} else {
-				if err := tx.CommitTx(ctx); err != nil {
+				if err := tx.Commit(ctx); err != nil {
 					t.Fatal(err)
 				}
 				want = staged

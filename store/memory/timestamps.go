@@ -26,9 +26,13 @@ type timestamps struct {
 
 type timestampSet struct {
 	mu    sync.Mutex
-	words map[block]uint64 // guarded by mu
+	words map[block]*uint64 // guarded by mu
 
-	_ [64 - 16]byte
+	// The word that was asked for last, guarded by mu: the next timestamp is mostly its neighbour.
+	recent block
+	word   *uint64 // nil: none
+
+	_ [64 - 40]byte
 }
 
 // block names the 512 timestamps of a node that differ in the lowest bits of the counter only.
@@ -82,7 +86,7 @@ func (t *timestamps) has(records []record) bool {
 	unlock := t.lock(records)
 	defer unlock()
 	for i := range records {
-		if p := placeOf(records[i].at); t.sets[p.set].words[p.block]&p.bit != 0 {
+		if p := placeOf(records[i].at); t.sets[p.set].has(p) {
 			return true
 		}
 	}
@@ -106,23 +110,43 @@ func (t *timestamps) lock(records []record) (unlock func()) {
 	}
 }
 
-// add and remove are called with the lock held.
+// find returns the word of a block, or nil. This and what follows is called with the lock held.
+func (s *timestampSet) find(b block) *uint64 {
+	if s.word == nil || s.recent != b {
+		word := s.words[b]
+		if word == nil {
+			return nil
+		}
+		s.recent, s.word = b, word
+	}
+	return s.word
+}
+
+func (s *timestampSet) has(p place) bool {
+	word := s.find(p.block)
+	return word != nil && *word&p.bit != 0
+}
+
 func (s *timestampSet) add(p place) bool {
-	word := s.words[p.block]
-	if word&p.bit != 0 {
+	word := s.find(p.block)
+	if word == nil {
+		if s.words == nil {
+			s.words = make(map[block]*uint64)
+		}
+		word = new(uint64)
+		s.words[p.block], s.recent, s.word = word, p.block, word
+	}
+	if *word&p.bit != 0 {
 		return false
 	}
-	if s.words == nil {
-		s.words = make(map[block]uint64)
-	}
-	s.words[p.block] = word | p.bit
+	*word |= p.bit
 	return true
 }
 
 func (s *timestampSet) remove(p place) {
-	if word := s.words[p.block] &^ p.bit; word != 0 {
-		s.words[p.block] = word
-		return
+	word := s.find(p.block)
+	if *word &^= p.bit; *word == 0 {
+		delete(s.words, p.block)
+		s.word = nil
 	}
-	delete(s.words, p.block)
 }

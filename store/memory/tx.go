@@ -12,17 +12,18 @@ import (
 )
 
 var (
-	_ store.Tx         = (*Tx)(nil)
-	_ store.CommandLog = (*Tx)(nil)
+	_ store.Tx         = txStore{}
+	_ store.CommandLog = txStore{}
 )
 
-// Tx is a transaction that the application began with [Store.Begin]. What is stored through it is visible
-// to it alone until [Tx.CommitTx]; [Tx.Rollback] forgets it. It is not safe for concurrent use.
+// Tx is a transaction that the application began with [Store.Begin]; [Store.Tx] is the adapter in it, as with the
+// Postgres store and a pgx.Tx. What is stored through that is visible
+// to it alone until [Tx.Commit]; [Tx.Rollback] forgets it. A Tx is not safe for concurrent use.
 //
 // It behaves as a Postgres transaction at READ COMMITTED does: every read sees what was committed by then, and
 // the transaction's own rows; a commit that is refused leaves it usable. It differs in one point. Where
 // Postgres would make a second writer of the same aggregate wait for the transaction, this one
-// lets it go first, and CommitTx answers [store.ErrConflict]: the transaction is the one that loses.
+// lets it go first, and Commit answers [store.ErrConflict]: the transaction is the one that loses.
 //
 // With its first commit that has projections, the transaction becomes the one that may write into tables,
 // until it ends: other commits with projections wait for it, or for the end of their
@@ -45,18 +46,34 @@ type staged struct {
 // Begin starts a transaction. It takes nothing that others could miss, but it has to be ended:
 //
 //	tx := s.Begin()
-//	defer tx.Rollback()
+//	defer tx.Rollback(ctx)
+//	_, err := root.EvaluateTx(ctx, s.Tx(tx), command)
 //	…
-//	err := tx.CommitTx(ctx)
+//	err = tx.Commit(ctx)
 func (s *Store) Begin() *Tx {
 	return &Tx{store: s, streams: make(map[hlc.Timestamp]*staged)}
 }
 
-// Base returns the store.
-func (tx *Tx) Base() store.Adapter { return tx.store }
+// Tx returns an adapter that works inside of tx, which [Store.Begin] of the same store returned. One of
+// another store stays that store's: its Base is that, so EvaluateTx refuses it.
+func (s *Store) Tx(tx *Tx) store.Tx { return txStore{tx} }
 
-// Rollback ends the transaction and forgets what it stored. After the end it does nothing.
-func (tx *Tx) Rollback() {
+// txStore is the adapter inside of a transaction of the application.
+type txStore struct{ *Tx }
+
+func (tx txStore) Base() store.Adapter { return tx.store }
+
+// Rollback ends the transaction and forgets what it stored, also when ctx has ended. After the end it only
+// returns [ErrTxDone].
+func (tx *Tx) Rollback(context.Context) error {
+	if tx.ended {
+		return ErrTxDone
+	}
+	tx.end()
+	return nil
+}
+
+func (tx *Tx) end() {
 	if tx.ended {
 		return
 	}
@@ -68,9 +85,9 @@ func (tx *Tx) Rollback() {
 	}
 }
 
-// Commit stores c in the transaction, with the errors of [Store.Commit]. It stays refusable until CommitTx:
-// somebody else may store the same sequence first.
-func (tx *Tx) Commit(ctx context.Context, c store.Commit) error {
+// Commit stores c in the transaction, with the errors of [Store.Commit]. It stays refusable until the
+// transaction commits: somebody else may store the same sequence first.
+func (tx txStore) Commit(ctx context.Context, c store.Commit) error {
 	if err := tx.check(ctx, "commit"); err != nil {
 		return err
 	}
@@ -122,14 +139,14 @@ func (tx *Tx) project(ctx context.Context, c store.Commit) error {
 	return nil
 }
 
-// CommitTx ends the transaction and makes all that it stored visible at one moment. Its errors are those of
-// Commit and an ended context; the transaction is rolled back then.
-func (tx *Tx) CommitTx(ctx context.Context) error {
+// Commit ends the transaction and makes all that it stored visible at one moment. Its errors are those of
+// [Store.Commit], an ended context, and [ErrTxDone]; the transaction is rolled back then.
+func (tx *Tx) Commit(ctx context.Context) error {
 	if err := tx.check(ctx, "commit transaction"); err != nil {
-		tx.Rollback()
+		tx.end()
 		return err
 	}
-	defer tx.Rollback() // after the fact it only gives back what the transaction holds
+	defer tx.end() // after the fact it only gives back what the transaction holds
 	unlock, err := tx.lock(ctx)
 	if err != nil {
 		return err

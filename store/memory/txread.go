@@ -12,7 +12,7 @@ import (
 )
 
 // Load is [Store.Load] with the transaction's own rows.
-func (tx *Tx) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
+func (tx txStore) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		if err := tx.check(ctx, "load"); err != nil {
 			yield(store.Entry{}, err)
@@ -24,7 +24,7 @@ func (tx *Tx) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Se
 }
 
 // Events is [Store.Events] with the transaction's own rows.
-func (tx *Tx) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+func (tx txStore) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
 	return func(yield func(types.Event, error) bool) {
 		if err := tx.check(ctx, "events"); err != nil {
 			yield(types.Event{}, err)
@@ -36,15 +36,15 @@ func (tx *Tx) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.
 }
 
 // Snapshot is [Store.Snapshot] with the transaction's own.
-func (tx *Tx) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+func (tx txStore) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	if err := tx.check(ctx, "snapshot"); err != nil {
 		return nil, err
 	}
 	return copyIn(tx.snapshot(id), r), nil
 }
 
-// CommitSnapshot is [Store.CommitSnapshot], visible to others after CommitTx.
-func (tx *Tx) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
+// CommitSnapshot is [Store.CommitSnapshot], visible to others once the transaction commits.
+func (tx txStore) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 	if err := tx.check(ctx, "commit snapshot"); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (tx *Tx) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 }
 
 // LookupCommand is [Store.LookupCommand] with the command IDs that the transaction used.
-func (tx *Tx) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
+func (tx txStore) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
 	if err := tx.check(ctx, "look up command"); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (tx *Tx) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, comm
 }
 
 // PruneCommands is not offered in a transaction: it returns [store.ErrUnsupported].
-func (tx *Tx) PruneCommands(context.Context, time.Time) (int64, error) {
+func (tx txStore) PruneCommands(context.Context, time.Time) (int64, error) {
 	return 0, fmt.Errorf("memory: %w: prune commands in a transaction; call the store's own PruneCommands", store.ErrUnsupported)
 }
 

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,9 +116,9 @@ func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {
 }
 
 func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxpool.Config)) storetest.Harness {
-	lacks := []storetest.Feature{storetest.Gaps}
+	lacks := []storetest.Feature{storetest.FeatureGaps}
 	if m.Partitions > 0 {
-		lacks = append(lacks, storetest.GlobalTimestamps)
+		lacks = append(lacks, storetest.FeatureGlobalTimestamps)
 	}
 	if o == nil {
 		o = &postgres.Options{}
@@ -128,7 +127,7 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 	o = &copied
 	o.Schema, o.Metadata, o.Commands = m.Schema, m.Metadata, m.Commands
 	if !o.Metadata {
-		lacks = append(lacks, storetest.Metadata)
+		lacks = append(lacks, storetest.FeatureMetadata)
 	}
 	return storetest.Harness{
 		Lacks: lacks,
@@ -180,10 +179,5 @@ func begin(t testing.TB, a store.Adapter) storetest.Transaction {
 	tx, err := under(a).pool.Begin(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-	return storetest.Transaction{Adapter: a.(*postgres.Store).Tx(tx), Commit: tx.Commit, Rollback: func(ctx context.Context) error {
-		if err := tx.Rollback(ctx); !errors.Is(err, pgx.ErrTxClosed) {
-			return err
-		}
-		return nil
-	}}
+	return storetest.Transaction{Adapter: a.(*postgres.Store).Tx(tx), Commit: tx.Commit, Rollback: tx.Rollback}
 }

@@ -22,7 +22,7 @@ import (
 func TestStoreKeepsTheContractOnShardedTables(t *testing.T) {
 	t.Parallel()
 	h := harness(&migrations.Options{Sharded: true, Metadata: true, Commands: true}, nil)
-	h.Lacks = append(h.Lacks, storetest.GlobalTimestamps)
+	h.Lacks = append(h.Lacks, storetest.FeatureGlobalTimestamps)
 	storetest.Run(t, h)
 }
 

@@ -17,11 +17,11 @@ func badInputClauses() []clause {
 		{name: "the error of a refused event names its place", run: namesPlace},
 		{name: "a fault in the last event of a commit refuses all of it", run: faultInLast},
 		{name: "a timestamp that the aggregate has is refused", run: duplicateTimestamp},
-		{name: "a timestamp that another aggregate has is refused", run: duplicateElsewhere, needs: GlobalTimestamps},
+		{name: "a timestamp that another aggregate has is refused", run: duplicateElsewhere, needs: FeatureGlobalTimestamps},
 		{name: "a duplicate timestamp in the middle of a commit refuses all of it", run: duplicateInMiddle},
 		{name: "the log goes on after a refusal", run: goesOn},
-		{name: "a gap before the first event is refused", run: gapRefused, needs: Gaps},
-		{name: "a gap before the first event is stored, if the adapter does not look", run: gapStored, without: Gaps},
+		{name: "a gap before the first event is refused", run: gapRefused, needs: FeatureGaps},
+		{name: "a gap before the first event is stored, if the adapter does not look", run: gapStored, without: FeatureGaps},
 	}
 	for _, b := range badEvents {
 		clauses = append(clauses, clause{name: "an event is refused: " + b.name, run: b.check})

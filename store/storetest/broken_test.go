@@ -92,7 +92,7 @@ func (b *broken) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequenc
 
 // inside is a transaction whose base is the broken adapter.
 type inside struct {
-	*memory.Tx
+	store.Tx
 	base store.Adapter
 }
 
@@ -105,9 +105,9 @@ func (tx inside) Base() store.Adapter { return tx.base }
 func (b *broken) transaction() Transaction {
 	tx := b.Store.Begin()
 	return Transaction{
-		Adapter:  inside{tx, b},
-		Commit:   tx.CommitTx,
-		Rollback: func(context.Context) error { tx.Rollback(); return nil },
+		Adapter:  inside{b.Store.Tx(tx), b},
+		Commit:   tx.Commit,
+		Rollback: tx.Rollback,
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 func commandClauses() []clause {
-	return needing(Commands, []clause{
-		{name: "a command ID is refused by a store that keeps none", run: commandsUnsupported, without: Commands},
+	return needing(FeatureCommands, []clause{
+		{name: "a command ID is refused by a store that keeps none", run: commandsUnsupported, without: FeatureCommands},
 		{name: "a command ID that was never used is not known", run: commandUnknown},
 		{name: "a command ID is recorded with the events", run: commandRecorded},
 		{name: "a command without events is recorded", run: commandWithoutEvents},

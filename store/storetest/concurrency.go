@@ -16,7 +16,7 @@ func concurrencyClauses() []clause {
 		{name: "of sixteen writers of one sequence one succeeds and fifteen conflict", run: oneWinner},
 		{name: "of racing commits of several events one is stored whole and none in part", run: wholeWinner},
 		{name: "of sixteen senders of the very same commit one succeeds", run: racingResends},
-		{name: "of racing commits with one timestamp one succeeds", run: racingTimestamps, needs: GlobalTimestamps},
+		{name: "of racing commits with one timestamp one succeeds", run: racingTimestamps, needs: FeatureGlobalTimestamps},
 		{name: "commits of different aggregates never conflict", run: noFalseConflict},
 		{name: "first commits of different aggregates never conflict", run: newAggregates},
 		{name: "writers that try again after a conflict lose and repeat nothing", run: tryAgain},

@@ -9,7 +9,7 @@
 //	func TestConformance(t *testing.T) {
 //		storetest.Run(t, storetest.Harness{
 //			New:   func(t testing.TB) store.Adapter { return mystore.New() },
-//			Lacks: []storetest.Feature{storetest.Transactions},
+//			Lacks: []storetest.Feature{storetest.FeatureTransactions},
 //		})
 //	}
 //

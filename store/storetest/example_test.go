@@ -65,7 +65,7 @@ func ExampleRun() {
 		storetest.Run(t, storetest.Harness{
 			New: func(testing.TB) store.Adapter { return memory.New() },
 			// Not shown here: Other, Projection, Recorder, Begin.
-			Lacks: []storetest.Feature{storetest.Processes, storetest.Projections, storetest.Transactions},
+			Lacks: []storetest.Feature{storetest.FeatureProcesses, storetest.FeatureProjections, storetest.FeatureTransactions},
 		})
 	}
 }

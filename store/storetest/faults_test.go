@@ -24,7 +24,7 @@ func TestWithoutFaultsTheAdapterIsWhatItWas(t *testing.T) {
 	t.Parallel()
 	Run(t, Harness{
 		New:   func(testing.TB) store.Adapter { return NewFaults(memory.New(), 1, nil) },
-		Lacks: []Feature{Processes},
+		Lacks: []Feature{FeatureProcesses},
 		Projection: func(f func(context.Context, types.Event) error) store.Projection {
 			return memory.Projection(ignoreTx(f))
 		},
@@ -34,11 +34,12 @@ func TestWithoutFaultsTheAdapterIsWhatItWas(t *testing.T) {
 			return r
 		},
 		Begin: func(_ testing.TB, a store.Adapter) Transaction {
-			tx := a.(*Faults).Unwrap().(*memory.Store).Begin()
+			inner := a.(*Faults).Unwrap().(*memory.Store)
+			tx := inner.Begin()
 			return Transaction{
-				Adapter:  a.(*Faults).Tx(tx),
-				Commit:   tx.CommitTx,
-				Rollback: func(context.Context) error { tx.Rollback(); return nil },
+				Adapter:  a.(*Faults).Tx(inner.Tx(tx)),
+				Commit:   tx.Commit,
+				Rollback: tx.Rollback,
 			}
 		},
 	})

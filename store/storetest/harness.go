@@ -17,33 +17,33 @@ type Feature string
 // The features. What an adapter doesn't offer has to be listed in [Harness.Lacks], and what is listed there must not
 // be offered: a suite that leaves out clauses on its own proves nothing.
 const (
-	// Processes: several processes can use one database. Offered with Harness.Other.
-	Processes Feature = "processes"
+	// FeatureProcesses: several processes can use one database. Offered with Harness.Other.
+	FeatureProcesses Feature = "processes"
 
-	// Projections: projections of the adapter's own kind run with a commit. Offered with
+	// FeatureProjections: projections of the adapter's own kind run with a commit. Offered with
 	// Harness.Projection and Harness.Recorder.
-	Projections Feature = "projections"
+	FeatureProjections Feature = "projections"
 
-	// Transactions: commits can be part of a transaction of the application. Offered with
+	// FeatureTransactions: commits can be part of a transaction of the application. Offered with
 	// Harness.Begin.
-	Transactions Feature = "transactions"
+	FeatureTransactions Feature = "transactions"
 
-	// Metadata: the metadata of events is kept. Offered unless listed.
-	Metadata Feature = "metadata"
+	// FeatureMetadata: the metadata of events is kept. Offered unless listed.
+	FeatureMetadata Feature = "metadata"
 
-	// Commands: the adapter is a store.CommandLog.
-	Commands Feature = "commands"
+	// FeatureCommands: the adapter is a store.CommandLog.
+	FeatureCommands Feature = "commands"
 
-	// Redaction: the adapter is a store.Redactor.
-	Redaction Feature = "redaction"
+	// FeatureRedaction: the adapter is a store.Redactor.
+	FeatureRedaction Feature = "redaction"
 
-	// GlobalTimestamps: a timestamp that an event of another aggregate has is refused, too. Offered unless
+	// FeatureGlobalTimestamps: a timestamp that an event of another aggregate has is refused, too. Offered unless
 	// listed. A table that is partitioned by aggregate may lack it.
-	GlobalTimestamps Feature = "global timestamps"
+	FeatureGlobalTimestamps Feature = "global timestamps"
 
-	// Gaps: a commit that leaves a gap before its first event is refused. Offered unless
+	// FeatureGaps: a commit that leaves a gap before its first event is refused. Offered unless
 	// listed. The contract leaves it to the adapter.
-	Gaps Feature = "gaps"
+	FeatureGaps Feature = "gaps"
 )
 
 // Harness tells the suite how to use an adapter. Its functions are called by several tests at once.
@@ -86,7 +86,8 @@ type Transaction struct {
 	// Commit ends the transaction and keeps what was done in it.
 	Commit func(ctx context.Context) error
 
-	// Rollback ends the transaction and forgets what was done in it. After the end it does nothing.
+	// Rollback ends the transaction and forgets what was done in it. After the end it does nothing but
+	// return an error, if it likes.
 	Rollback func(ctx context.Context) error
 }
 
@@ -106,11 +107,11 @@ func (h *Harness) check(t testing.TB) error {
 		lacked[f] = true
 	}
 	for f, offered := range map[Feature]bool{
-		Processes:    h.Other != nil,
-		Projections:  h.Projection != nil && h.Recorder != nil,
-		Transactions: h.Begin != nil,
-		Commands:     commands,
-		Redaction:    redaction,
+		FeatureProcesses:    h.Other != nil,
+		FeatureProjections:  h.Projection != nil && h.Recorder != nil,
+		FeatureTransactions: h.Begin != nil,
+		FeatureCommands:     commands,
+		FeatureRedaction:    redaction,
 	} {
 		switch {
 		case offered && lacked[f]:
@@ -120,9 +121,9 @@ func (h *Harness) check(t testing.TB) error {
 		}
 		delete(lacked, f)
 	}
-	delete(lacked, Metadata)
-	delete(lacked, GlobalTimestamps)
-	delete(lacked, Gaps)
+	delete(lacked, FeatureMetadata)
+	delete(lacked, FeatureGlobalTimestamps)
+	delete(lacked, FeatureGaps)
 	for f := range lacked {
 		return fmt.Errorf("storetest: Harness.Lacks lists %q, which is no feature", f)
 	}

@@ -27,7 +27,7 @@ func (p plain) Commit(ctx context.Context, c store.Commit) error {
 func plainHarness() Harness {
 	return Harness{
 		New:   func(testing.TB) store.Adapter { return plain{memory.New()} },
-		Lacks: []Feature{Processes, Projections, Transactions, Metadata, Commands, Redaction},
+		Lacks: []Feature{FeatureProcesses, FeatureProjections, FeatureTransactions, FeatureMetadata, FeatureCommands, FeatureRedaction},
 	}
 }
 
@@ -75,7 +75,7 @@ func TestTheClausesForALackingFeatureCanFail(t *testing.T) {
 			t.Parallel()
 			// The sound adapter has the feature, so it does not behave as one without.
 			require.NotEmpty(t, outcome(t, c, harness(sound)))
-			if c.without != Gaps { // the memory store always notices
+			if c.without != FeatureGaps { // the memory store always notices
 				require.Empty(t, outcome(t, c, plainHarness()))
 			}
 		})

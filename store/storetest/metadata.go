@@ -8,10 +8,10 @@ import (
 
 func metadataClauses() []clause {
 	return []clause{
-		{name: "metadata reads back as it was committed", run: metadataKept, needs: Metadata},
-		{name: "events of one commit have metadata of their own", run: metadataApart, needs: Metadata},
-		{name: "a store without metadata stores the event without", run: metadataDropped, without: Metadata},
-		{name: "a projection gets the metadata of the event", run: metadataProjected, needs: Projections},
+		{name: "metadata reads back as it was committed", run: metadataKept, needs: FeatureMetadata},
+		{name: "events of one commit have metadata of their own", run: metadataApart, needs: FeatureMetadata},
+		{name: "a store without metadata stores the event without", run: metadataDropped, without: FeatureMetadata},
+		{name: "a projection gets the metadata of the event", run: metadataProjected, needs: FeatureProjections},
 	}
 }
 

@@ -19,7 +19,7 @@ func modelClauses() []clause {
 // clients returns the store as three clients have it: in processes of their own where that is
 // offered.
 func (v *env) clients() []store.Adapter {
-	if v.h.lacks(Processes) {
+	if v.h.lacks(FeatureProcesses) {
 		return []store.Adapter{v.a, v.a, v.a}
 	}
 	return v.processes()

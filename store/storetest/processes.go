@@ -6,7 +6,7 @@ import (
 )
 
 func processClauses() []clause {
-	return needing(Processes, []clause{
+	return needing(FeatureProcesses, []clause{
 		{name: "what one process stored another reads", run: otherReads},
 		{name: "a sequence that one process took is a conflict for another", run: otherConflicts},
 		{name: "of sixteen writers in three processes one succeeds and fifteen conflict", run: processesRace},

@@ -13,7 +13,7 @@ import (
 )
 
 func projectionClauses() []clause {
-	return needing(Projections, []clause{
+	return needing(FeatureProjections, []clause{
 		{name: "a projection gets the events of a commit in their order", run: projectionOrder},
 		{name: "a projection gets an event as it was committed", run: projectionEvent},
 		{name: "every projection gets every event", run: everyProjection},

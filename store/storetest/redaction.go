@@ -10,7 +10,7 @@ import (
 )
 
 func redactionClauses() []clause {
-	return needing(Redaction, []clause{
+	return needing(FeatureRedaction, []clause{
 		{name: "a redacted event keeps everything but its body", run: redacted},
 		{name: "a redaction drops a snapshot that contains the event", run: redactedSnapshot},
 		{name: "a redaction keeps a snapshot from before the event", run: redactionKeepsSnapshot},
