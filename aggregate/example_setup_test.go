@@ -122,7 +122,7 @@ func oldCounters(eventType string, upcast aggregate.Upcast, body string) {
 	ctx, s, clock := context.Background(), memory.New(), hlc.NewClock(nil)
 	id, _ := clock.Now()
 	err := s.Commit(ctx, store.Commit{AggregateID: id, Events: []types.Event{
-		{Timestamp: clock.After(id), AggregateID: id, Sequence: 1, Type: eventType, Body: []byte(body)},
+		{Timestamp: clock.NowAfter(id), AggregateID: id, Sequence: 1, Type: eventType, Body: []byte(body)},
 	}})
 	sup := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(ctx)
