@@ -107,6 +107,38 @@ func TestEveryLinkWithinTheProjectLeadsSomewhere(t *testing.T) {
 	require.Greater(t, seen, 20)
 }
 
+var (
+	anchor  = regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	noSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// slug is what a heading is called in a link, as code hosts have it.
+func slug(heading string) string {
+	return strings.ReplaceAll(noSlug.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+}
+
+func TestEveryLinkToAHeadingFindsIt(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range anchor.FindAllStringSubmatch(block.ReplaceAllString(string(text), ""), -1) {
+			seen++
+			target := path
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(path), m[1])
+			}
+			there, err := os.ReadFile(target)
+			require.NoError(t, err)
+			require.True(t, slices.ContainsFunc(heading.FindAllStringSubmatch(block.ReplaceAllString(string(there), ""), -1),
+				func(h []string) bool { return slug(h[1]) == m[2] }), "%s links to #%s of %s", path, m[2], target)
+		}
+	}
+	require.Greater(t, seen, 10)
+}
+
 var makeTarget = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
 
 func TestEveryMakeTargetIsThere(t *testing.T) {
