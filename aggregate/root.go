@@ -42,7 +42,8 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	return r, nil
 }
 
-// Name returns the root's name.
+// Name returns the root's name as it stands in errors, logs and hooks: Definition.Name, or that of
+// the state's type.
 func (r *Root[S]) Name() string { return r.family.name }
 
 // New returns the id of a new aggregate. Nothing is stored before its first event. It fails

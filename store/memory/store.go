@@ -33,7 +33,7 @@ type Store struct {
 	projecting chan struct{}
 }
 
-// New returns an empty store.
+// New returns an empty store. Two supervisors on one store are like two processes on one database.
 func New() *Store {
 	return &Store{projecting: make(chan struct{}, 1)}
 }
