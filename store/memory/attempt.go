@@ -2,28 +2,25 @@ package memory
 
 import (
 	"sync"
-	"unique"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // attempt is a commit on its way, with its events in the form in which they are kept.
 type attempt struct {
 	commit  store.Commit
-	records []record
-	bodyErr error // why records are not all there; told only if there is no conflict
-
-	scratch []byte
+	log     log
+	bodyErr error // why the log lacks events; told only if there is no conflict
 }
 
-// attempts saves the allocations of all but what is kept: a body is one string.
+// attempts saves the allocations of what is copied once more when it is stored.
 var attempts = sync.Pool{New: func() any { return new(attempt) }}
 
 // What is larger than these is left to the garbage collector, so that one huge commit does not stay.
 const (
-	pooledRecords = 256
-	pooledBytes   = 64 << 10
+	pooledRows  = 256
+	pooledBytes = 64 << 10
 )
 
 // newAttempt copies what the store keeps of c. Whoever calls it also calls release, at the end.
@@ -31,47 +28,27 @@ func newAttempt(c store.Commit) *attempt {
 	p := attempts.Get().(*attempt)
 	p.commit = c
 	for i := range c.Events {
-		if p.bodyErr = p.add(i); p.bodyErr != nil {
+		if p.bodyErr = p.log.add(&c.Events[i]); p.bodyErr != nil {
 			break
 		}
 	}
 	return p
 }
 
-// add copies the event with index i.
-func (p *attempt) add(i int) error {
-	e := &p.commit.Events[i]
-	body, err := jsonb.AppendCanonical(p.scratch[:0], e.Body)
-	if err != nil {
-		return invalidBody(e.AggregateID, e.Sequence, err)
-	}
-	p.scratch = body
-	r := record{at: e.Timestamp, kind: unique.Make(e.Type), body: string(body)}
-	if !e.Metadata.IsZero() {
-		meta := e.Metadata
-		r.meta = &meta
-	}
-	p.records = append(p.records, r)
-	return nil
-}
-
 func (p *attempt) release() {
-	records, scratch := p.records, p.scratch
-	clear(records)
-	*p = attempt{}
-	if cap(records) <= pooledRecords {
-		p.records = records[:0]
+	p.log.reset()
+	kept := p.log
+	if cap(kept.rows) > pooledRows || cap(kept.text) > pooledBytes {
+		kept = log{}
 	}
-	if cap(scratch) <= pooledBytes {
-		p.scratch = scratch[:0]
-	}
+	*p = attempt{log: kept}
 	attempts.Put(p)
 }
 
-// check compares the commit with the events and command IDs that are there already.
-func (p *attempt) check(there []record, hasCommand func(string) bool) error {
+// check compares the commit with the last sequence and the command IDs that are there already.
+func (p *attempt) check(end types.Sequence, hasCommand func(string) bool) error {
 	if len(p.commit.Events) > 0 {
-		first, end := p.commit.Events[0].Sequence, sequenceOf(there)
+		first := p.commit.Events[0].Sequence
 		if first <= end {
 			return store.ErrConflict
 		}

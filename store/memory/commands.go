@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -63,7 +63,7 @@ func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequence
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: redact: %w", err)
 	}
-	text, err := canonical(body)
+	text, err := jsonb.Canonical(body)
 	if err != nil {
 		return invalidBody(id, seq, err)
 	}
@@ -74,8 +74,7 @@ func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequence
 	if seq < 1 || seq > st.end() {
 		return fmt.Errorf("memory: redact: %w: aggregate %v, sequence %d", store.ErrNoEvent, id, seq)
 	}
-	st.events = slices.Clone(st.events)
-	st.events[seq-1].body = text
+	st.events = st.events.redacted(int(seq-1), text)
 	if st.snapshot != nil && st.snapshot.Sequence >= seq {
 		st.snapshot = nil
 	}

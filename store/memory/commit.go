@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -34,7 +33,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 		return err
 	}
 	defer sh.mu.Unlock()
-	if err := p.check(st.records(), st.hasCommand); err != nil {
+	if err := p.check(st.end(), st.hasCommand); err != nil {
 		return err
 	}
 	return s.store(sh, p)
@@ -60,15 +59,11 @@ func (sh *shard) lock(ctx context.Context, id hlc.Timestamp) (*stream, error) {
 
 // store makes an attempt that passed its check visible. The caller holds the lock of the shard.
 func (s *Store) store(sh *shard, p *attempt) error {
-	if len(p.records) > 0 && !s.timestamps.add(p.records) {
+	if len(p.log.rows) > 0 && !s.timestamps.add(p.log.rows) {
 		return store.ErrDuplicateTimestamp
 	}
 	st := sh.make(p.commit.AggregateID)
-	if free := cap(st.events) - len(st.events); free < len(p.records) {
-		// Twice as many: append's own growth by a quarter copies each record four times.
-		st.events = slices.Grow(st.events, max(len(p.records), len(st.events)))
-	}
-	st.events = append(st.events, p.records...)
+	st.events.append(&p.log)
 	if len(p.commit.Commands) > 0 {
 		st.use(p.commit.Commands, time.Now())
 	}

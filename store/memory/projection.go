@@ -94,10 +94,10 @@ func (s *Store) takeTurn(ctx context.Context, sh *shard, p *attempt) error {
 		return err
 	}
 	defer sh.mu.Unlock()
-	if err := p.check(st.records(), st.hasCommand); err != nil {
+	if err := p.check(st.end(), st.hasCommand); err != nil {
 		return err
 	}
-	if s.timestamps.has(p.records) {
+	if s.timestamps.has(p.log.rows) {
 		return store.ErrDuplicateTimestamp
 	}
 	sh.make(p.commit.AggregateID).turn = make(chan struct{})

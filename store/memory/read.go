@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -56,17 +57,17 @@ func (s *Store) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 }
 
 // view returns what is stored of an aggregate. Neither result may be modified.
-func (s *Store) view(id hlc.Timestamp) ([]record, *types.Snapshot) {
+func (s *Store) view(id hlc.Timestamp) (log, *types.Snapshot) {
 	sh := s.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if st := sh.stream(id); st != nil {
 		return st.events, st.snapshot
 	}
-	return nil, nil
+	return log{}, nil
 }
 
-func load(ctx context.Context, id hlc.Timestamp, events []record, snapshot *types.Snapshot, r store.Range,
+func load(ctx context.Context, id hlc.Timestamp, events log, snapshot *types.Snapshot, r store.Range,
 	yield func(store.Entry, error) bool,
 ) {
 	if err := ctx.Err(); err != nil {
@@ -84,8 +85,8 @@ func load(ctx context.Context, id hlc.Timestamp, events []record, snapshot *type
 	})
 }
 
-func read(ctx context.Context, id hlc.Timestamp, events []record, r store.Range, yield func(types.Event, error) bool) {
-	end := sequenceOf(events)
+func read(ctx context.Context, id hlc.Timestamp, events log, r store.Range, yield func(types.Event, error) bool) {
+	end := events.end()
 	if r.Max > 0 {
 		end = min(end, r.Max)
 	}
@@ -98,14 +99,11 @@ func read(ctx context.Context, id hlc.Timestamp, events []record, r store.Range,
 			yield(types.Event{}, fmt.Errorf("memory: events: %w", err))
 			return
 		}
-		if !yield(events[n-1].event(id, n), nil) {
+		if !yield(events.event(id, int(n-1)), nil) {
 			return
 		}
 	}
 }
-
-// sequenceOf is the sequence of the last of an aggregate's records.
-func sequenceOf(records []record) types.Sequence { return types.Sequence(len(records)) }
 
 func copyIn(snapshot *types.Snapshot, r store.Range) *types.Snapshot {
 	if snapshot == nil || !r.Contains(snapshot.Sequence) {
@@ -129,11 +127,11 @@ func checkSnapshot(sn types.Snapshot) (*types.Snapshot, error) {
 		fault.Field, fault.Reason = "snapshot", "is empty"
 		return nil, fault
 	}
-	body, err := canonical(sn.Body)
+	body, err := jsonb.Canonical(sn.Body)
 	if err != nil {
 		fault.Field, fault.Reason, fault.Err = "snapshot", "is refused", err
 		return nil, fault
 	}
-	sn.Body = json.RawMessage(body)
+	sn.Body = body
 	return &sn, nil
 }

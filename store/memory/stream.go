@@ -1,23 +1,17 @@
 package memory
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
-	"unique"
 
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
 // stream is what is kept of one aggregate. The lock of its shard guards it.
 type stream struct {
-	// events has the event with sequence n at n-1. It is only appended to, and replaced where a stored
-	// event changes, so a reader may go on with the slice after the lock is released.
-	events []record
-
+	events   log
 	snapshot *types.Snapshot // never modified; nil: none
 	commands map[string]command
 
@@ -26,32 +20,22 @@ type stream struct {
 	turn chan struct{}
 }
 
-// record is a stored event without what its place says: aggregate and sequence.
-type record struct {
-	at   hlc.Timestamp
-	kind unique.Handle[string] // few types, many events
-	body string                // canonical JSON; a string, so that nobody can write to it
-	meta *types.Metadata       // nil: none
-}
-
 // command is a used command ID.
 type command struct {
 	record store.CommandRecord
 	at     time.Time
 }
 
-func (st *stream) records() []record {
+// end is the sequence of the last event.
+func (st *stream) end() types.Sequence {
 	if st == nil {
-		return nil
+		return 0
 	}
-	return st.events
+	return st.events.end()
 }
 
-// end is the sequence of the last event.
-func (st *stream) end() types.Sequence { return types.Sequence(len(st.records())) }
-
 func (st *stream) isEmpty() bool {
-	return len(st.events) == 0 && st.snapshot == nil && len(st.commands) == 0
+	return st.end() == 0 && st.snapshot == nil && len(st.commands) == 0
 }
 
 // waiting returns what a commit has to wait for before it may look at the stream, or nil.
@@ -84,28 +68,6 @@ func (st *stream) use(records []store.CommandRecord, now time.Time) {
 	for _, r := range records {
 		st.commands[r.ID] = command{record: r, at: now}
 	}
-}
-
-// event returns a copy that shares nothing with the record.
-func (r *record) event(id hlc.Timestamp, s types.Sequence) types.Event {
-	e := types.Event{
-		Timestamp: r.at, AggregateID: id, Sequence: s,
-		Type: r.kind.Value(), Body: json.RawMessage(r.body),
-	}
-	if r.meta != nil {
-		e.Metadata = *r.meta
-	}
-	return e
-}
-
-// canonical copies a body in the form that jsonb gives it.
-func canonical(body json.RawMessage) (string, error) {
-	b, err := jsonb.Canonical(body)
-	return string(b), err
-}
-
-func invalidBody(id hlc.Timestamp, s types.Sequence, err error) error {
-	return &store.InvalidEventError{AggregateID: id, Sequence: s, Field: "body", Reason: "is refused", Err: err}
 }
 
 func gap(id hlc.Timestamp, first, end types.Sequence) error {

@@ -56,23 +56,23 @@ func placeOf(t hlc.Timestamp) place {
 	}
 }
 
-// add takes the timestamps of all records into the set, or of none if one is there already. It
+// add takes the timestamps of all rows into the set, or of none if one is there already. It
 // reports which it was.
-func (t *timestamps) add(records []record) bool {
-	if len(records) == 1 {
-		p := placeOf(records[0].at)
+func (t *timestamps) add(rows []row) bool {
+	if len(rows) == 1 {
+		p := placeOf(rows[0].at)
 		set := &t.sets[p.set]
 		set.mu.Lock()
 		defer set.mu.Unlock()
 		return set.add(p)
 	}
-	unlock := t.lock(records)
+	unlock := t.lock(rows)
 	defer unlock()
-	for i := range records {
-		if p := placeOf(records[i].at); t.sets[p.set].add(p) {
+	for i := range rows {
+		if p := placeOf(rows[i].at); t.sets[p.set].add(p) {
 			continue
 		}
-		for _, r := range records[:i] {
+		for _, r := range rows[:i] {
 			p := placeOf(r.at)
 			t.sets[p.set].remove(p)
 		}
@@ -82,23 +82,23 @@ func (t *timestamps) add(records []record) bool {
 }
 
 // has reports whether one of the timestamps is in the set.
-func (t *timestamps) has(records []record) bool {
-	unlock := t.lock(records)
+func (t *timestamps) has(rows []row) bool {
+	unlock := t.lock(rows)
 	defer unlock()
-	for i := range records {
-		if p := placeOf(records[i].at); t.sets[p.set].has(p) {
+	for i := range rows {
+		if p := placeOf(rows[i].at); t.sets[p.set].has(p) {
 			return true
 		}
 	}
 	return false
 }
 
-// lock takes the locks of all sets that the records fall into, by index, so that two callers can't
+// lock takes the locks of all sets that the rows fall into, by index, so that two callers can't
 // wait for each other.
-func (t *timestamps) lock(records []record) (unlock func()) {
+func (t *timestamps) lock(rows []row) (unlock func()) {
 	var mask uint64
-	for i := range records {
-		mask |= 1 << placeOf(records[i].at).set
+	for i := range rows {
+		mask |= 1 << placeOf(rows[i].at).set
 	}
 	for m := mask; m != 0; m &= m - 1 {
 		t.sets[bits.TrailingZeros64(m)].mu.Lock()

@@ -38,7 +38,7 @@ type Tx struct {
 // staged is what the transaction adds to one aggregate.
 type staged struct {
 	base     types.Sequence // the aggregate's last sequence when events was empty
-	events   []record
+	events   log
 	snapshot *types.Snapshot
 	commands []store.CommandRecord
 }
@@ -100,20 +100,20 @@ func (tx txStore) Commit(ctx context.Context, c store.Commit) error {
 	if overtaken && len(c.Events) > 0 {
 		return store.ErrConflict
 	}
-	if err := p.check(there, func(id string) bool { return tx.command(c.AggregateID, id) != nil }); err != nil {
+	if err := p.check(there.end(), func(id string) bool { return tx.command(c.AggregateID, id) != nil }); err != nil {
 		return err
 	}
-	if tx.isStamped(p.records) {
+	if tx.isStamped(p.log.rows) {
 		return store.ErrDuplicateTimestamp
 	}
 	if err := tx.project(ctx, c); err != nil {
 		return err
 	}
 	st := tx.stage(c.AggregateID)
-	if len(st.events) == 0 {
-		st.base = sequenceOf(there)
+	if st.events.end() == 0 {
+		st.base = there.end()
 	}
-	st.events = append(st.events, p.records...)
+	st.events.append(&p.log)
 	st.commands = append(st.commands, c.Commands...)
 	return nil
 }
@@ -152,13 +152,13 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	var all []record
+	var all []row
 	for id, st := range tx.streams {
 		there := tx.store.shard(id).stream(id)
 		if err := st.check(there); err != nil {
 			return err
 		}
-		all = append(all, st.events...)
+		all = append(all, st.events.rows...)
 	}
 	if len(all) > 0 && !tx.store.timestamps.add(all) {
 		return store.ErrDuplicateTimestamp
@@ -215,7 +215,7 @@ func (tx *Tx) waiting() <-chan struct{} {
 
 // check compares what is staged with what others have stored meanwhile.
 func (st *staged) check(there *stream) error {
-	if len(st.events) > 0 && there.end() != st.base {
+	if st.events.end() > 0 && there.end() != st.base {
 		return store.ErrConflict
 	}
 	for i := range st.commands {
@@ -227,7 +227,7 @@ func (st *staged) check(there *stream) error {
 }
 
 func (st *staged) apply(to *stream, now time.Time) {
-	to.events = append(to.events, st.events...)
+	to.events.append(&st.events)
 	if st.snapshot != nil {
 		to.keep(st.snapshot)
 	}

@@ -94,14 +94,15 @@ func (tx *Tx) stage(id hlc.Timestamp) *staged {
 
 // records returns the aggregate's events as the transaction sees them, and whether somebody else
 // has stored events in the place of its own meanwhile.
-func (tx *Tx) records(id hlc.Timestamp) (events []record, overtaken bool) {
+func (tx *Tx) records(id hlc.Timestamp) (events log, overtaken bool) {
 	there, _ := tx.store.view(id)
 	st := tx.streams[id]
-	if st == nil || len(st.events) == 0 {
+	if st == nil || st.events.end() == 0 {
 		return there, false
 	}
-	own := there[:st.base:st.base]
-	return append(own, st.events...), sequenceOf(there) > st.base
+	events = there.first(st.base)
+	events.append(&st.events)
+	return events, there.end() > st.base
 }
 
 func (tx *Tx) snapshot(id hlc.Timestamp) *types.Snapshot {
@@ -133,16 +134,16 @@ func (tx *Tx) command(id hlc.Timestamp, commandID string) *store.CommandRecord {
 }
 
 // isStamped reports whether one of the timestamps is in the store or in the transaction.
-func (tx *Tx) isStamped(records []record) bool {
-	if tx.store.timestamps.has(records) {
+func (tx *Tx) isStamped(rows []row) bool {
+	if tx.store.timestamps.has(rows) {
 		return true
 	}
-	own := make(map[hlc.Timestamp]bool, len(records))
-	for _, r := range records {
+	own := make(map[hlc.Timestamp]bool, len(rows))
+	for _, r := range rows {
 		own[r.at] = true
 	}
 	for _, st := range tx.streams {
-		for _, r := range st.events {
+		for _, r := range st.events.rows {
 			if own[r.at] {
 				return true
 			}

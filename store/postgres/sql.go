@@ -106,22 +106,31 @@ func oneSQL(metadata bool) string {
 	return insert(metadata) + " VALUES (" + values + ")"
 }
 
-// eventRows reads the rows of one set of event columns.
-func eventRows(p *parameters, metadata bool) (columns, from string) {
+// eventRows reads the rows of one set of event columns. Functions in a SELECT list are taken step by step together, where one
+// in FROM with several arrays writes all its rows into a store of its own first. The lock timeout, if there is one, is a part
+// of an expression for the same reason.
+func eventRows(p *parameters, metadata bool, timeout string) (columns, from string) {
 	columns = `r.t, r.a, r.s, r.y, r.b::jsonb`
-	arrays, names := p.list("bytea[]", "bytea[]", "int4[]", "text[]", "text[]"), "t, a, s, y, b"
+	array := func(cast string) string { return "unnest(" + p.list(cast) + ")" }
+	list := array("bytea[]") + " AS t, " + array("bytea[]") + " AS a, "
+	if timeout == "" {
+		list += array("int4[]") + " AS s, "
+	} else {
+		list += "unnest(CASE WHEN " + timeout + " IS NOT NULL THEN " + p.list("int4[]") + " END) AS s, "
+	}
+	list += array("text[]") + " AS y, " + array("text[]") + " AS b"
 	if metadata {
 		columns += `, nullif(r.m, '')::jsonb`
-		arrays, names = arrays+", "+p.list("text[]"), names+", m"
+		list += ", " + array("text[]") + " AS m"
 	}
-	return columns, "unnest(" + arrays + ") AS r (" + names + ")"
+	return columns, "(SELECT " + list + ") AS r"
 }
 
 // plainSQL stores any number of events.
 func plainSQL(metadata bool) string {
 	p := parameters(1)
-	columns, from := eventRows(&p, metadata)
-	return insert(metadata) + " SELECT " + columns + " FROM {timeout}, " + from
+	columns, from := eventRows(&p, metadata, "{timeout}")
+	return insert(metadata) + " SELECT " + columns + " FROM " + from
 }
 
 // recordRows reads the rows of command records. The last column tells whether a record comes without events.
@@ -149,8 +158,8 @@ func plainRecordedSQL(metadata bool) string {
 func generalSQL(metadata, commands bool) string {
 	p := parameters(2) // $1 the lock timeout, $2 strict
 	commits := "unnest(" + p.list("bytea[]", "int4[]") + ") AS c (a, tails)"
-	headColumns, headFrom := eventRows(&p, metadata)
-	tailColumns, tailFrom := eventRows(&p, metadata)
+	headColumns, headFrom := eventRows(&p, metadata, "{timeout?}")
+	tailColumns, tailFrom := eventRows(&p, metadata, "")
 
 	var b strings.Builder
 	b.WriteString("WITH ")
@@ -164,7 +173,7 @@ used AS MATERIALIZED (SELECT q.a FROM asked q JOIN {commands} k ON k.aggregate_i
 		headWhere = " WHERE r.a NOT IN (SELECT a FROM used)"
 		stored += " UNION SELECT aggregate_id FROM command"
 	}
-	b.WriteString(`head AS (` + insert(metadata) + ` SELECT ` + headColumns + ` FROM {timeout?}, ` + headFrom + headWhere +
+	b.WriteString(`head AS (` + insert(metadata) + ` SELECT ` + headColumns + ` FROM ` + headFrom + headWhere +
 		` ` + onConflict + ` RETURNING aggregate_id),
 tail AS (` + insert(metadata) + ` SELECT ` + tailColumns + ` FROM ` + tailFrom +
 		` WHERE r.a IN (SELECT aggregate_id FROM head) ` + onConflict + ` RETURNING aggregate_id),
