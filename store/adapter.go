@@ -35,7 +35,8 @@ type Adapter interface {
 	// projection, is left to the adapter.
 	//
 	// Other errors: ErrInvalidEvent (refused for what it says, now and always),
-	// ErrDuplicateTimestamp, ErrDuplicateCommand, a *ProjectionError, ErrUnavailable (the database
+	// ErrDuplicateTimestamp, ErrDuplicateCommand, a *ProjectionError, which has a *PanicError as its
+	// cause where the projection panicked, ErrUnavailable (the database
 	// could not be asked), and ErrOutcomeUnknown. After every error but the last, the commit
 	// is not stored and never will be. After ErrOutcomeUnknown it may be stored now, later or never;
 	// to commit the very same events again is safe and, once it answers nil or
