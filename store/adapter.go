@@ -62,8 +62,9 @@ type Adapter interface {
 	// ends as Load does.
 	Events(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[types.Event, error]
 
-	// Snapshot returns the snapshot if its sequence is in r, else nil.
-	Snapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
+	// LatestSnapshot returns the newest snapshot if its sequence is in r, else nil. A store keeps no
+	// older ones.
+	LatestSnapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
 
 	// CommitSnapshot stores s if there is no snapshot of the aggregate with the same or a
 	// higher sequence; otherwise it does nothing and returns nil. A zero aggregate id, a sequence

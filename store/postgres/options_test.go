@@ -31,7 +31,7 @@ func TestEveryMethodReturnsWhatIsWrongWithTheOptions(t *testing.T) {
 			s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte(`1`)}),
 			s.Redact(t.Context(), id, 1, []byte(`1`)),
 		}
-		_, err := s.Snapshot(t.Context(), id, store.Range{})
+		_, err := s.LatestSnapshot(t.Context(), id, store.Range{})
 		errs = append(errs, err)
 		_, err = s.LookupCommand(t.Context(), id, "id")
 		errs = append(errs, err)
