@@ -45,7 +45,11 @@ func TestEveryMethodReturnsWhatIsWrongWithTheOptions(t *testing.T) {
 		}
 		require.Len(t, errs, 9)
 		for _, err := range errs {
-			require.ErrorContains(t, err, "Options."+field)
+			var refused *postgres.OptionsError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, field, refused.Field)
+			require.ErrorContains(t, err, "postgres: Options."+field+" is ")
+			require.ErrorContains(t, err, ": use ")
 		}
 	}
 	require.ErrorContains(t, postgres.New(nil, nil).Validate(t.Context()), "pool is nil")

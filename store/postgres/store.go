@@ -41,7 +41,7 @@ var (
 
 // New returns a store on pool; o may be nil. It doesn't talk to the database, nor does it
 // close the pool. Where an option is invalid, all methods of the store return an
-// error that names it; Validate is the way to learn of it at start.
+// *[OptionsError]; Validate is the way to learn of it at start.
 //
 // A pool of one connection is enough for commits. A loop over Load or Events holds one
 // of its own until it ends.
@@ -50,9 +50,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	if s.o, s.err = o.withDefaults(); s.err != nil {
 		return s
 	}
-	if s.sql, s.err = newStatements(s.o); s.err != nil {
-		return s
-	}
+	s.sql = newStatements(s.o)
 	if pool == nil {
 		s.err = errors.New("postgres: New: the pool is nil")
 		return s
