@@ -37,6 +37,7 @@ var (
 	_ store.Adapter    = (*Store)(nil)
 	_ store.CommandLog = (*Store)(nil)
 	_ store.Redactor   = (*Store)(nil)
+	_ store.Projector  = (*Store)(nil)
 )
 
 // New returns a store on pool; o may be nil. It doesn't talk to the database, nor does it
@@ -65,6 +66,9 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	s.patient = make(chan struct{}, s.o.Committers)
 	return s
 }
+
+// StoreKind is Kind.
+func (*Store) StoreKind() string { return Kind }
 
 // Tx returns an adapter that works inside of tx, a transaction of the application on the
 // store's tables. Its commits never share a statement and wait for
