@@ -19,11 +19,11 @@ type Bank struct {
 	accounts   *aggregate.Root[Account]
 }
 
-// NewBank makes a bank on a store: Postgres, or memory in tests.
-func NewBank(events store.Adapter, log *slog.Logger) (*Bank, error) {
+// NewBank makes a bank on a store, with projections that are made for it.
+func NewBank(events store.Adapter, log *slog.Logger, projections ...store.Projection) (*Bank, error) {
 	sup := aggregate.NewSupervisor(events, &aggregate.Options{Logger: log, MaxLive: 100_000})
 	definition := Accounts()
-	definition.Projections = []store.Projection{Balances()}
+	definition.Projections = projections
 	accounts, err := aggregate.New(sup, definition)
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func TestTwoProcessesShareAnAccount(t *testing.T) {
 	pool := pgtest.Open(t, database(t))
 	var banks []*Bank
 	for range 2 {
-		bank, err := NewBank(postgres.New(pool, nil), slog.New(slog.DiscardHandler))
+		bank, err := NewBank(postgres.New(pool, nil), slog.New(slog.DiscardHandler), Balances())
 		require.NoError(t, err)
 		banks = append(banks, bank)
 	}

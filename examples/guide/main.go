@@ -39,7 +39,7 @@ func run(ctx context.Context, url string, args []string) (answer string, err err
 	if err := events.Validate(ctx); err != nil {
 		return "", err // the database is away, or the migration was forgotten
 	}
-	bank, err := NewBank(events, log)
+	bank, err := NewBank(events, log, Balances())
 	if err != nil {
 		return "", err
 	}
