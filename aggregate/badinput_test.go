@@ -35,7 +35,7 @@ func TestBadCommandsAreRefusedWithATypedErrorAndNothingIsStored(t *testing.T) {
 			"empty type":   {types.Command{AggregateID: id}, aggregate.ErrInvalidHandler, `no handler for command type ""`},
 			"long type":    {types.Command{AggregateID: id, Type: strings.Repeat("x", 257)}, aggregate.ErrInvalidHandler, "no handler"},
 			"zero id":      {adds(hlc.Timestamp{}, 1), aggregate.ErrInvalidID, "the aggregate id is zero"},
-			"another type": {types.Command{AggregateID: id, Type: "add", Data: added{1}}, aggregate.ErrInvalidData, "is aggregate_test.added, want aggregate_test.add"},
+			"another type": {types.Command{AggregateID: id, Type: "add", Data: added{1}}, aggregate.ErrInvalidData, `aggregate: command "add" of tally: data is aggregate_test.added, want aggregate_test.add`},
 			"no data":      {types.Command{AggregateID: id, Type: "add"}, aggregate.ErrInvalidData, "is nil, want"},
 			"nil pointer":  {types.Command{AggregateID: id, Type: "add", Data: (*add)(nil)}, aggregate.ErrInvalidData, "is a nil *aggregate_test.add, want"},
 			"broken JSON":  {types.Command{AggregateID: id, Type: "add", Data: json.RawMessage(`{"By": `)}, aggregate.ErrInvalidData, "unexpected EOF"},
@@ -46,6 +46,10 @@ func TestBadCommandsAreRefusedWithATypedErrorAndNothingIsStored(t *testing.T) {
 			err := root.Evaluate(t.Context(), test.command)
 			require.ErrorIs(t, err, test.is, name)
 			require.ErrorContains(t, err, test.text, name)
+			if invalid, ok := errors.AsType[*aggregate.InvalidDataError](err); ok {
+				require.Equal(t, "tally", invalid.Root)
+				require.Equal(t, "add", invalid.Type)
+			}
 		}
 		require.Len(t, logOf(t, s, id), 1)
 		require.Empty(t, logOf(t, s, hlc.Timestamp{}))

@@ -182,6 +182,7 @@ func TestIDsThatCantBeKept(t *testing.T) {
 	} {
 		err := root.Evaluate(t.Context(), c)
 		require.ErrorIs(t, err, aggregate.ErrInvalidData)
+		require.ErrorContains(t, err, `aggregate: command "add" of tally: `)
 		require.ErrorContains(t, err, text)
 	}
 	require.Empty(t, logOf(t, s, id))

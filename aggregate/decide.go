@@ -38,7 +38,7 @@ func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id 
 	}
 	made, err := eval(ctx, handler, Instance[S]{ID: id, Sequence: d.seq, State: d.state}, command)
 	if err != nil || len(made) == 0 {
-		return log, err
+		return log, ofRoot(err, k.Name)
 	}
 	metadata := types.MetadataFrom(ctx)
 	if command.ID != "" {

@@ -27,7 +27,8 @@ type Definition[S any] struct {
 	Clone func(S) S
 
 	// Projections run in the transaction that commits the events, for every event of
-	// this root. A store skips those made for another kind of store.
+	// this root. A store skips those made for another kind of store; New logs a warning where it
+	// skips all of them.
 	Projections []store.Projection
 
 	// Upcasts bring stored events of older types to what Events knows.

@@ -2,6 +2,10 @@
 // events they lead to, in one total order per aggregate, from any number of processes that share
 // a store.
 //
+// Read the package's example first: a counter on one screen. Then [Definition], which says all there
+// is to say about a kind of aggregate, and the methods of [Root]. Package aggregatetest
+// tests a definition; docs/guide.md is the way from an empty folder to production, with a table of all errors.
+//
 // # Words
 //
 //   - aggregate: one entity with its own history, named by a timestamp of a hybrid logical clock

@@ -101,13 +101,18 @@ func (e *InvalidHandlerError) Is(target error) bool { return target == ErrInvali
 // InvalidDataError is returned for a command whose Data is not what its handler takes. It
 // matches ErrInvalidData.
 type InvalidDataError struct {
+	Root   string // the root's name; empty where a handler of yours wrapped the error
 	Type   string // the command's type
 	Reason string // such as "data is a string, want shop.Order"
 	Err    error  // why it could not be decoded, for a json.RawMessage
 }
 
 func (e *InvalidDataError) Error() string {
-	text := fmt.Sprintf("aggregate: command %q: %s", e.Type, e.Reason)
+	text := fmt.Sprintf("aggregate: command %q", e.Type)
+	if e.Root != "" {
+		text += " of " + e.Root
+	}
+	text += ": " + e.Reason
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -119,6 +124,17 @@ func (e *InvalidDataError) Is(target error) bool { return target == ErrInvalidDa
 
 // Unwrap returns the decoder's error, if there is one.
 func (e *InvalidDataError) Unwrap() error { return e.Err }
+
+// ofRoot adds the root's name to the error of a handler that was made without one.
+func ofRoot(err error, root string) error {
+	e, ok := err.(*InvalidDataError) //nolint:errorlint // one that a handler wrapped is its own
+	if ok && e.Root == "" {
+		named := *e
+		named.Root = root
+		return &named
+	}
+	return err
+}
 
 // UnexpectedSequenceError is returned when the aggregate is not at the sequence that
 // Command.Expected names. It matches ErrUnexpectedSequence.

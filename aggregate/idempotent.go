@@ -14,14 +14,14 @@ import (
 // identify returns the record that will use up the ID of a command.
 func (r *Root[S]) identify(command types.Command) (*store.CommandRecord, error) {
 	if fault := typeFault(command.ID); fault != "" {
-		return nil, &InvalidDataError{Type: command.Type, Reason: "its ID " + fault}
+		return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "its ID " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {
 		return nil, fmt.Errorf("aggregate: command ids: %w: the store keeps none", store.ErrUnsupported)
 	}
 	data, err := encode(command.Data)
 	if err != nil {
-		return nil, &InvalidDataError{Type: command.Type, Reason: "data can't be encoded for its fingerprint", Err: err}
+		return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "data can't be encoded for its fingerprint", Err: err}
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%d:%s", len(command.Type), command.Type)

@@ -34,7 +34,7 @@ var errNotInLog = errors.New("is newer than the log")
 
 func (k *kind[S]) inspect(ctx context.Context, a store.Adapter, id hlc.Timestamp) (*Inspection[S], error) {
 	// The snapshot first: what is stored meanwhile can't make it look newer than the log.
-	snapshot, err := a.Snapshot(ctx, id, store.Range{})
+	snapshot, err := a.LatestSnapshot(ctx, id, store.Range{})
 	if err != nil {
 		return nil, fmt.Errorf("aggregate: inspect: %w", err)
 	}

@@ -52,7 +52,7 @@ func TestAPanicRefusesItsCommandAndNothingElse(t *testing.T) {
 			for range 2 {
 				err := root.Evaluate(t.Context(), runs(id, c.eval))
 				var p *aggregate.PanicError
-				var projected *memory.PanicError
+				var projected *store.PanicError
 				switch {
 				case errors.As(err, &projected):
 					require.Equal(t, c.value, projected.Value)

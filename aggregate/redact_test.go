@@ -30,7 +30,7 @@ func TestRedactReplacesABodyAndNothingElse(t *testing.T) {
 	require.JSONEq(t, `{"Text": "?"}`, string(after[0].Body))
 	before[0].Body = after[0].Body
 	require.Equal(t, before, after)
-	snapshot, err := a.Snapshot(t.Context(), id, store.Range{})
+	snapshot, err := a.LatestSnapshot(t.Context(), id, store.Range{})
 	require.NoError(t, err)
 	require.Nil(t, snapshot)
 

@@ -3,9 +3,11 @@ package aggregate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -39,10 +41,41 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 		mailboxSize: sup.options.MailboxSize, maxBatch: sup.options.MaxBatch,
 	}
 	sup.idle.add(&r.family)
+	sup.warnOfForeignProjections(k.Name, k.Projections)
 	return r, nil
 }
 
-// Name returns the root's name.
+// warnOfForeignProjections speaks up when a root has projections and the store runs none of them. Some for
+// other stores beside its own are the normal case: the form for tests stands beside the form for production.
+func (s *Supervisor) warnOfForeignProjections(root string, projections []store.Projection) {
+	runs, known := projectorKind(s.store)
+	if !known || len(projections) == 0 {
+		return
+	}
+	var kinds []string
+	for _, p := range projections {
+		if p.StoreKind() == runs {
+			return
+		}
+		kinds = append(kinds, p.StoreKind())
+	}
+	slices.Sort(kinds)
+	s.log.Warn("no projection of this root runs: all are for other stores; list one for this store, or none",
+		"root", root, "store", runs, "projections", slices.Compact(kinds))
+}
+
+// projectorKind returns the kind of projections that a store runs, or one that it wraps.
+func projectorKind(a store.Adapter) (kind string, known bool) {
+	for ; a != nil; a = unwrap(a) {
+		if p, ok := a.(store.Projector); ok {
+			return p.StoreKind(), true
+		}
+	}
+	return "", false
+}
+
+// Name returns the root's name as it stands in errors, logs and hooks: Definition.Name, or that of
+// the state's type.
 func (r *Root[S]) Name() string { return r.family.name }
 
 // New returns the id of a new aggregate. Nothing is stored before its first event. It fails

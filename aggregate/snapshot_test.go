@@ -49,7 +49,7 @@ func (j *journal) lines(text string) (found []string) {
 
 func snapshotOf(t testing.TB, s store.Adapter, id hlc.Timestamp) *types.Snapshot {
 	t.Helper()
-	got, err := s.Snapshot(t.Context(), id, store.Range{})
+	got, err := s.LatestSnapshot(t.Context(), id, store.Range{})
 	require.NoError(t, err)
 	return got
 }

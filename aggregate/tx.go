@@ -50,13 +50,17 @@ func sameStore(a, b store.Adapter) bool {
 		if a == b {
 			return true
 		}
-		w, ok := b.(interface{ Unwrap() store.Adapter })
-		if !ok {
-			return false
-		}
-		b = w.Unwrap()
+		b = unwrap(b)
 	}
 	return false
+}
+
+// unwrap returns what a wraps, or nil.
+func unwrap(a store.Adapter) store.Adapter {
+	if w, ok := a.(interface{ Unwrap() store.Adapter }); ok {
+		return w.Unwrap()
+	}
+	return nil
 }
 
 // transaction is a command that is part of the application's transaction.

@@ -2,6 +2,9 @@
 // the time of day, that rise strictly, and that respect causality between
 // processes whose clocks disagree.
 //
+// An application needs little of it: a [Timestamp] is an aggregate's id, String and [Parse] are its
+// text. Read on for what the text means, or at [Clock] to issue timestamps of your own.
+//
 // The algorithm is the one of S. Kulkarni, M. Demirbas, D. Madappa, B. Avva and
 // M. Leone, "Logical Physical Clocks and Consistent Snapshots in Globally
 // Distributed Databases" (2014).

@@ -3,9 +3,12 @@
 //
 // A real program keeps the SQL among its own migrations: the command
 // maestro-migrations below this package writes it there, in the file naming of
-// goose, golang-migrate, tern, dbmate or as plain SQL, by a line such as
+// goose, golang-migrate, tern, dbmate or as plain SQL:
 //
-//	//go:generate go run github.com/eventmaestro/maestro/migrations/maestro-migrations -format goose -dir db/migrations
+//	go get -tool github.com/eventmaestro/maestro/migrations/maestro-migrations
+//	go tool maestro-migrations -format goose -dir db/migrations
+//
+// Read the package's example for the SQL, and [Options] for what it can be besides.
 //
 // [Apply] makes the tables at once, for tests and small programs, and [Validate]
 // compares what a database has with what the store needs, and names the DDL for

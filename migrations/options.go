@@ -38,12 +38,9 @@ type Options struct {
 	Extend bool
 }
 
-// SchemaNameError is returned for an Options.Schema that no Postgres schema can
-// have: one that is longer than 63 bytes, holds a NUL or is not UTF-8.
-type SchemaNameError = pgname.SchemaNameError
-
 // OptionsError is returned for options that contradict each other or are out of
-// range. It names the field and the remedy.
+// range, and for a Schema that no Postgres schema can be called. It names the
+// field and the remedy.
 type OptionsError struct {
 	Field  string // a field of Options
 	Reason string // what is wrong with it, and what is right
@@ -62,6 +59,8 @@ func (o *Options) check() error {
 		return &OptionsError{"Sharded", "excludes Partitions: choose one of the two ways to split the event log"}
 	case o.Extend && !o.Metadata && !o.Commands:
 		return &OptionsError{"Extend", "leaves nothing to do: set Metadata or Commands too"}
+	case o.Schema != "" && pgname.Refusal(o.Schema) != "":
+		return &OptionsError{"Schema", pgname.Refusal(o.Schema)}
 	}
 	return nil
 }

@@ -116,9 +116,10 @@ func TestSchemaNamesThatPostgresCanNotHaveAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{"nul\x00", strings.Repeat("x", 64), "\xff"} {
 		for what, err := range attempts(t, &migrations.Options{Schema: schema}) {
-			var refused *migrations.SchemaNameError
+			var refused *migrations.OptionsError
 			require.ErrorAs(t, err, &refused, what)
-			require.Equal(t, schema, refused.Name)
+			require.Equal(t, "Schema", refused.Field)
+			require.ErrorContains(t, err, ": use 1 to 63 bytes of UTF-8")
 		}
 	}
 }

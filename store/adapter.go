@@ -35,7 +35,8 @@ type Adapter interface {
 	// projection, is left to the adapter.
 	//
 	// Other errors: ErrInvalidEvent (refused for what it says, now and always),
-	// ErrDuplicateTimestamp, ErrDuplicateCommand, a *ProjectionError, ErrUnavailable (the database
+	// ErrDuplicateTimestamp, ErrDuplicateCommand, a *ProjectionError, which has a *PanicError as its
+	// cause where the projection panicked, ErrUnavailable (the database
 	// could not be asked), and ErrOutcomeUnknown. After every error but the last, the commit
 	// is not stored and never will be. After ErrOutcomeUnknown it may be stored now, later or never;
 	// to commit the very same events again is safe and, once it answers nil or
@@ -61,8 +62,9 @@ type Adapter interface {
 	// ends as Load does.
 	Events(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[types.Event, error]
 
-	// Snapshot returns the snapshot if its sequence is in r, else nil.
-	Snapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
+	// LatestSnapshot returns the newest snapshot if its sequence is in r, else nil. A store keeps no
+	// older ones.
+	LatestSnapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
 
 	// CommitSnapshot stores s if there is no snapshot of the aggregate with the same or a
 	// higher sequence; otherwise it does nothing and returns nil. A zero aggregate id, a sequence

@@ -5,4 +5,6 @@
 // and package storetest the suite that both pass. An application meets this
 // package when it makes an adapter, lists projections or looks at an error; only
 // the author of an adapter needs more.
+//
+// Read package postgres or memory if you use a store; [Adapter] and storetest.Run if you write one.
 package store

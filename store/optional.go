@@ -29,3 +29,10 @@ type Redactor interface {
 	// notice until they load it again.
 	Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence, body json.RawMessage) error
 }
+
+// Projector is an optional capability of an Adapter: it says which projections it runs, so that a
+// definition none of whose projections are among them can be told from one that has them for several stores.
+type Projector interface {
+	// StoreKind is that of the projections that the adapter runs.
+	StoreKind() string
+}

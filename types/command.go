@@ -5,7 +5,8 @@ import "github.com/eventmaestro/maestro/hlc"
 // MaxTypeLength is the longest legal type of a command or an event, in bytes.
 const MaxTypeLength = 256
 
-// Command is a wish to change one aggregate.
+// Command is a wish to change one aggregate: which one, by which handler, with which data. It is not
+// stored; the events that it leads to are.
 type Command struct {
 	// AggregateID names the aggregate. The zero timestamp is refused.
 	AggregateID hlc.Timestamp

@@ -7,7 +7,8 @@
 //		ThenState(Counter{Value: 5})
 //
 // It runs the library itself on a store in memory, so what passes here is what a program does. It
-// needs no test framework but the standard library's.
+// needs no test framework but the standard library's. Read the package's example to see what a failure
+// says, and [Case] for all that can be given and demanded.
 //
 // # What is checked on the way
 //

@@ -106,7 +106,7 @@ func (c *Case[S]) Events() []types.Event {
 	return slices.Clone(c.outcome.events)
 }
 
-// State returns the state as it is now.
+// State returns a copy of the state as it is now, for what ThenState doesn't say.
 func (c *Case[S]) State() (s S) {
 	c.t.Helper()
 	if c.broken {

@@ -1,5 +1,4 @@
-// Package guide is the code of docs/guide.md: an account, step by step.
-package guide
+package main
 
 import (
 	"context"
@@ -10,9 +9,8 @@ import (
 
 // Account is the state of an account.
 type Account struct {
-	Owner   string   `json:"owner"`
-	Balance int64    `json:"balance"` // in cents
-	Notes   []string `json:"notes,omitempty"`
+	Owner   string `json:"owner"`
+	Balance int64  `json:"balance"` // in cents
 }
 
 // Commands say what somebody wants, events what happened.
@@ -26,11 +24,8 @@ type (
 )
 
 func open(_ context.Context, a aggregate.Instance[Account], cmd Open) ([]types.Uncommitted, error) {
-	switch {
-	case a.Sequence > 0:
+	if a.Sequence > 0 {
 		return nil, aggregate.Reject("the account is open already")
-	case cmd.Owner == "":
-		return nil, aggregate.Reject("an account needs an owner")
 	}
 	return types.Events(types.New("account_opened", Opened(cmd))), nil
 }
@@ -49,8 +44,8 @@ func withdraw(_ context.Context, a aggregate.Instance[Account], cmd Withdraw) ([
 	return types.Events(types.New("money_withdrawn", Withdrawn(cmd))), nil
 }
 
-// Definition returns all there is to say about accounts.
-func Definition() aggregate.Definition[Account] {
+// Accounts returns all there is to say about accounts.
+func Accounts() aggregate.Definition[Account] {
 	return aggregate.Definition[Account]{
 		Name: "account",
 		Commands: aggregate.Commands[Account]{

@@ -1,4 +1,4 @@
-package guide
+package main
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 )
 
 func TestABalanceIsNeverNegative(t *testing.T) {
-	aggregatetest.New(t, Definition()).
+	aggregatetest.New(t, Accounts()).
 		Given(
 			types.New("account_opened", Opened{Owner: "Ada"}),
 			types.New("money_deposited", Deposited{Cents: 500}),

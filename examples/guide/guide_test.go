@@ -1,113 +1,86 @@
-package guide
+package main
 
 import (
-	"context"
-	"fmt"
+	_ "embed"
 	"log/slog"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/aggregate/aggregatetest"
-	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgtest"
-	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/migrations"
+	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/stretchr/testify/require"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-func Example() {
-	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
-	defer sup.Shutdown(ctx)
-	accounts, err := aggregate.New(sup, Definition())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	id, _ := accounts.New(ctx)
-	fmt.Println(accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open_account", Data: Open{Owner: "Ada"}}))
-	fmt.Println(accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit_money", Data: Deposit{Cents: 500}}))
-	fmt.Println(accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "withdraw_money", Data: Withdraw{Cents: 700}}))
-	account, err := accounts.Get(ctx, id)
-	fmt.Println(account.Balance, err)
-	// Output:
-	// <nil>
-	// <nil>
-	// withdraw 700: the balance is 500
-	// 500 <nil>
+//go:embed balances.sql
+var balances string
+
+// database returns a fresh database with the event store's tables and the program's own.
+func database(t *testing.T) string {
+	t.Helper()
+	url := pgtest.Database(t)
+	pool := pgtest.Open(t, url)
+	require.NoError(t, migrations.Apply(t.Context(), pool, nil))
+	up, _, _ := strings.Cut(balances, "-- +goose Down")
+	_, err := pool.Exec(t.Context(), up)
+	require.NoError(t, err)
+	return url
 }
 
-func TestOldEventsAreReadInTheirNewShape(t *testing.T) {
-	aggregatetest.New(t, Grown()).
-		Given(
-			types.New("account_created", Opened{Owner: "Ada"}),
-			types.New("money_paid_in", map[string]int{"Units": 5}),
-			types.New("page_printed", nil),
-		).
-		When("withdraw_money", Withdraw{Cents: 200}).
-		ThenState(Account{Owner: "Ada", Balance: 300})
+func TestTheProgramKeepsAccounts(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	do := func(args ...string) string {
+		answer, err := run(t.Context(), url, args)
+		require.NoError(t, err)
+		return answer
+	}
+	id, answer, _ := strings.Cut(do("open", "Ada"), " ")
+	require.Equal(t, "Ada has 0", answer)
+	require.Equal(t, "Ada has 500", do("deposit", id, "500"))
+	require.Equal(t, "refused: withdraw 700: the balance is 500", do("withdraw", id, "700"))
+	require.Equal(t, "Ada has 300", do("withdraw", id, "200"))
+	require.Equal(t, "Ada has 300", do("show", id))
+	require.Equal(t, "300", do("total"))
+}
+
+func TestTheProgramSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := run(t.Context(), pgtest.Database(t), []string{"total"})
+	require.ErrorContains(t, err, "event_log")
+	url := database(t)
+	for _, args := range [][]string{{}, {"dance"}, {"dance", "1"}, {"deposit", "1"}, {"deposit", "1", "2"}, {"open"}} {
+		_, err := run(t.Context(), url, args)
+		require.Error(t, err, args)
+	}
 }
 
 func TestTwoProcessesShareAnAccount(t *testing.T) {
-	pool := pgtest.Plain(t)
-	_, err := pool.Exec(t.Context(), BalancesTable)
-	require.NoError(t, err)
-	var apps []*App
+	t.Parallel()
+	pool := pgtest.Open(t, database(t))
+	var banks []*Bank
 	for range 2 {
-		app, err := Start(t.Context(), pool, slog.New(slog.DiscardHandler))
+		bank, err := NewBank(postgres.New(pool, nil), slog.New(slog.DiscardHandler), Balances())
 		require.NoError(t, err)
-		apps = append(apps, app)
+		banks = append(banks, bank)
 	}
 	ctx := t.Context()
-	id, err := apps[0].Accounts.New(ctx)
+	id, err := banks[0].accounts.New(ctx)
 	require.NoError(t, err)
-	require.NoError(t, apps[0].Accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open_account", Data: Open{Owner: "Ada"}}))
+	require.NoError(t, banks[0].accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open_account", Data: Open{Owner: "Ada"}}))
 	for i := range 20 {
-		require.NoError(t, apps[i%2].Accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit_money", Data: Deposit{Cents: 100}}))
+		require.NoError(t, banks[i%2].accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit_money", Data: Deposit{Cents: 100}}))
 	}
-	text, err := apps[0].Withdraw(ctx, id, 500)
+	account, err := banks[1].accounts.Fetch(ctx, id)
 	require.NoError(t, err)
-	require.Equal(t, "done", text)
-	text, err = apps[1].Withdraw(ctx, id, 9_999)
-	require.NoError(t, err)
-	require.Equal(t, "withdraw 9999: the balance is 1500", text)
-	account, err := apps[1].Accounts.Fetch(ctx, id)
-	require.NoError(t, err)
-	require.Equal(t, Account{Owner: "Ada", Balance: 1500}, account)
+	require.Equal(t, Account{Owner: "Ada", Balance: 2000}, account)
 	total, err := Total(ctx, pool)
 	require.NoError(t, err)
-	require.EqualValues(t, 1500, total)
-	for _, app := range apps {
-		require.NoError(t, app.Stop())
+	require.EqualValues(t, 2000, total)
+	for _, bank := range banks {
+		require.NoError(t, bank.Close())
 	}
-}
-
-func ExampleApp_history() {
-	ctx := context.Background()
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	sup := aggregate.NewSupervisor(memory.New(), &aggregate.Options{Clock: hlc.NewClock(&hlc.Options{Now: func() time.Time { return now }})})
-	defer sup.Shutdown(ctx)
-	accounts, _ := aggregate.New(sup, Definition())
-	id, _ := accounts.New(ctx)
-	for _, command := range []types.Command{
-		{Type: "open_account", Data: Open{Owner: "Ada"}},
-		{Type: "deposit_money", Data: Deposit{Cents: 500}},
-		{Type: "withdraw_money", Data: Withdraw{Cents: 200}},
-	} {
-		command.AggregateID = id
-		if err := accounts.Evaluate(ctx, command); err != nil {
-			fmt.Println(err)
-		}
-		now = now.Add(time.Hour)
-	}
-	then, _ := accounts.Replay(ctx, id, 2)
-	fmt.Println("at sequence 2:", then.Balance)
-	noon, _ := accounts.ReplayAt(ctx, id, time.Date(2026, 11, 21, 12, 30, 0, 0, time.UTC))
-	fmt.Println("at half past twelve:", noon.Balance)
-	// Output:
-	// at sequence 2: 500
-	// at half past twelve: 0
 }

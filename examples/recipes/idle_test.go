@@ -37,7 +37,7 @@ func Example_idle() {
 		if err := sup.Shutdown(ctx); err != nil {
 			return err
 		}
-		snapshot, err := s.Snapshot(ctx, first, store.Range{})
+		snapshot, err := s.LatestSnapshot(ctx, first, store.Range{})
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func Example_snapshots() {
 		if err := sup.Shutdown(ctx); err != nil { // which waits for snapshots
 			return err
 		}
-		snapshot, err := s.Snapshot(ctx, id, store.Range{})
+		snapshot, err := s.LatestSnapshot(ctx, id, store.Range{})
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func Example_snapshots() {
 		if err := accounts.Snapshot(ctx, id); err != nil { // by hand
 			return err
 		}
-		if snapshot, err = s.Snapshot(ctx, id, store.Range{}); err != nil {
+		if snapshot, err = s.LatestSnapshot(ctx, id, store.Range{}); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "at %d: %s\n", snapshot.Sequence, snapshot.Body)

@@ -48,6 +48,15 @@ func Qualified(schema, table string) (string, error) {
 	return prefix + "." + quoted, nil
 }
 
+// Refusal says why name can't be a name, and the remedy; "" means that it can.
+func Refusal(name string) string {
+	reason := refusal(name)
+	if reason == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: use 1 to %d bytes of UTF-8, none of them NUL", reason, MaxLength)
+}
+
 // refusal says why name can't be a name; "" means that it can.
 func refusal(name string) string {
 	switch {

@@ -113,10 +113,10 @@ func whole[T any](ctx context.Context, s *seam, id hlc.Timestamp, name string, r
 	}
 }
 
-// Snapshot is a call.
-func (s *seam) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (snapshot *types.Snapshot, _ error) {
+// LatestSnapshot is a call.
+func (s *seam) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (snapshot *types.Snapshot, _ error) {
 	err := s.call(ctx, id, "snapshot", false, func(a logged) (err error) {
-		snapshot, err = a.Snapshot(ctx, id, r)
+		snapshot, err = a.LatestSnapshot(ctx, id, r)
 		return err
 	})
 	return snapshot, err

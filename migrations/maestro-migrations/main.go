@@ -1,7 +1,11 @@
 // The command maestro-migrations writes the event store's tables as a migration
-// into an app's folder. It is made for a generate line:
+// into an app's folder:
 //
-//	//go:generate go run github.com/eventmaestro/maestro/migrations/maestro-migrations -format goose -dir db/migrations
+//	go get -tool github.com/eventmaestro/maestro/migrations/maestro-migrations
+//	go tool maestro-migrations -format goose -dir db/migrations
+//
+// The first line puts the command, in the version that the app uses, into the app's go.mod. The
+// second may stand behind go:generate.
 //
 // It never overwrites: a migration of the same name is left alone if it is what
 // would be written, and is an error otherwise. It exits with 0 if the migration is

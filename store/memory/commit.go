@@ -14,7 +14,7 @@ import (
 //
 // Projections run one commit at a time, in this goroutine, before the events can be read. They get a
 // context that does not end. One that panics refuses the commit with a *store.ProjectionError around
-// a *[PanicError].
+// a *store.PanicError.
 func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: commit: %w", err)

@@ -3,6 +3,8 @@
 // the contract: what is promised there is what happens here, conflicts, refused
 // bodies and copies included.
 //
+// Read the package's example; then [NewTable], where your aggregates have projections.
+//
 // # What is kept
 //
 // Bodies are kept in the form in which PostgreSQL's jsonb type prints them, and what

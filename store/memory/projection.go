@@ -130,7 +130,7 @@ func run(ctx context.Context, tx *ProjectionTx, projections []projection, events
 func call(ctx context.Context, tx *ProjectionTx, p projection, e types.Event) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
+			err = &store.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	return p(ctx, tx, own(e))

@@ -71,7 +71,7 @@ func TestAPanicOfAProjectionRefusesTheCommitAndLeavesTheStoreWell(t *testing.T) 
 			var refusal *store.ProjectionError
 			require.ErrorAs(t, err, &refusal)
 			require.Equal(t, types.Sequence(2), refusal.Event.Sequence)
-			var panicked *memory.PanicError
+			var panicked *store.PanicError
 			require.ErrorAs(t, err, &panicked)
 			require.Equal(t, value, panicked.Value)
 			require.Contains(t, string(panicked.Stack), "projection_test.go")

@@ -29,8 +29,8 @@ func (s *Store) Events(ctx context.Context, id hlc.Timestamp, r store.Range) ite
 	}
 }
 
-// Snapshot returns a copy of the snapshot if its sequence is in r, else nil.
-func (s *Store) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+// LatestSnapshot returns a copy of the snapshot if its sequence is in r, else nil.
+func (s *Store) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("memory: snapshot: %w", err)
 	}

@@ -20,6 +20,7 @@ var (
 	_ store.Adapter    = (*Store)(nil)
 	_ store.CommandLog = (*Store)(nil)
 	_ store.Redactor   = (*Store)(nil)
+	_ store.Projector  = (*Store)(nil)
 )
 
 // Store is a [store.Adapter], [store.CommandLog] and [store.Redactor] in memory. Make it with
@@ -33,10 +34,13 @@ type Store struct {
 	projecting chan struct{}
 }
 
-// New returns an empty store.
+// New returns an empty store. Two supervisors on one store are like two processes on one database.
 func New() *Store {
 	return &Store{projecting: make(chan struct{}, 1)}
 }
+
+// StoreKind is Kind.
+func (*Store) StoreKind() string { return Kind }
 
 // shard holds a part of the aggregates. When several locks are held, they were taken in this
 // order: shards by index, then timestamps by index, then tables.

@@ -35,8 +35,8 @@ func (tx txStore) Events(ctx context.Context, id hlc.Timestamp, r store.Range) i
 	}
 }
 
-// Snapshot is [Store.Snapshot] with the transaction's own.
-func (tx txStore) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+// LatestSnapshot is [Store.LatestSnapshot] with the transaction's own.
+func (tx txStore) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	if err := tx.check(ctx, "snapshot"); err != nil {
 		return nil, err
 	}

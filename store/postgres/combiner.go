@@ -188,7 +188,7 @@ func weight(p *pending) int {
 func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
 	defer func() {
 		if v := recover(); v != nil {
-			err := fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError{Value: v, Stack: debug.Stack()})
+			err := fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &store.PanicError{Value: v, Stack: debug.Stack()})
 			for _, p := range batch {
 				p.err, p.alone = err, false
 			}

@@ -1,5 +1,9 @@
 // Package postgres keeps events in PostgreSQL, through a pgx pool that the application owns.
 //
+// Read the example of [New]; then [Store.Validate], to call at a program's start, [BatchProjection] for
+// tables that are never behind the events, and [Store.Tx] for a command in a transaction of your own.
+// Package migrations makes the tables.
+//
 // # What a commit costs
 //
 // A commit without projections is one statement, and the rows it stored are counted inside of

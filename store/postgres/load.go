@@ -23,8 +23,8 @@ func (s *Store) Events(ctx context.Context, id hlc.Timestamp, r store.Range) ite
 	return s.eventsFrom(ctx, s.pool, id, r)
 }
 
-// Snapshot returns the snapshot if its sequence is in r; see store.Adapter.
-func (s *Store) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+// LatestSnapshot returns the snapshot if its sequence is in r; see store.Adapter.
+func (s *Store) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	return s.snapshotFrom(ctx, s.pool, id, r)
 }
 

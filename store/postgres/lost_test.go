@@ -148,7 +148,7 @@ func TestACrowdWhoseAnswerIsLostIsNotSentAgain(t *testing.T) {
 			w.breakNext(cutAfter)
 			for _, err := range together(t, s, pool, commits...) {
 				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
-				var panicked *postgres.PanicError
+				var panicked *store.PanicError
 				require.NotErrorAs(t, err, &panicked)
 			}
 			statements, batches := tr.take()

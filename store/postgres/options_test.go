@@ -31,7 +31,7 @@ func TestEveryMethodReturnsWhatIsWrongWithTheOptions(t *testing.T) {
 			s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte(`1`)}),
 			s.Redact(t.Context(), id, 1, []byte(`1`)),
 		}
-		_, err := s.Snapshot(t.Context(), id, store.Range{})
+		_, err := s.LatestSnapshot(t.Context(), id, store.Range{})
 		errs = append(errs, err)
 		_, err = s.LookupCommand(t.Context(), id, "id")
 		errs = append(errs, err)
@@ -45,7 +45,11 @@ func TestEveryMethodReturnsWhatIsWrongWithTheOptions(t *testing.T) {
 		}
 		require.Len(t, errs, 9)
 		for _, err := range errs {
-			require.ErrorContains(t, err, "Options."+field)
+			var refused *postgres.OptionsError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, field, refused.Field)
+			require.ErrorContains(t, err, "postgres: Options."+field+" is ")
+			require.ErrorContains(t, err, ": use ")
 		}
 	}
 	require.ErrorContains(t, postgres.New(nil, nil).Validate(t.Context()), "pool is nil")

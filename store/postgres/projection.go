@@ -152,7 +152,7 @@ func refusedBy(e types.Event, err error) error {
 // recovered turns a panic of a projection into its error: it may run for the account of others.
 func recovered(e types.Event, err *error) {
 	if v := recover(); v != nil {
-		*err = refusedBy(e, &PanicError{Value: v, Stack: debug.Stack()})
+		*err = refusedBy(e, &store.PanicError{Value: v, Stack: debug.Stack()})
 	}
 }
 

@@ -302,7 +302,7 @@ func TestAPanicKeepsItsValueAndStack(t *testing.T) {
 		postgres.BatchProjection(func(*pgx.Batch, types.Event) error { panic(cause) }),
 	} {
 		err := s.Commit(t.Context(), projected(p, "x"))
-		var panicked *postgres.PanicError
+		var panicked *store.PanicError
 		require.ErrorAs(t, err, &panicked)
 		require.ErrorIs(t, err, cause)
 		require.Contains(t, string(panicked.Stack), "projection_test.go")

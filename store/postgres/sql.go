@@ -40,12 +40,9 @@ const lockTimeoutOr = `set_config('lock_timeout', coalesce(nullif($1::text, ''),
 // raise from plain SQL.
 const guardMark = "maestro: "
 
-func newStatements(o Options) (statements, error) {
-	log, err := pgname.Qualified(o.Schema, "event_log")
-	if err != nil {
-		return statements{}, fmt.Errorf("postgres: Options.Schema: %w", err)
-	}
-	// The prefix was accepted for the first name, so it is for the others.
+func newStatements(o Options) statements {
+	// The schema's name was accepted with the options.
+	log, _ := pgname.Qualified(o.Schema, "event_log")
 	snapshots, _ := pgname.Qualified(o.Schema, "snapshots")
 	commands, _ := pgname.Qualified(o.Schema, "commands")
 
@@ -69,7 +66,7 @@ func newStatements(o Options) (statements, error) {
 		lookup:        fill(lookupSQL),
 		prune:         fill(pruneSQL),
 		redact:        fill(redactSQL),
-	}, nil
+	}
 }
 
 // parameters numbers the parameters of a statement as it is written.

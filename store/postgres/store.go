@@ -37,11 +37,12 @@ var (
 	_ store.Adapter    = (*Store)(nil)
 	_ store.CommandLog = (*Store)(nil)
 	_ store.Redactor   = (*Store)(nil)
+	_ store.Projector  = (*Store)(nil)
 )
 
 // New returns a store on pool; o may be nil. It doesn't talk to the database, nor does it
 // close the pool. Where an option is invalid, all methods of the store return an
-// error that names it; Validate is the way to learn of it at start.
+// *[OptionsError]; Validate is the way to learn of it at start.
 //
 // A pool of one connection is enough for commits. A loop over Load or Events holds one
 // of its own until it ends.
@@ -50,9 +51,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	if s.o, s.err = o.withDefaults(); s.err != nil {
 		return s
 	}
-	if s.sql, s.err = newStatements(s.o); s.err != nil {
-		return s
-	}
+	s.sql = newStatements(s.o)
 	if pool == nil {
 		s.err = errors.New("postgres: New: the pool is nil")
 		return s
@@ -67,6 +66,9 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	s.patient = make(chan struct{}, s.o.Committers)
 	return s
 }
+
+// StoreKind is Kind.
+func (*Store) StoreKind() string { return Kind }
 
 // Tx returns an adapter that works inside of tx, a transaction of the application on the
 // store's tables. Its commits never share a statement and wait for

@@ -193,20 +193,6 @@ func guardNames(err error) []string {
 	return strings.Fields(text)
 }
 
-// PanicError is what a projection panicked with. It is found inside of a *store.ProjectionError.
-type PanicError struct {
-	Value any    // what panic was called with
-	Stack []byte // of the goroutine that panicked
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
 // unencodable reports whether the driver could not encode an argument, for which it closes the connection too. That there
 // is no other way to tell than its text, a test watches.
 func unencodable(err error) bool {

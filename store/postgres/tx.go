@@ -34,7 +34,7 @@ func (t *txStore) Events(ctx context.Context, id hlc.Timestamp, r store.Range) i
 	return t.s.eventsFrom(ctx, t.tx, id, r)
 }
 
-func (t *txStore) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+func (t *txStore) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	return t.s.snapshotFrom(ctx, t.tx, id, r)
 }
 

@@ -74,7 +74,7 @@ func TestATransactionThatRollsBackTakesEverythingWithIt(t *testing.T) {
 	c.Commands = []store.CommandRecord{{ID: "id", Last: 2}}
 	require.NoError(t, inside.Commit(t.Context(), c))
 	require.NoError(t, inside.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: c.AggregateID, Sequence: 2, Body: []byte(`{}`)}))
-	snapshot, err := inside.Snapshot(t.Context(), c.AggregateID, store.Range{})
+	snapshot, err := inside.LatestSnapshot(t.Context(), c.AggregateID, store.Range{})
 	require.NoError(t, err)
 	require.NotNil(t, snapshot)
 	require.NoError(t, tx.Rollback(t.Context()))

@@ -55,9 +55,9 @@ func (b *broken) Events(ctx context.Context, id hlc.Timestamp, r store.Range) it
 	return func(yield func(types.Event, error) bool) { b.events(ctx, b.Store, id, r, yield) }
 }
 
-func (b *broken) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+func (b *broken) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	if b.snapshot == nil {
-		return b.Store.Snapshot(ctx, id, r)
+		return b.Store.LatestSnapshot(ctx, id, r)
 	}
 	return b.snapshot(ctx, b.Store, id, r)
 }

@@ -34,7 +34,7 @@ func emptyStore(v *env) {
 	sn, events := v.load(id, store.Range{})
 	require.Nil(v, sn)
 	require.Empty(v, events)
-	sn, err := v.a.Snapshot(v.Context(), id, store.Range{})
+	sn, err := v.a.LatestSnapshot(v.Context(), id, store.Range{})
 	require.NoError(v, err)
 	require.Nil(v, sn)
 }

@@ -56,7 +56,7 @@ func endedRead(v *env) {
 	require.ErrorIs(v, err, context.Canceled)
 	require.Nil(v, sn)
 	require.Empty(v, events)
-	sn, err = v.a.Snapshot(v.ended(), id, store.Range{})
+	sn, err = v.a.LatestSnapshot(v.ended(), id, store.Range{})
 	require.ErrorIs(v, err, context.Canceled)
 	require.Nil(v, sn)
 }

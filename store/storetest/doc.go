@@ -1,5 +1,8 @@
 // Package storetest is for tests: of stores, and of code that uses one.
 //
+// Read [Run] if you write a store, and [Faults] to see what your application does when a database is
+// away or its answer gets lost.
+//
 // [Run] is the specification of a [store.Adapter] as a suite that every adapter passes. The
 // author of one describes it with a [Harness]:
 //

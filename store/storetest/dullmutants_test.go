@@ -54,7 +54,7 @@ func aliasing(in, out bool) func() *broken {
 				return s.CommitSnapshot(ctx, sn)
 			},
 			snapshot: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
-				sn, err := s.Snapshot(ctx, id, r)
+				sn, err := s.LatestSnapshot(ctx, id, r)
 				if b, ok := kept.Load(id); ok && sn != nil {
 					sn.Body = b.(json.RawMessage)
 				}
@@ -111,7 +111,7 @@ var dullMutants = []mutant{
 
 	{"a snapshot takes its sequence", func() *broken {
 		return &broken{commit: func(ctx context.Context, s *memory.Store, c store.Commit) error {
-			sn, _ := s.Snapshot(context.WithoutCancel(ctx), c.AggregateID, store.Range{})
+			sn, _ := s.LatestSnapshot(context.WithoutCancel(ctx), c.AggregateID, store.Range{})
 			if sn != nil && len(c.Events) > 0 && c.Events[0].Sequence <= sn.Sequence {
 				return store.ErrConflict
 			}
@@ -121,7 +121,7 @@ var dullMutants = []mutant{
 
 	{"a snapshot loses its body", func() *broken {
 		return &broken{snapshot: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
-			sn, err := s.Snapshot(ctx, id, r)
+			sn, err := s.LatestSnapshot(ctx, id, r)
 			if sn != nil {
 				sn.Body = json.RawMessage(`{}`)
 			}

@@ -87,12 +87,12 @@ func reads[T any](ctx context.Context, f *Faults, all iter.Seq2[T, error]) iter.
 
 func cut() error { return fmt.Errorf("%w: cut: %w", store.ErrUnavailable, ErrInjected) }
 
-// Snapshot is the adapter's, or a fault.
-func (f *Faults) Snapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
+// LatestSnapshot is the adapter's, or a fault.
+func (f *Faults) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	if err := f.read(ctx); err != nil {
 		return nil, err
 	}
-	return f.inner.Snapshot(ctx, id, r)
+	return f.inner.LatestSnapshot(ctx, id, r)
 }
 
 // read is a fault of a read that is no loop.

@@ -225,7 +225,7 @@ func TestAReadIsRefusedOrCut(t *testing.T) {
 		require.Empty(t, got)
 	}
 	f.Next(OpRead, FaultCut, FaultCut)
-	_, err := f.Snapshot(t.Context(), id, store.Range{})
+	_, err := f.LatestSnapshot(t.Context(), id, store.Range{})
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = f.LookupCommand(t.Context(), id, "a")
 	require.ErrorIs(t, err, store.ErrUnavailable)

@@ -102,6 +102,9 @@ func (h *Harness) check(t testing.TB) error {
 	a := h.New(t)
 	_, commands := a.(store.CommandLog)
 	_, redaction := a.(store.Redactor)
+	if err := h.checkKind(a); err != nil {
+		return err
+	}
 	lacked := map[Feature]bool{}
 	for _, f := range h.Lacks {
 		lacked[f] = true
@@ -126,6 +129,19 @@ func (h *Harness) check(t testing.TB) error {
 	delete(lacked, FeatureGaps)
 	for f := range lacked {
 		return fmt.Errorf("storetest: Harness.Lacks lists %q, which is no feature", f)
+	}
+	return nil
+}
+
+// checkKind compares the kind that the adapter says it runs with that of the projections for the test.
+func (h *Harness) checkKind(a store.Adapter) error {
+	p, ok := a.(store.Projector)
+	if !ok || h.Projection == nil {
+		return nil
+	}
+	made := h.Projection(func(context.Context, types.Event) error { return nil })
+	if made.StoreKind() != p.StoreKind() {
+		return fmt.Errorf("storetest: Harness.Projection makes them for %q, the adapter runs those for %q", made.StoreKind(), p.StoreKind())
 	}
 	return nil
 }

@@ -48,6 +48,10 @@ func TestAFeatureIsOfferedOrStatedAsLacking(t *testing.T) {
 		"a feature is denied": {func(h *Harness) {
 			h.New = func(testing.TB) store.Adapter { return memory.New() }
 		}, "which is offered"},
+		"the projections are for another store": {func(h *Harness) {
+			h.New = func(testing.TB) store.Adapter { return memory.New() }
+			h.Projection = func(func(context.Context, types.Event) error) store.Projection { return foreign{} }
+		}, `makes them for "storetest: another kind", the adapter runs those for "memory"`},
 		"half a feature is offered": {func(h *Harness) { h.Lacks, h.Projection = h.Lacks[:1], callback }, "neither offered"},
 		"a feature is unknown":      {func(h *Harness) { h.Lacks = append(h.Lacks, "speed") }, `"speed", which is no feature`},
 	} {

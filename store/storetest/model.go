@@ -148,7 +148,7 @@ func (m *model) save() {
 func (m *model) snapshot() {
 	id := m.id()
 	r := m.bounds(id)
-	got, err := m.client().a.Snapshot(m.v.Context(), id, r)
+	got, err := m.client().a.LatestSnapshot(m.v.Context(), id, r)
 	if err != nil {
 		m.Fatal(err)
 	}

@@ -24,7 +24,7 @@ var snapshotMutants = []mutant{
 
 	{"the first snapshot remains", func() *broken {
 		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
-			if kept, _ := s.Snapshot(ctx, sn.AggregateID, store.Range{}); kept != nil {
+			if kept, _ := s.LatestSnapshot(ctx, sn.AggregateID, store.Range{}); kept != nil {
 				return nil
 			}
 			return s.CommitSnapshot(ctx, sn)
@@ -33,7 +33,7 @@ var snapshotMutants = []mutant{
 
 	{"an older snapshot is an error", func() *broken {
 		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
-			if kept, _ := s.Snapshot(ctx, sn.AggregateID, store.Range{}); kept != nil && kept.Sequence >= sn.Sequence {
+			if kept, _ := s.LatestSnapshot(ctx, sn.AggregateID, store.Range{}); kept != nil && kept.Sequence >= sn.Sequence {
 				return store.ErrConflict
 			}
 			return s.CommitSnapshot(ctx, sn)
@@ -42,7 +42,7 @@ var snapshotMutants = []mutant{
 
 	{"a snapshot is read whatever the range", func() *broken {
 		return &broken{snapshot: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, _ store.Range) (*types.Snapshot, error) {
-			return s.Snapshot(ctx, id, store.Range{})
+			return s.LatestSnapshot(ctx, id, store.Range{})
 		}}
 	}, "a snapshot outside of the range is not returned"},
 
@@ -59,7 +59,7 @@ func replacing(despite func(kept, sn types.Snapshot) bool) func() *broken {
 		var kept sync.Map
 		return &broken{
 			commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
-				old, err := s.Snapshot(ctx, sn.AggregateID, store.Range{})
+				old, err := s.LatestSnapshot(ctx, sn.AggregateID, store.Range{})
 				if err == nil && old != nil && despite(*old, sn) {
 					kept.Store(sn.AggregateID, sn)
 				}
@@ -70,7 +70,7 @@ func replacing(despite func(kept, sn types.Snapshot) bool) func() *broken {
 					other := sn.(types.Snapshot)
 					return &other, nil
 				}
-				return s.Snapshot(ctx, id, r)
+				return s.LatestSnapshot(ctx, id, r)
 			},
 		}
 	}
@@ -117,7 +117,7 @@ var commandMutants = []mutant{
 
 	{"a redaction keeps the snapshot", func() *broken {
 		return &broken{redact: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
-			kept, _ := s.Snapshot(ctx, id, store.Range{})
+			kept, _ := s.LatestSnapshot(ctx, id, store.Range{})
 			err := s.Redact(ctx, id, seq, body)
 			if kept != nil {
 				return errors.Join(err, s.CommitSnapshot(ctx, *kept))

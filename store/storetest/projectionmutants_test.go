@@ -147,6 +147,16 @@ var projectionMutants = []mutant{
 		}}
 	}, "the error of a projection names the event and wraps the cause"},
 
+	{"a panic of a projection is told as its text", func() *broken {
+		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
+			err := s.Commit(ctx, unwrap(c))
+			if panicked, ok := errors.AsType[*store.PanicError](err); ok {
+				return &store.ProjectionError{Event: c.Events[0], Err: errors.New(panicked.Error())}
+			}
+			return err
+		}}
+	}, "a projection that panics refuses the commit, and the panic is its cause"},
+
 	{"projections do not get metadata", func() *broken {
 		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			c.Projections = slices.Clone(c.Projections)

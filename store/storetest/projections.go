@@ -22,6 +22,7 @@ func projectionClauses() []clause {
 		{name: "a projection that refuses an event refuses the whole commit", run: projectionRefuses},
 		{name: "a refusal undoes what other projections wrote", run: refusalUndoes},
 		{name: "the error of a projection names the event and wraps the cause", run: projectionError},
+		{name: "a projection that panics refuses the commit, and the panic is its cause", run: projectionPanics},
 		{name: "a conflict undoes what projections wrote", run: conflictUndoes},
 		{name: "a conflict is told before the error of a projection", run: conflictBeforeProjection},
 		{name: "a refused event undoes what projections wrote", run: badEventUndoes},
@@ -163,6 +164,20 @@ func projectionError(v *env) {
 	for _, other := range []error{store.ErrConflict, store.ErrInvalidEvent, store.ErrOutcomeUnknown, store.ErrUnavailable} {
 		require.NotErrorIs(v, err, other)
 	}
+}
+
+func projectionPanics(v *env) {
+	id := v.stamp()
+	panicking := v.h.Projection(func(context.Context, types.Event) error { panic(errRefused) })
+	err := v.project([]store.Projection{panicking}, v.event(id, 1))
+	var refusal *store.ProjectionError
+	require.ErrorAs(v, err, &refusal)
+	var panicked *store.PanicError
+	require.ErrorAs(v, err, &panicked)
+	require.Equal(v, any(errRefused), panicked.Value)
+	require.Contains(v, string(panicked.Stack), "projectionPanics")
+	v.holds(id)
+	v.must(v.event(id, 1))
 }
 
 func conflictUndoes(v *env) {

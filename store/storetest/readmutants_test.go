@@ -113,12 +113,12 @@ var readMutants = []mutant{
 
 	{"a load reads snapshot and events at two moments", func() *broken {
 		return &broken{load: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield yieldEntry) {
-			if _, err := s.Snapshot(ctx, id, r); err != nil {
+			if _, err := s.LatestSnapshot(ctx, id, r); err != nil {
 				yield(store.Entry{}, err)
 				return
 			}
 			_, events, err := loadAll(ctx, s, id, r)
-			sn, _ := s.Snapshot(ctx, id, r)
+			sn, _ := s.LatestSnapshot(ctx, id, r)
 			if sn != nil && !yield(store.Entry{Snapshot: sn}, nil) {
 				return
 			}

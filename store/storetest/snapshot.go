@@ -35,7 +35,7 @@ func (v *env) keeps(want types.Snapshot) {
 
 func (v *env) snapshotIn(id hlc.Timestamp, r store.Range) *types.Snapshot {
 	v.Helper()
-	sn, err := v.a.Snapshot(v.Context(), id, r)
+	sn, err := v.a.LatestSnapshot(v.Context(), id, r)
 	require.NoError(v, err)
 	return sn
 }

@@ -1,7 +1,7 @@
 // The command maestro-inspect prints the log of one aggregate and says what is wrong with it. It
 // needs nothing but the database: no program that knows the aggregate's events.
 //
-//	go run github.com/eventmaestro/maestro/store/postgres/maestro-inspect -database URL ID
+//	go run github.com/eventmaestro/maestro/store/postgres/maestro-inspect@latest -database URL ID
 //
 // ID is the aggregate's id in its text form, or its 16 bytes in hexadecimal as psql prints them. It
 // only reads, in one transaction, so the snapshot and the events it sees belong together.
