@@ -26,7 +26,11 @@ type ValidateError struct {
 
 func (e *ValidateError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "migrations: the schema is not as the store needs it (%d found)", len(e.Problems))
+	problems := "problems"
+	if len(e.Problems) == 1 {
+		problems = "problem"
+	}
+	fmt.Fprintf(&b, "migrations: the tables are not as the store needs them, %d %s:", len(e.Problems), problems)
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "\n%s %s", p.Object, p.Reason)
 		if p.DDL != "" {

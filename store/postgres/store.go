@@ -53,7 +53,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	}
 	s.sql = newStatements(s.o)
 	if pool == nil {
-		s.err = errors.New("postgres: New: the pool is nil")
+		s.err = errors.New("postgres: the pool is nil: give New a *pgxpool.Pool")
 		return s
 	}
 	s.plain = s.newCombiner(s.runShared)
@@ -92,7 +92,7 @@ func (s *Store) Validate(ctx context.Context) error {
 	defer conn.Release()
 	for _, probe := range s.probes() {
 		if _, err := conn.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...); err != nil {
-			return fmt.Errorf("postgres: validate: %s: %w", probe.what, err)
+			return fmt.Errorf("postgres: validate: %s (migrations.Validate names what is missing): %w", probe.what, err)
 		}
 	}
 	return nil
