@@ -143,7 +143,7 @@ func TestNoSequenceIsPastTheLastOne(t *testing.T) {
 	var invalid *store.InvalidEventError
 	require.ErrorAs(t, err, &invalid)
 	require.Equal(t, types.MaxSequence+1, invalid.Sequence)
-	require.ErrorContains(t, err, "sequence is past 2147483647")
+	require.ErrorContains(t, err, "sequence is past the last one, 2147483647")
 	require.Zero(t, s.commits.Load())
 
 	var last types.Sequence

@@ -15,12 +15,24 @@ type fixer func(v reflect.Value, depth int) error
 // maxCloneDepth bounds how deep a state's pointers may go: a cyclic one ends in an error.
 const maxCloneDepth = 10_000
 
-var errTooDeep = errors.New("aggregate: clone of the state: cyclic, or nested more than 10,000 deep; set Definition.Clone")
+var errTooDeep = errors.New("aggregate: clone of the state: cyclic, or nested more than 10,000 deep: set Definition.Clone")
+
+// fieldFault is what is wrong with a field of the state. S, in its path, is the state.
+type fieldFault struct{ path, reason string }
+
+func (e *fieldFault) Error() string { return e.path + " " + e.reason }
+
+func uncopyable(path string, t reflect.Type, why string) error {
+	if path != t.String() {
+		why = "(" + t.String() + ") " + why
+	}
+	return &fieldFault{path, why}
+}
 
 // clonerOf returns a function that copies a T, or nil if assignment does. It returns an error
-// that names the field that can't be copied.
+// that names the field that can't be copied, a *fieldFault.
 func clonerOf[T any]() (func(T) (T, error), error) {
-	fix, err := fixerOf(reflect.TypeFor[T](), "state")
+	fix, err := fixerOf(reflect.TypeFor[T](), "S")
 	if err != nil || fix == nil {
 		return nil, err
 	}
@@ -44,11 +56,11 @@ func (f *fixers) of(t reflect.Type, path string) (fixer, error) {
 		return nil, nil
 	}
 	if reflect.PointerTo(t).Implements(lockerType) {
-		return nil, fmt.Errorf("%s (%s) is a lock and can't be copied: keep it out of the state", path, t)
+		return nil, uncopyable(path, t, "is a lock and can't be copied: keep it out of the state")
 	}
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
-		return nil, fmt.Errorf("%s (%s) can't be copied: keep it out of the state, or set Definition.Clone", path, t)
+		return nil, uncopyable(path, t, "can't be copied: keep it out of the state, or set Definition.Clone")
 	case reflect.Interface:
 		return fixInterface, nil
 	case reflect.Array, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Struct:
@@ -135,7 +147,7 @@ func (f *fixers) mapping(t reflect.Type, path string) (fixer, error) {
 		return nil, err
 	}
 	if key != nil {
-		return nil, fmt.Errorf("%s (%s) has keys that refer to memory: set Definition.Clone", path, t)
+		return nil, uncopyable(path, t, "has keys that refer to memory: set Definition.Clone")
 	}
 	elem, err := f.of(t.Elem(), path+"[…]")
 	if err != nil {
@@ -196,7 +208,7 @@ func (f *fixers) structure(t reflect.Type, path string) (fixer, error) {
 			continue
 		}
 		if !field.IsExported() {
-			return nil, fmt.Errorf("%s.%s (%s) is not exported and refers to memory, so it can't be copied: export it, or set Definition.Clone", path, field.Name, field.Type)
+			return nil, uncopyable(path+"."+field.Name, field.Type, "is not exported and refers to memory, so it can't be copied: export it, or set Definition.Clone")
 		}
 		fields = append(fields, fieldFixer{i, fix})
 	}
@@ -228,7 +240,7 @@ func fixInterface(v reflect.Value, depth int) error {
 	held := v.Elem()
 	found, ok := dynamic.Load(held.Type())
 	if !ok {
-		fix, err := fixerOf(held.Type(), "a value of type "+held.Type().String())
+		fix, err := fixerOf(held.Type(), held.Type().String())
 		found, _ = dynamic.LoadOrStore(held.Type(), dynamicFixer{fix, err})
 	}
 	d := found.(dynamicFixer)

@@ -138,7 +138,7 @@ func TestWhatAnInterfaceHoldsMayBeUncopiable(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, err = root.Get(t.Context(), newID(t, root))
-	require.ErrorContains(t, err, "a value of type chan int (chan int) can't be copied")
+	require.ErrorContains(t, err, "aggregate: clone of the state: chan int can't be copied")
 }
 
 func TestCloneIsTheApplicationsWhereItGivesOne(t *testing.T) {

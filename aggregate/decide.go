@@ -27,8 +27,6 @@ type draft[S any] struct {
 	torn bool
 }
 
-var errSequenceExhausted = errors.New("the sequence is exhausted")
-
 // decide evaluates a command on d: handler, numbers and stamps, stored form, apply. It
 // appends the new events to log, and brings d forward by them. After an error the log is what it
 // was, and so is d unless it is torn.
@@ -67,7 +65,7 @@ func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id 
 // fit gives e its body in the form in which it will be stored, if e can be stored and applied.
 func (k *kind[S]) fit(e *types.Event, body any) error {
 	if e.Sequence > types.MaxSequence {
-		return unfit(e, "sequence", fmt.Sprintf("is past %d", types.MaxSequence), errSequenceExhausted)
+		return unfit(e, "sequence", fmt.Sprintf("is past the last one, %d", types.MaxSequence), nil)
 	}
 	if _, upcast := k.Upcasts[e.Type]; !upcast && k.Events[e.Type] == nil {
 		if fault := typeFault(e.Type); fault != "" {
@@ -143,7 +141,7 @@ var encoders = sync.Pool{New: func() any {
 // maxPooledBuffer keeps one huge body from staying in memory for ever.
 const maxPooledBuffer = 64 << 10
 
-var errBytes = errors.New("aggregate: it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct")
+var errBytes = errors.New("it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct")
 
 // plainBody is the size up to which a plain body costs one allocation.
 const plainBody = 256

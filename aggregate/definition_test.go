@@ -105,34 +105,35 @@ func define[S any](t testing.TB, change ...func(*aggregate.Definition[S])) (*agg
 
 func TestAStateThatCantBeCopiedIsNamedByItsField(t *testing.T) {
 	t.Parallel()
-	refuse := func(t *testing.T, err error, reason string) {
+	refuse := func(t *testing.T, err error, text string) {
 		t.Helper()
-		requireDefinitionError(t, err, "s", "S", reason)
+		field, reason, _ := strings.Cut(text, " ")
+		requireDefinitionError(t, err, "s", field, reason)
 	}
 	_, err := define[struct{ C chan int }](t)
-	refuse(t, err, "state.C (chan int) can't be copied: keep it out of the state, or set Definition.Clone")
+	refuse(t, err, "S.C (chan int) can't be copied: keep it out of the state, or set Definition.Clone")
 	_, err = define[struct{ F []func() }](t)
-	refuse(t, err, "state.F[…] (func()) can't be copied")
+	refuse(t, err, "S.F[…] (func()) can't be copied")
 	_, err = define[struct{ M map[string]sync.Mutex }](t)
-	refuse(t, err, "state.M[…] (sync.Mutex) is a lock and can't be copied: keep it out of the state")
+	refuse(t, err, "S.M[…] (sync.Mutex) is a lock and can't be copied: keep it out of the state")
 	_, err = define[struct{ R *sync.RWMutex }](t)
-	refuse(t, err, "state.R (sync.RWMutex) is a lock")
+	refuse(t, err, "S.R (sync.RWMutex) is a lock")
 	_, err = define[struct{ Deep struct{ hidden []int } }](t)
-	refuse(t, err, "state.Deep.hidden ([]int) is not exported and refers to memory, so it can't be copied: export it, or set Definition.Clone")
+	refuse(t, err, "S.Deep.hidden ([]int) is not exported and refers to memory, so it can't be copied: export it, or set Definition.Clone")
 	_, err = define[map[*int]string](t)
-	refuse(t, err, "state (map[*int]string) has keys that refer to memory: set Definition.Clone")
+	refuse(t, err, "S (map[*int]string) has keys that refer to memory: set Definition.Clone")
 }
 
 func TestAStateThatASnapshotWouldLoseIsNamedByItsField(t *testing.T) {
 	t.Parallel()
 	_, err := define[struct{ total int }](t)
-	requireDefinitionError(t, err, "s", "S", "state.total is not exported, so a snapshot's JSON would lose it: change that, or set PrepareSnapshot and UseSnapshot")
+	requireDefinitionError(t, err, "s", "S.total", "is not exported, so a snapshot's JSON would lose it: export it, or set PrepareSnapshot and UseSnapshot")
 	_, err = define[struct {
 		Items []struct {
 			Cache int `json:"-"`
 		}
 	}](t)
-	requireDefinitionError(t, err, "s", "S", `state.Items.Cache has the tag json:"-", so a snapshot's JSON would lose it`)
+	requireDefinitionError(t, err, "s", "S.Items.Cache", `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off, or set`)
 
 	type secret struct{ total int }
 	_, err = define(t, func(d *aggregate.Definition[secret]) {

@@ -60,7 +60,7 @@ var (
 
 	// ErrOtherStore is returned for a transaction of another store than the supervisor's. Nothing
 	// was stored.
-	ErrOtherStore = errors.New("aggregate: the transaction belongs to another store than the supervisor's")
+	ErrOtherStore = errors.New("aggregate: the transaction belongs to another store: wrap it with the Tx method of the supervisor's")
 
 	// ErrDefinition is matched by a *DefinitionError.
 	ErrDefinition = errors.New("aggregate: invalid definition")
@@ -92,7 +92,7 @@ type InvalidHandlerError struct {
 }
 
 func (e *InvalidHandlerError) Error() string {
-	return fmt.Sprintf("aggregate: %s has no handler for command type %q", e.Root, e.Type)
+	return fmt.Sprintf("aggregate: %s has no handler for command type %s", e.Root, quoted(e.Type))
 }
 
 // Is reports whether target is ErrInvalidHandler.
@@ -114,7 +114,7 @@ func (e *InvalidDataError) Error() string {
 	}
 	text += ": " + e.Reason
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + bareText(e.Err)
 	}
 	return text
 }
@@ -145,7 +145,7 @@ type UnexpectedSequenceError struct {
 }
 
 func (e *UnexpectedSequenceError) Error() string {
-	return fmt.Sprintf("aggregate: expected sequence %d, the aggregate is at %d", e.Expected, e.Actual)
+	return fmt.Sprintf("aggregate: expected sequence %d of aggregate %v, which is at %d", e.Expected, e.AggregateID, e.Actual)
 }
 
 // Is reports whether target is ErrUnexpectedSequence.
@@ -169,7 +169,7 @@ func (e *EventError) Error() string {
 		whence = "stored"
 	}
 	return fmt.Sprintf("aggregate: %s event %q, aggregate %v, sequence %d: %s",
-		whence, e.Type, e.AggregateID, e.Sequence, strings.TrimPrefix(e.Err.Error(), "aggregate: "))
+		whence, e.Type, e.AggregateID, e.Sequence, bareText(e.Err))
 }
 
 // Is reports whether target is ErrCorruptLog and the event is a stored one.
@@ -187,7 +187,7 @@ type RetriesSpentError struct {
 }
 
 func (e *RetriesSpentError) Error() string {
-	return fmt.Sprintf("aggregate: retries spent: aggregate %v, %d attempts: %v", e.AggregateID, e.Attempts, e.Err)
+	return fmt.Sprintf("aggregate: retries spent: nothing was stored in %s, aggregate %v: %v", count(e.Attempts, "attempt"), e.AggregateID, e.Err)
 }
 
 // Is reports whether target is ErrRetriesSpent.
@@ -210,11 +210,20 @@ type OutcomeUnknownError struct {
 }
 
 func (e *OutcomeUnknownError) Error() string {
-	text := fmt.Sprintf("aggregate: outcome unknown: aggregate %v, events to look up: %d", e.AggregateID, len(e.Timestamps))
+	tells := "a repeat with the same command ID"
+	if n := len(e.Timestamps); n > 0 {
+		tells = "Lookup of its " + count(n, "timestamp")
+	}
+	text := fmt.Sprintf("aggregate: outcome unknown: aggregate %v: the command may be stored, %s tells", e.AggregateID, tells)
 	if e.Err == nil {
 		return text
 	}
-	return text + ": " + strings.TrimPrefix(e.Err.Error(), store.ErrOutcomeUnknown.Error()+": ")
+	// What else is joined to the store's word for it is the cause.
+	cause := strings.TrimLeft(strings.TrimPrefix(e.Err.Error(), store.ErrOutcomeUnknown.Error()), ":\n ")
+	if cause == "" {
+		return text
+	}
+	return text + ": " + strings.TrimPrefix(cause, "aggregate: ")
 }
 
 // Is reports whether target is store.ErrOutcomeUnknown.
@@ -290,7 +299,7 @@ func recovered(err *error) {
 // ErrDefinition.
 type DefinitionError struct {
 	Root   string
-	Field  string // such as `Commands["increment"]`
+	Field  string // such as `Commands["increment"]`, or S.Items for a field of the state
 	Reason string
 }
 

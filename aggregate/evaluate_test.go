@@ -190,7 +190,7 @@ func TestAnExpectedSequenceIsHeldToAndNotRetried(t *testing.T) {
 	require.ErrorAs(t, err, &unexpected)
 	require.ErrorIs(t, err, aggregate.ErrUnexpectedSequence)
 	require.Equal(t, aggregate.UnexpectedSequenceError{AggregateID: id, Expected: 2, Actual: 3}, *unexpected)
-	require.EqualError(t, err, "aggregate: expected sequence 2, the aggregate is at 3")
+	require.EqualError(t, err, "aggregate: expected sequence 2 of aggregate "+id.String()+", which is at 3")
 	require.Len(t, logOf(t, s, id), 3)
 
 	current, err := here.FetchInstance(t.Context(), id)

@@ -148,12 +148,15 @@ func ExampleRoot_FetchInstance() {
 		command := by(id, 10-current.State.Value)
 		command.Expected = types.At(current.Sequence)
 		fmt.Println(root.Evaluate(ctx, command))
-		fmt.Println(root.Evaluate(ctx, command))
+		err = root.Evaluate(ctx, command)
+		if moved, ok := errors.AsType[*aggregate.UnexpectedSequenceError](err); ok {
+			fmt.Println("expected", moved.Expected, "but it is at", moved.Actual)
+		}
 		return nil
 	})
 	// Output:
 	// <nil>
-	// aggregate: expected sequence 3, the aggregate is at 4
+	// expected 3 but it is at 4
 }
 
 func ExampleRoot_Replay() {

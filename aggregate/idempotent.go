@@ -17,7 +17,7 @@ func (r *Root[S]) identify(command types.Command) (*store.CommandRecord, error) 
 		return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "its ID " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {
-		return nil, fmt.Errorf("aggregate: command ids: %w: the store keeps none", store.ErrUnsupported)
+		return nil, fmt.Errorf("%w: this store keeps no command ids: leave Command.ID empty, or use a store.CommandLog", store.ErrUnsupported)
 	}
 	data, err := encode(command.Data)
 	if err != nil {
@@ -31,7 +31,7 @@ func (r *Root[S]) identify(command types.Command) (*store.CommandRecord, error) 
 	return record, nil
 }
 
-var errRecordGone = errors.New("aggregate: the command's record was pruned meanwhile")
+var errRecordGone = errors.New("the command's record was pruned meanwhile")
 
 // repeat answers a command whose ID was used before with the first outcome.
 func (c *cell[S]) repeat(q *request) {

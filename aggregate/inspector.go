@@ -36,11 +36,11 @@ func (k *kind[S]) inspect(ctx context.Context, a store.Adapter, id hlc.Timestamp
 	// The snapshot first: what is stored meanwhile can't make it look newer than the log.
 	snapshot, err := a.LatestSnapshot(ctx, id, store.Range{})
 	if err != nil {
-		return nil, fmt.Errorf("aggregate: inspect: %w", err)
+		return nil, during("inspect", err)
 	}
 	i := &inspector[S]{k: k, id: id, in: &Inspection[S]{AggregateID: id}}
 	if i.d.state, err = k.initial(); err != nil {
-		return nil, fmt.Errorf("aggregate: inspect: initial state: %w", err)
+		return nil, during("inspect: initial state", err)
 	}
 	if snapshot != nil {
 		i.in.Snapshot = &SnapshotReport{Snapshot: *snapshot}
@@ -52,7 +52,7 @@ func (k *kind[S]) inspect(ctx context.Context, a store.Adapter, id hlc.Timestamp
 	latest, copyErr := i.instance()
 	i.in.Latest = latest
 	if err = errors.Join(err, copyErr); err != nil {
-		return i.in, fmt.Errorf("aggregate: inspect: %w", err)
+		return i.in, during("inspect", err)
 	}
 	i.judgeSnapshot()
 	return i.in, nil

@@ -109,7 +109,7 @@ func TestInspectReportsAStateThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	root, id := tallyOf(t, func(d *aggregate.Definition[tally]) { d.Initial = func() tally { panic("no") } })
 	_, err := root.Inspect(t.Context(), id)
-	require.ErrorContains(t, err, "initial state: aggregate: panic: no")
+	require.ErrorContains(t, err, "aggregate: inspect: initial state: panic: no")
 
 	a := memory.New()
 	evaluateOn := newRoot(t, a, nil)

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -81,13 +82,15 @@ func (k *kind[S]) checkState() error {
 	} else {
 		clone, err := clonerOf[S]()
 		if err != nil {
-			return k.wrong("S", err.Error())
+			fault := &fieldFault{"S", err.Error()}
+			_ = errors.As(err, &fault)
+			return k.wrong(fault.path, fault.reason)
 		}
 		k.clone = clone
 	}
 	if k.PrepareSnapshot == nil || k.UseSnapshot == nil {
-		if field := lostInJSON(reflect.TypeFor[S](), "state", nil); field != "" {
-			return k.wrong("S", field+", so a snapshot's JSON would lose it: change that, or set PrepareSnapshot and UseSnapshot")
+		if lost := lostInJSON(reflect.TypeFor[S](), "S", nil); lost != nil {
+			return k.wrong(lost.path, lost.reason+", or set PrepareSnapshot and UseSnapshot")
 		}
 	}
 	return nil
@@ -144,11 +147,11 @@ var (
 	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// lostInJSON names the first field of t that encoding/json would pass over, or nothing.
-func lostInJSON(t reflect.Type, path string, seen []reflect.Type) string {
+// lostInJSON names the first field of t that encoding/json would pass over, or returns nil.
+func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 	p := reflect.PointerTo(t) // it has the methods of t as well
 	if slices.Contains(seen, t) || p.Implements(marshalerType) || p.Implements(textMarshalerType) {
-		return ""
+		return nil
 	}
 	seen = append(seen, t)
 	switch t.Kind() {
@@ -158,17 +161,17 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) string {
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if !f.IsExported() && !f.Anonymous {
-				return path + "." + f.Name + " is not exported"
+				return &fieldFault{path + "." + f.Name, "is not exported, so a snapshot's JSON would lose it: export it"}
 			}
 			if f.Tag.Get("json") == "-" {
-				return path + "." + f.Name + ` has the tag json:"-"`
+				return &fieldFault{path + "." + f.Name, `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off`}
 			}
-			if lost := lostInJSON(f.Type, path+"."+f.Name, seen); lost != "" {
+			if lost := lostInJSON(f.Type, path+"."+f.Name, seen); lost != nil {
 				return lost
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // initial returns the state before the first event.

@@ -24,7 +24,7 @@ type loaded[S any] struct {
 func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence) (l loaded[S], err error) {
 	defer recovered(&err) // an adapter's panic ends a read like an error
 	if l.state, err = k.initial(); err != nil {
-		return l, fmt.Errorf("aggregate: initial state: %w", err)
+		return l, during("initial state", err)
 	}
 	for entry, err := range a.Load(ctx, id, store.Range{Max: limit}) {
 		switch {
@@ -60,7 +60,7 @@ func (k *kind[S]) hydrateFromEvents(ctx context.Context, a store.Adapter, id hlc
 	l := loaded[S]{passed: passed}
 	var err error
 	if l.state, err = k.initial(); err != nil {
-		return l, fmt.Errorf("aggregate: initial state: %w", err)
+		return l, during("initial state", err)
 	}
 	l.replayed, err = k.catchUp(ctx, a, id, &l.draft, limit, nil)
 	return l, err
@@ -89,7 +89,7 @@ func (k *kind[S]) catchUp(ctx context.Context, a store.Adapter, id hlc.Timestamp
 func (k *kind[S]) hydrateAt(ctx context.Context, a store.Adapter, id hlc.Timestamp, t time.Time) (d draft[S], err error) {
 	defer recovered(&err)
 	if d.state, err = k.initial(); err != nil {
-		return d, fmt.Errorf("aggregate: initial state: %w", err)
+		return d, during("initial state", err)
 	}
 	for e, err := range a.Events(ctx, id, store.Range{}) {
 		if err != nil {

@@ -248,7 +248,7 @@ func (m *mailbox) abort(w *work) {
 			continue
 		}
 		told[r] = true
-		err := error(&PanicError{Value: errGoexit})
+		err := error(&PanicError{Root: m.family.name, AggregateID: m.id, Type: r.command.Type, Value: errGoexit})
 		if stamps := r.stamps.Load(); stamps != nil && r.phase.Load() == committing {
 			err = &OutcomeUnknownError{AggregateID: m.id, Timestamps: slices.Clone(stamps.list), Err: errors.Join(store.ErrOutcomeUnknown, err)}
 		}

@@ -103,7 +103,7 @@ func TestARequestThatWaitsInVainForRoomSaysSo(t *testing.T) {
 		err := root.Evaluate(ctx, adds(id, 1))
 		require.ErrorIs(t, err, aggregate.ErrTooManyAggregates)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.EqualError(t, err, "aggregate: too many live aggregates: 1: context deadline exceeded")
+		require.EqualError(t, err, "aggregate: too many live aggregates: MaxLive is 1: context deadline exceeded")
 		time.Sleep(2 * time.Minute)
 		require.Empty(t, logOf(t, s, id))
 		evaluate(t, root, adds(id, 1))

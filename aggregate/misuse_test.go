@@ -74,7 +74,7 @@ func TestAnUnknownOutcomeMatchesTheStoresErrorByItself(t *testing.T) {
 	t.Parallel()
 	err := error(&aggregate.OutcomeUnknownError{AggregateID: hlc.Timestamp{1}})
 	require.ErrorIs(t, err, store.ErrOutcomeUnknown)
-	require.ErrorContains(t, err, "events to look up: 0")
+	require.ErrorContains(t, err, "a repeat with the same command ID tells")
 	err = &aggregate.OutcomeUnknownError{Err: errors.Join(store.ErrOutcomeUnknown, context.Canceled)}
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -29,7 +29,7 @@ import (
 func (r *Root[S]) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence, body any) error {
 	redactor, ok := r.sup.store.(store.Redactor)
 	if !ok {
-		return fmt.Errorf("aggregate: redact: %w: the store can't replace bodies", store.ErrUnsupported)
+		return fmt.Errorf("%w: this store can't replace bodies: use a store.Redactor", store.ErrUnsupported)
 	}
 	raw, err := encode(body)
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *Root[S]) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence
 		}
 		defer c.drop()
 		if err := redactor.Redact(ctx, id, s, raw); err != nil {
-			return fmt.Errorf("aggregate: redact: %w", err)
+			return during("redact", err)
 		}
 		return nil
 	})
@@ -63,13 +63,13 @@ func (k *kind[S]) checkRedaction(ctx context.Context, a store.Adapter, id hlc.Ti
 	case fault == nil:
 		return nil
 	case reach <= s:
-		return fmt.Errorf("aggregate: redact: %w", fault)
+		return during("redact", fault)
 	}
 	before, _, err := k.reach(ctx, a, id, func(*types.Event) {})
 	if err != nil || before <= reach {
 		return err
 	}
-	return fmt.Errorf("aggregate: redact: %w", fault)
+	return during("redact", fault)
 }
 
 // reach applies a log, each event as change leaves it, and returns the sequence of the first that can't be applied with
@@ -77,7 +77,7 @@ func (k *kind[S]) checkRedaction(ctx context.Context, a store.Adapter, id hlc.Ti
 func (k *kind[S]) reach(ctx context.Context, a store.Adapter, id hlc.Timestamp, change func(*types.Event)) (_ types.Sequence, fault, err error) {
 	var d draft[S]
 	if d.state, err = k.initial(); err != nil {
-		return 0, nil, fmt.Errorf("aggregate: initial state: %w", err)
+		return 0, nil, during("initial state", err)
 	}
 	for e, err := range a.Events(ctx, id, store.Range{}) {
 		if err != nil {

@@ -125,7 +125,7 @@ func TestRedactNeedsAStoreThatCan(t *testing.T) {
 	root := newRoot(t, plain{memory.New()}, nil)
 	err := root.Redact(t.Context(), newID(t, root), 1, added{1})
 	require.ErrorIs(t, err, store.ErrUnsupported)
-	require.ErrorContains(t, err, "aggregate: redact: store: not supported: the store can't replace bodies")
+	require.ErrorContains(t, err, "store: not supported: this store can't replace bodies")
 }
 
 func TestRedactOfWhatIsNotThere(t *testing.T) {

@@ -122,7 +122,7 @@ func (r *registry) reserve(ctx context.Context) error {
 		case <-r.room:
 		case <-ctx.Done():
 			r.pass()
-			return fmt.Errorf("%w: %d: %w", ErrTooManyAggregates, limit, ctx.Err())
+			return fmt.Errorf("%w: MaxLive is %d: %w", ErrTooManyAggregates, limit, ctx.Err())
 		case <-r.sup.base.Done():
 			return ErrClosed
 		}

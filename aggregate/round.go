@@ -320,7 +320,7 @@ func (c *cell[S]) answerSenders(w *work, r *round, cause error, unknown bool) {
 			q.stamps.Store(nil)
 			c.repeat(q)
 		default:
-			q.answer(fmt.Errorf("aggregate: commit: %w", cause))
+			q.answer(during("commit", cause))
 		}
 	}
 	clear(w.open[len(kept):])

@@ -18,7 +18,8 @@ type ShutdownError struct {
 }
 
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("aggregate: shutdown: gave up %d requests and %d snapshots, %d aggregates still at work: %v", e.Requests, e.Snapshots, len(e.Aggregates), e.Err)
+	return fmt.Sprintf("aggregate: shutdown: gave up %s and %s, %s still at work: %v",
+		count(e.Requests, "request"), count(e.Snapshots, "snapshot"), count(len(e.Aggregates), "aggregate"), e.Err)
 }
 
 // Unwrap returns the context's error.
@@ -57,8 +58,14 @@ func (s *Supervisor) ended(err error) error {
 	if err == nil || s.base.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrClosed, err)
+	return &closedError{err}
 }
+
+// closedError is ErrClosed and what the shutdown interrupted.
+type closedError struct{ cause error }
+
+func (e *closedError) Error() string   { return ErrClosed.Error() + ": " + bareText(e.cause) }
+func (e *closedError) Unwrap() []error { return []error{ErrClosed, e.cause} }
 
 func (s *Supervisor) giveUp(cause error) error {
 	e := &ShutdownError{Err: cause, Snapshots: s.saver.abandon()}

@@ -111,7 +111,7 @@ func TestShutdownSaysWhatItGaveUp(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 5, gaveUp.Requests)
 		require.Equal(t, []hlc.Timestamp{id}, gaveUp.Aggregates)
-		require.EqualError(t, err, "aggregate: shutdown: gave up 5 requests and 0 snapshots, 1 aggregates still at work: context deadline exceeded")
+		require.EqualError(t, err, "aggregate: shutdown: gave up 5 requests and 0 snapshots, 1 aggregate still at work: context deadline exceeded")
 		for range 5 {
 			require.ErrorIs(t, <-waiting, aggregate.ErrClosed)
 		}

@@ -52,7 +52,7 @@ func (r *Root[S]) store(ctx context.Context, current Instance[S]) (err error) {
 	defer recovered(&err)
 	snapshot, err := r.kind.prepare(current)
 	if err != nil {
-		err = fmt.Errorf("aggregate: prepare the snapshot: %w", err)
+		err = during("prepare the snapshot", err)
 	} else if err = r.sup.store.CommitSnapshot(ctx, snapshot); err != nil {
 		err = fmt.Errorf("aggregate: store the snapshot: %w", err)
 	}

@@ -83,7 +83,7 @@ func TestDriftErrorsSayHowFar(t *testing.T) {
 	t.Parallel()
 	c := hlc.NewClock(&hlc.Options{Now: at(noon).now})
 	require.EqualError(t, c.Observe(stamp(noon+3_600_000, 3, 1)),
-		"hlc: too far ahead of the physical clock: 2026-11-21T20:43:29.036Z is 1h0m0s ahead, at most 5m0s is allowed")
+		"hlc: too far ahead of the physical clock: 2026-11-21T20:43:29.036Z, by 1h0m0s where 5m0s is allowed: set the clock of this machine right, or the sender's, or raise Options.MaxDrift")
 	var drift *hlc.DriftError
 	require.ErrorAs(t, c.Observe(stamp(hlc.MaxMilliseconds, 0, 1)), &drift)
 	require.EqualValues(t, math.MaxInt64, drift.Ahead())

@@ -76,7 +76,7 @@ func (t *Timestamp) Scan(src any) error {
 	case nil:
 		return errNull()
 	default:
-		return fmt.Errorf("%w: a %T holds none", ErrFormat, src)
+		return fmt.Errorf("%w: the column gives %T: want 16 bytes or text", ErrFormat, src)
 	}
 }
 
@@ -104,5 +104,5 @@ func (t *Timestamp) ScanBytes(b []byte) error {
 func (t Timestamp) BytesValue() ([]byte, error) { return t[:], nil }
 
 func errNull() error {
-	return fmt.Errorf("%w: NULL, scan into a pointer or a sql.Null instead", ErrFormat)
+	return fmt.Errorf("%w: NULL: scan into a pointer or a sql.Null", ErrFormat)
 }

@@ -62,9 +62,9 @@ type DriftError struct {
 	MaxDrift time.Duration
 }
 
-// Error says how far ahead which time is.
+// Error says how far ahead which time is, and the remedy.
 func (e *DriftError) Error() string {
-	return fmt.Sprintf("%s: %s is %s ahead, at most %s is allowed",
+	return fmt.Sprintf("%s: %s, by %s where %s is allowed: set the clock of this machine right, or the sender's, or raise Options.MaxDrift",
 		ErrDrift, e.Time.Format(time.RFC3339Nano), e.Ahead(), e.MaxDrift)
 }
 
@@ -82,9 +82,9 @@ type DuplicateNodeError struct {
 	Timestamp Timestamp
 }
 
-// Error names the timestamp.
+// Error names the timestamp and the remedy.
 func (e *DuplicateNodeError) Error() string {
-	return fmt.Sprintf("%s: %s comes from another clock", ErrDuplicateNode, e.Timestamp)
+	return fmt.Sprintf("%s: %s comes from another clock: call Renew", ErrDuplicateNode, e.Timestamp)
 }
 
 // Is reports whether target is [ErrDuplicateNode].

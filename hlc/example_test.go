@@ -67,7 +67,7 @@ func ExampleFromBytes() {
 	fmt.Println(err)
 	// Output:
 	// 2026-11-21T19:43:29.036Z-0001-000000000547B5A1 <nil>
-	// hlc: invalid timestamp: 9 bytes instead of 16
+	// hlc: invalid timestamp: its length is 9 instead of 16 bytes
 }
 
 func ExampleFromUUID() {

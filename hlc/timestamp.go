@@ -39,7 +39,7 @@ func New(ms int64, counter uint16, node uint64) (Timestamp, error) {
 // are a timestamp; another length is [ErrFormat].
 func FromBytes(b []byte) (Timestamp, error) {
 	if len(b) != Size {
-		return Timestamp{}, fmt.Errorf("%w: %d bytes instead of %d", ErrFormat, len(b), Size)
+		return Timestamp{}, fmt.Errorf("%w: its length is %d instead of %d bytes", ErrFormat, len(b), Size)
 	}
 	return Timestamp(b), nil
 }

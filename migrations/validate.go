@@ -26,7 +26,11 @@ type ValidateError struct {
 
 func (e *ValidateError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "migrations: the schema is not as the store needs it (%d found)", len(e.Problems))
+	problems := "problems"
+	if len(e.Problems) == 1 {
+		problems = "problem"
+	}
+	fmt.Fprintf(&b, "migrations: the tables are not as the store needs them, %d %s:", len(e.Problems), problems)
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "\n%s %s", p.Object, p.Reason)
 		if p.DDL != "" {
@@ -42,6 +46,11 @@ func (e *ValidateError) Error() string {
 // the partitions where o asks for them. Names of indexes and constraints do not
 // matter, further tables, indexes and nullable columns do no harm. It only reads.
 // Other errors are those of [Up] and of the database.
+//
+// It is for whoever migrates: a deployment, a test. postgres.Store.Validate is for
+// the start of a program: it takes the store's own options, lets the server plan
+// the store's statements with the rights of the program's user, which are not
+// looked at here, and stops at the first that can't be.
 func Validate(ctx context.Context, db DB, o *Options) error {
 	names, _, err := plan(o)
 	if err != nil {

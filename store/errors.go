@@ -54,7 +54,14 @@ type InvalidEventError struct {
 }
 
 func (e *InvalidEventError) Error() string {
-	text := fmt.Sprintf("store: invalid event: aggregate %v, sequence %d: %s %s", e.AggregateID, e.Sequence, e.Field, e.Reason)
+	text := "store: invalid event: "
+	switch {
+	case e.Sequence != 0:
+		text += fmt.Sprintf("aggregate %v, sequence %d: ", e.AggregateID, e.Sequence)
+	case !e.AggregateID.IsZero():
+		text += fmt.Sprintf("aggregate %v: ", e.AggregateID)
+	}
+	text += e.Field + " " + e.Reason
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -74,7 +81,7 @@ type ProjectionError struct {
 }
 
 func (e *ProjectionError) Error() string {
-	return fmt.Sprintf("store: projection of %q, aggregate %v, sequence %d: %v", e.Event.Type, e.Event.AggregateID, e.Event.Sequence, e.Err)
+	return fmt.Sprintf("store: projection of event %q, aggregate %v, sequence %d: %v", e.Event.Type, e.Event.AggregateID, e.Event.Sequence, e.Err)
 }
 
 // Unwrap returns what the projection returned.

@@ -72,7 +72,7 @@ func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequence
 	defer sh.mu.Unlock()
 	st := sh.stream(id)
 	if seq < 1 || seq > st.end() {
-		return fmt.Errorf("memory: redact: %w: aggregate %v, sequence %d", store.ErrNoEvent, id, seq)
+		return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, seq)
 	}
 	st.events = st.events.redacted(int(seq-1), text)
 	if st.snapshot != nil && st.snapshot.Sequence >= seq {

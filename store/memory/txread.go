@@ -68,7 +68,7 @@ func (tx txStore) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, 
 
 // PruneCommands is not offered in a transaction: it returns [store.ErrUnsupported].
 func (tx txStore) PruneCommands(context.Context, time.Time) (int64, error) {
-	return 0, fmt.Errorf("memory: %w: prune commands in a transaction; call the store's own PruneCommands", store.ErrUnsupported)
+	return 0, fmt.Errorf("%w: a transaction in memory prunes no command ids: call PruneCommands of the store", store.ErrUnsupported)
 }
 
 // check says why the transaction can't do what.

@@ -56,7 +56,7 @@ func (s *Store) recording() error {
 		return s.err
 	}
 	if !s.o.Commands {
-		return fmt.Errorf("%w: command ids: apply the commands migration and set Options.Commands", store.ErrUnsupported)
+		return fmt.Errorf("%w: command ids: apply the commands migration and set postgres.Options.Commands", store.ErrUnsupported)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (s *Store) check(c *store.Commit) error {
 		return err
 	}
 	if len(c.Commands) > 0 && !s.o.Commands {
-		return fmt.Errorf("%w: command ids: apply the commands migration and set Options.Commands", store.ErrUnsupported)
+		return fmt.Errorf("%w: command ids: apply the commands migration and set postgres.Options.Commands", store.ErrUnsupported)
 	}
 	for _, r := range c.Commands {
 		if r.After < 0 || r.Last < r.After || r.Last > types.MaxSequence || r.After == types.MaxSequence {

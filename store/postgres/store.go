@@ -53,7 +53,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	}
 	s.sql = newStatements(s.o)
 	if pool == nil {
-		s.err = errors.New("postgres: New: the pool is nil")
+		s.err = errors.New("postgres: the pool is nil: give New a *pgxpool.Pool")
 		return s
 	}
 	s.plain = s.newCombiner(s.runShared)
@@ -80,7 +80,12 @@ func (*Store) StoreKind() string { return Kind }
 func (s *Store) Tx(tx pgx.Tx) store.Tx { return &txStore{s: s, tx: tx} }
 
 // Validate asks the database whether the store can work with it: the options are valid, tables, columns and
-// the unique index exist, and the user may use them. It changes nothing.
+// the unique index exist, and the user may use them. It changes nothing, and is quick enough for every start of a program.
+//
+// It lets the server plan the store's own statements, and its error is what the server says to the first that it can't:
+// so it knows the user's rights, which migrations.Validate does not ask for. That one compares the tables with what
+// they should be: it finds what a plan does not show, such as a missing check or a column of the wrong type, lists
+// everything at once, and prints the DDL.
 func (s *Store) Validate(ctx context.Context) error {
 	if s.err != nil {
 		return s.err
@@ -92,7 +97,7 @@ func (s *Store) Validate(ctx context.Context) error {
 	defer conn.Release()
 	for _, probe := range s.probes() {
 		if _, err := conn.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...); err != nil {
-			return fmt.Errorf("postgres: validate: %s: %w", probe.what, err)
+			return fmt.Errorf("postgres: validate: %s (migrations.Validate names what is missing): %w", probe.what, err)
 		}
 	}
 	return nil

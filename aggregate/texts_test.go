@@ -1,0 +1,173 @@
+package aggregate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/types"
+)
+
+const anID = "2026-11-21T19:43:29.036Z-0001-0000000000000007"
+
+// TestTheTextsOfErrors pins what people read, one line an error.
+func TestTheTextsOfErrors(t *testing.T) {
+	t.Parallel()
+	id, err := hlc.Parse(anID)
+	require.NoError(t, err)
+	panicked := &aggregate.PanicError{Value: "boom"}
+	for _, test := range []struct {
+		err  error
+		text string
+	}{
+		{aggregate.ErrRejected, "aggregate: command rejected"},
+		{aggregate.ErrInvalidHandler, "aggregate: no handler"},
+		{aggregate.ErrInvalidData, "aggregate: invalid command data"},
+		{aggregate.ErrInvalidID, "aggregate: the aggregate id is zero"},
+		{aggregate.ErrUnexpectedSequence, "aggregate: unexpected sequence"},
+		{aggregate.ErrUnknownEvent, "aggregate: unknown event type"},
+		{aggregate.ErrCorruptLog, "aggregate: corrupt log"},
+		{aggregate.ErrRetriesSpent, "aggregate: retries spent"},
+		{aggregate.ErrMailboxFull, "aggregate: mailbox full"},
+		{aggregate.ErrTooManyAggregates, "aggregate: too many live aggregates"},
+		{aggregate.ErrOtherRoot, "aggregate: id belongs to another root"},
+		{aggregate.ErrClosed, "aggregate: supervisor is shut down"},
+		{aggregate.ErrCommandReused, "aggregate: command id used for another command"},
+		{aggregate.ErrOtherStore, "aggregate: the transaction belongs to another store: wrap it with the Tx method of the supervisor's"},
+		{aggregate.ErrDefinition, "aggregate: invalid definition"},
+
+		{aggregate.Reject("the balance is %d", 5), "the balance is 5"},
+		{&aggregate.InvalidHandlerError{Root: "account", Type: "open"}, `aggregate: account has no handler for command type "open"`},
+		{
+			&aggregate.InvalidHandlerError{Root: "account", Type: strings.Repeat("x", 65)},
+			`aggregate: account has no handler for command type "` + strings.Repeat("x", 64) + `"…`,
+		},
+		{
+			&aggregate.InvalidDataError{Root: "account", Type: "open", Reason: "data is a string, want shop.Order"},
+			`aggregate: command "open" of account: data is a string, want shop.Order`,
+		},
+		{
+			&aggregate.InvalidDataError{Root: "account", Type: "open", Reason: "data can't be encoded for its fingerprint", Err: panicked},
+			`aggregate: command "open" of account: data can't be encoded for its fingerprint: panic: boom`,
+		},
+		{
+			&aggregate.UnexpectedSequenceError{AggregateID: id, Expected: 3, Actual: 5},
+			"aggregate: expected sequence 3 of aggregate " + anID + ", which is at 5",
+		},
+		{
+			&aggregate.EventError{AggregateID: id, Sequence: 2, Type: "opened", Err: aggregate.ErrUnknownEvent},
+			`aggregate: new event "opened", aggregate ` + anID + ", sequence 2: unknown event type",
+		},
+		{
+			&aggregate.EventError{AggregateID: id, Sequence: 2, Type: "opened", Stored: true, Err: panicked},
+			`aggregate: stored event "opened", aggregate ` + anID + ", sequence 2: panic: boom",
+		},
+		{
+			&aggregate.RetriesSpentError{AggregateID: id, Attempts: 10, Err: store.ErrConflict},
+			"aggregate: retries spent: nothing was stored in 10 attempts, aggregate " + anID + ": store: sequence conflict",
+		},
+		{
+			&aggregate.RetriesSpentError{AggregateID: id, Attempts: 1, Err: store.ErrConflict},
+			"aggregate: retries spent: nothing was stored in 1 attempt, aggregate " + anID + ": store: sequence conflict",
+		},
+		{
+			&aggregate.OutcomeUnknownError{AggregateID: id, Timestamps: []hlc.Timestamp{id}, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, context.Canceled)},
+			"aggregate: outcome unknown: aggregate " + anID + ": the command may be stored, Lookup of its 1 timestamp tells: context canceled",
+		},
+		{
+			&aggregate.OutcomeUnknownError{AggregateID: id, Timestamps: []hlc.Timestamp{id, id}, Err: errors.Join(store.ErrOutcomeUnknown, panicked)},
+			"aggregate: outcome unknown: aggregate " + anID + ": the command may be stored, Lookup of its 2 timestamps tells: panic: boom",
+		},
+		{
+			&aggregate.OutcomeUnknownError{AggregateID: id, Err: store.ErrOutcomeUnknown},
+			"aggregate: outcome unknown: aggregate " + anID + ": the command may be stored, a repeat with the same command ID tells",
+		},
+		{
+			&aggregate.OtherRootError{AggregateID: id, Holder: "account", Asked: "order"},
+			"aggregate: " + anID + ` is held by root "account", asked for through "order"`,
+		},
+		{
+			&aggregate.CommandReusedError{AggregateID: id, CommandID: "payment 7"},
+			`aggregate: command id "payment 7" of aggregate ` + anID + " was used for another command",
+		},
+		{panicked, "aggregate: panic: boom"},
+		{&aggregate.PanicError{Root: "account", AggregateID: id, Value: "boom"}, "aggregate: panic in account, aggregate " + anID + ": boom"},
+		{
+			&aggregate.PanicError{Root: "account", AggregateID: id, Type: "open", Value: "boom"},
+			`aggregate: panic in command "open" of account, aggregate ` + anID + ": boom",
+		},
+		{
+			&aggregate.DefinitionError{Root: "account", Field: `Events["opened"]`, Reason: "is nil: give it a handler"},
+			`aggregate: definition of account: Events["opened"] is nil: give it a handler`,
+		},
+		{
+			&aggregate.ShutdownError{Requests: 1, Snapshots: 2, Err: context.DeadlineExceeded},
+			"aggregate: shutdown: gave up 1 request and 2 snapshots, 0 aggregates still at work: context deadline exceeded",
+		},
+	} {
+		require.EqualError(t, test.err, test.text)
+	}
+}
+
+// TestTheTextsThatEvaluateReturns pins them as they come out of a store, through all that wraps them.
+func TestTheTextsThatEvaluateReturns(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
+		s := open()
+		root := newRoot(t, s, nil)
+		id := newID(t, root)
+		evaluate(t, root, notes(id, "a"))
+		event := "aggregate " + id.String() + ", sequence 2: "
+		for text, command := range map[string]types.Command{
+			"add -1 to 0: must not be negative":                               adds(id, -1),
+			`aggregate: new event "mystery", ` + event + "unknown event type": emits(id, types.New("mystery", nil)),
+			`aggregate: new event "bomb", ` + event + "panic: boom":           emits(id, types.New("bomb", bomb{"panic"})),
+			`aggregate: new event "bomb", ` + event + "can't be applied":      emits(id, types.New("bomb", bomb{"error"})),
+			"store: invalid event: " + event + "type is empty":                emits(id, types.New("", nil)),
+			"store: invalid event: " + event + "body can't be stored: it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct": emits(id, types.New("noted", []byte("{}"))),
+			"store: invalid event: " + event + `body can't be stored: jsonb: JSON refused at byte 9: \u0000 can't be stored`:                                  emits(id, types.New("noted", noted{"\x00"})),
+			`aggregate: command "add" of tally: data is nil, want aggregate_test.add`:                                                                         {AggregateID: id, Type: "add"},
+			`aggregate: panic in command "run" of tally, aggregate ` + id.String() + ": boom":                                                                 runs(id, explode),
+		} {
+			require.EqualError(t, root.Evaluate(t.Context(), command), text)
+		}
+		require.EqualError(t, root.Redact(t.Context(), id, 7, noted{"x"}),
+			"aggregate: redact: store: no such event: aggregate "+id.String()+", sequence 7")
+		require.ErrorContains(t, root.Redact(t.Context(), id, 1, json.RawMessage("[]")), `aggregate: redact: stored event "noted", aggregate `+
+			id.String()+", sequence 1: decode the body into aggregate_test.noted: ") // and what encoding/json says
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.EqualError(t, root.Evaluate(ended, adds(id, 1)), "aggregate: before the mailbox: context canceled")
+	})
+}
+
+func TestNoTextHasThePackagesNameTwice(t *testing.T) {
+	t.Parallel()
+	initial := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) { d.Initial = func() tally { panic("boom") } })
+	id := newID(t, initial)
+	for call, err := range map[string]error{
+		"get":      second(initial.Get(t.Context(), id)),
+		"evaluate": initial.Evaluate(t.Context(), adds(id, 1)),
+		"replay":   second(initial.ReplayAt(t.Context(), id, id.Time())),
+		"inspect":  second(initial.Inspect(t.Context(), id)),
+	} {
+		require.ErrorContains(t, err, "initial state: panic: boom", call)
+		require.Equal(t, 1, strings.Count(err.Error(), "aggregate: "), call)
+	}
+	prepare := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) {
+		d.PrepareSnapshot = func(aggregate.Instance[tally]) (any, error) { panic("boom") }
+	})
+	evaluate(t, prepare, adds(id, 1))
+	require.EqualError(t, prepare.Snapshot(t.Context(), id), "aggregate: prepare the snapshot: panic: boom")
+}
+
+func second[T any](_ T, err error) error { return err }
