@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,17 +27,27 @@ type database struct {
 	admin  *pgxpool.Pool // for what is not measured
 }
 
+// maxFlush is the longest that commit_delay can be.
+const maxFlush = 100 * time.Millisecond
+
 // openDatabase makes the schema on the server that the URL names, or on one of its own.
-func openDatabase(ctx context.Context, at string) (_ *database, facts []note, err error) {
-	db := &database{url: at, schema: "maestro_bench_" + strings.ToLower(rand.Text()[:8])}
+func openDatabase(ctx context.Context, o options) (_ *database, facts []note, err error) {
+	db := &database{url: o.database, schema: "maestro_bench_" + strings.ToLower(rand.Text()[:8])}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.close())
 		}
 	}()
-	if at == "" {
+	if o.database == "" {
 		// Durable, and nothing else: the settings are those that initdb leaves.
-		if db.server, err = pgserver.Start(ctx, &pgserver.Config{Durable: true}); err != nil {
+		config := &pgserver.Config{Durable: true}
+		if o.flush > 0 {
+			// The server sleeps so long with the lock of the log in its hand, then flushes: as if the disk took longer.
+			config.Settings = map[string]string{
+				"commit_delay": strconv.FormatInt(o.flush.Microseconds(), 10), "commit_siblings": "0",
+			}
+		}
+		if db.server, err = pgserver.Start(ctx, config); err != nil {
 			return nil, nil, err
 		}
 		db.url = db.server.URL("postgres")

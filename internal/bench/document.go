@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// The table stands between these two lines.
-const (
-	beginMark = "<!-- bench: begin -->"
-	endMark   = "<!-- bench: end -->"
-)
+// marks are the two lines between which a table stands.
+func marks(table string) (begin, end string) {
+	return "<!-- " + table + ": begin -->", "<!-- " + table + ": end -->"
+}
 
-// writeDocument replaces the table in a file. Rows of cases that were not run this time stay.
-func writeDocument(file string, facts []note, results []result) error {
+// writeDocument replaces a table in a file. Rows of cases that were not run this time stay.
+func writeDocument(file, name string, facts []note, results []result) error {
 	old, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	text, err := withTable(string(old), facts, results, time.Now())
+	text, err := withTable(string(old), name, facts, results, time.Now())
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return os.WriteFile(file, []byte(text), 0o644)
 }
 
-func withTable(text string, facts []note, results []result, now time.Time) (string, error) {
+func withTable(text, name string, facts []note, results []result, now time.Time) (string, error) {
+	beginMark, endMark := marks(name)
 	before, rest, found := strings.Cut(text, beginMark)
 	old, after, ended := strings.Cut(rest, endMark)
 	if !found || !ended {

@@ -31,7 +31,7 @@ func newLab(ctx context.Context, o options, out io.Writer) (*lab, error) {
 			return nil, err
 		}
 	}
-	db, facts, err := openDatabase(ctx, o.database)
+	db, facts, err := openDatabase(ctx, o)
 	if err != nil {
 		return nil, err
 	}

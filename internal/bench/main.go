@@ -20,6 +20,7 @@ type options struct {
 	rounds   int
 	time     time.Duration
 	database string
+	flush    time.Duration
 	profiles string
 	write    bool
 	worker   bool
@@ -31,6 +32,7 @@ func (o *options) flags() *flag.FlagSet {
 	f.IntVar(&o.rounds, "rounds", 13, "how often each case and its limit are measured, in turns; the medians count")
 	f.DurationVar(&o.time, "time", 700*time.Millisecond, "length of one measurement; quick cases take a part of it")
 	f.StringVar(&o.database, "database", "", "`URL` of a database to measure on, in a schema that is dropped at the end; empty starts a server")
+	f.DurationVar(&o.flush, "flush", 0, "how much longer each flush of the log is to take, up to 100ms, for both sides: as on a disk without a cache in front")
 	f.StringVar(&o.profiles, "profile", "", "`folder` for CPU profiles of our side, one a case and round")
 	f.BoolVar(&o.write, "write", false, "write the table into "+document)
 	f.BoolVar(&o.worker, "worker", false, "be the second process of a case (used by the program itself)")
@@ -61,6 +63,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if o.rounds < 1 || o.time <= 0 {
 		return fmt.Errorf("-rounds is %d and -time %v: both must be positive", o.rounds, o.time)
 	}
+	if o.flush < 0 || o.flush > maxFlush || o.flush > 0 && o.database != "" {
+		return fmt.Errorf("-flush is %v: it must be in 0 to %v, and goes without -database", o.flush, maxFlush)
+	}
 	if o.cases == "list" {
 		for _, c := range cases {
 			fmt.Fprintf(out, "%-10s  %s; limit: %s\n", c.name, c.what, c.limit)
@@ -77,9 +82,17 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	}
 	results, err := l.runAll(ctx, chosen)
 	if o.write && len(results) > 0 {
-		err = errors.Join(err, writeDocument(document, l.facts, results))
+		err = errors.Join(err, writeDocument(document, o.table(), l.facts, results))
 	}
 	return errors.Join(err, l.close())
+}
+
+// table names the table in the document that the results belong into.
+func (o *options) table() string {
+	if o.flush > 0 {
+		return "bench of a slower flush"
+	}
+	return "bench"
 }
 
 // choose returns the cases of a comma-separated list.

@@ -40,23 +40,25 @@ func TestCaseThatMissesItsTargetSaysSo(t *testing.T) {
 
 func TestTableKeepsTheRowsOfOtherCases(t *testing.T) {
 	t.Parallel()
+	beginMark, endMark := marks("bench")
 	old := "before\n" + beginMark + "\n| case | what |\n| --- | --- |\n| `one` | replaced |\n| `cold` | kept |\n" + endMark + "\nafter\n"
-	text, err := withTable(old, []note{{"go", "1"}}, []result{sample}, time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
+	text, err := withTable(old, "bench", []note{{"go", "1"}}, []result{sample}, time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
 	require.NoError(t, err)
 	require.Contains(t, text, "before\n"+beginMark+"\nMeasured 2026-01-02 03:04 UTC.\n\n- go: 1\n")
 	require.Contains(t, text, "| `one` | 1 aggregate; limit: raw INSERT | 1900/s | 2000/s | 0.95 | 0.90 | 480us, 12.0ms | 450us, 9000us | 95us, 90us | p50ratio 1.07 |\n| `cold` | kept |\n"+endMark+"\nafter\n")
 	require.NotContains(t, text, "replaced")
 
-	again, err := withTable(text, []note{{"go", "1"}}, []result{sample}, time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
+	again, err := withTable(text, "bench", []note{{"go", "1"}}, []result{sample}, time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
 	require.NoError(t, err)
 	require.Equal(t, text, again)
 }
 
 func TestTableNeedsItsMarks(t *testing.T) {
 	t.Parallel()
-	_, err := withTable("no marks", nil, nil, time.Now())
+	beginMark, endMark := marks("bench")
+	_, err := withTable("no marks", "bench", nil, nil, time.Now())
 	require.ErrorContains(t, err, beginMark)
-	_, err = withTable(endMark+beginMark, nil, nil, time.Now())
+	_, err = withTable(endMark+beginMark, "bench", nil, nil, time.Now())
 	require.ErrorContains(t, err, endMark)
 }
 
@@ -64,8 +66,10 @@ func TestDocumentHasAPlaceForTheTableAndExplainsEveryCase(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", document))
 	require.NoError(t, err)
-	_, err = withTable(string(text), nil, nil, time.Now())
-	require.NoError(t, err)
+	for _, o := range []options{{}, {flush: time.Millisecond}} {
+		_, err = withTable(string(text), o.table(), nil, nil, time.Now())
+		require.NoError(t, err)
+	}
 	for _, c := range cases {
 		require.Contains(t, string(text), "`"+c.name+"`")
 	}
