@@ -71,9 +71,15 @@ func spoil(r rich) {
 	*r.Time = time.Time{}
 }
 
+// ownSnapshots are for states that JSON can't have.
+func ownSnapshots[S any](d *aggregate.Definition[S]) {
+	d.PrepareSnapshot = func(aggregate.Instance[S]) (any, error) { return nil, nil }
+	d.UseSnapshot = func(c aggregate.Instance[S], _ types.Snapshot) (S, error) { return c.State, nil }
+}
+
 func TestStatesAreCopiedThroughEverythingThatRefersToMemory(t *testing.T) {
 	t.Parallel()
-	root, err := define(t, func(d *aggregate.Definition[rich]) { d.Initial = newRich })
+	root, err := define(t, func(d *aggregate.Definition[rich]) { d.Initial = newRich }, ownSnapshots)
 	require.NoError(t, err)
 	id := newID(t, root)
 	for range 3 {
@@ -86,7 +92,7 @@ func TestStatesAreCopiedThroughEverythingThatRefersToMemory(t *testing.T) {
 
 func TestNilsStayNilInACopy(t *testing.T) {
 	t.Parallel()
-	root, err := define(t, func(d *aggregate.Definition[rich]) { d.Initial = newRich })
+	root, err := define(t, func(d *aggregate.Definition[rich]) { d.Initial = newRich }, ownSnapshots)
 	require.NoError(t, err)
 	n := get(t, root, newID(t, root)).Nil
 	require.True(t, n.M == nil && n.S == nil && n.P == nil && n.I == nil)
@@ -148,9 +154,7 @@ func TestCloneIsTheApplicationsWhereItGivesOne(t *testing.T) {
 	root, err := define(t, func(d *aggregate.Definition[hidden]) {
 		d.Initial = func() hidden { return hidden{[]int{1}} }
 		d.Clone = func(h hidden) hidden { calls++; return hidden{append([]int(nil), h.list...)} }
-		d.PrepareSnapshot = func(aggregate.Instance[hidden]) (any, error) { return nil, nil }
-		d.UseSnapshot = func(c aggregate.Instance[hidden], _ types.Snapshot) (hidden, error) { return c.State, nil }
-	})
+	}, ownSnapshots)
 	require.NoError(t, err)
 	id := newID(t, root)
 	get(t, root, id).list[0] = 9

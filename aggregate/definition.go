@@ -19,7 +19,7 @@ type Definition[S any] struct {
 	Events   Events[S]
 
 	// Initial returns the state before the first event; it must return a new value at each
-	// call. Nil means the zero S.
+	// call. Nil means the zero S, which New refuses where that is a nil pointer or map.
 	Initial func() S
 
 	// Clone returns a copy of the state that shares no memory with it. Nil means a copy by
@@ -53,7 +53,8 @@ type Definition[S any] struct {
 	SnapshotVersion int
 
 	// PrepareSnapshot returns what is encoded as the snapshot's JSON. Nil means the state.
-	// It is called with a copy, off the aggregate's goroutine.
+	// It is called with a copy, off the aggregate's goroutine. Where it returns anything but an S, UseSnapshot
+	// has to be set too, or no snapshot is stored.
 	PrepareSnapshot func(current Instance[S]) (any, error)
 
 	// UseSnapshot returns the state that a snapshot stands for; current is the

@@ -42,6 +42,16 @@ func TestADefinitionsFaultIsNamedWithItsFieldAndTheRemedy(t *testing.T) {
 		"nil typed event":   {func(d *aggregate.Definition[tally]) { d.Events["x"] = aggregate.Event[tally, added](nil) }, `Events["x"]`, "is nil: give it a handler"},
 		"nil pointer":       {func(d *aggregate.Definition[tally]) { d.Events["x"] = (*pointerHandler)(nil) }, `Events["x"]`, "is nil: give it a handler"},
 		"nil projection":    {func(d *aggregate.Definition[tally]) { d.Projections = []store.Projection{nil} }, "Projections[0]", "is nil: leave it out"},
+		"nil pointer projection": {
+			func(d *aggregate.Definition[tally]) { d.Projections = []store.Projection{(*pointerProjection)(nil)} },
+			"Projections[0]", "is nil: leave it out",
+		},
+		"rewrite by nothing": {
+			func(d *aggregate.Definition[tally]) {
+				d.Upcasts = aggregate.Upcasts{"x": aggregate.Rewrite("added", nil)}
+			},
+			`Upcasts["x"]`, "is a Rewrite with a nil function: give it one, or use Rename",
+		},
 		"upcast of nothing": {func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"": aggregate.Drop()} }, `Upcasts[""]`, "use 1 to 256 bytes of UTF-8"},
 		"upcast and handler": {
 			func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"added": aggregate.Drop()} },
@@ -71,6 +81,10 @@ func TestADefinitionsFaultIsNamedWithItsFieldAndTheRemedy(t *testing.T) {
 		})
 	}
 }
+
+type pointerProjection struct{ kind string }
+
+func (p *pointerProjection) StoreKind() string { return p.kind }
 
 type pointerHandler struct{}
 
@@ -122,6 +136,43 @@ func TestAStateThatCantBeCopiedIsNamedByItsField(t *testing.T) {
 	refuse(t, err, "S.Deep.hidden ([]int) is not exported and refers to memory, so it can't be copied: export it, or set Definition.Clone")
 	_, err = define[map[*int]string](t)
 	refuse(t, err, "S (map[*int]string) has keys that refer to memory: set Definition.Clone")
+}
+
+func TestAStateThatBeginsAsNilIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := define[*tally](t)
+	requireDefinitionError(t, err, "s", "Initial", "is missing, and without it the state is a nil *aggregate_test.tally: return a new one at each call, or let S be a struct")
+	_, err = define[map[string]int](t)
+	requireDefinitionError(t, err, "s", "Initial", "is missing, and without it the state is a nil map[string]int: ")
+	root, err := define(t, func(d *aggregate.Definition[*tally]) { d.Initial = func() *tally { return &tally{Total: 1} } })
+	require.NoError(t, err)
+	require.Equal(t, 1, get(t, root, newID(t, root)).Total)
+}
+
+func TestAStateThatJSONCantHaveIsNamedByItsField(t *testing.T) {
+	t.Parallel()
+	refuse := func(t *testing.T, err error, field, reason string) {
+		t.Helper()
+		requireDefinitionError(t, err, "s", field, reason)
+		require.ErrorContains(t, err, ", or set PrepareSnapshot and UseSnapshot")
+	}
+	_, err := define[struct{ Shape interface{ Area() int } }](t)
+	refuse(t, err, "S.Shape", "(interface { Area() int }) is an interface, into which a snapshot's JSON can't be decoded: use a struct")
+	_, err = define[struct{ Of map[[2]int]bool }](t)
+	refuse(t, err, "S.Of", "(map[[2]int]bool) has keys that JSON can't have: use strings, integers or an encoding.TextMarshaler")
+	_, err = define[struct{ C complex64 }](t)
+	refuse(t, err, "S.C", "(complex64) has no JSON form, so there is no snapshot of it: keep it out of the state")
+	type calls struct{ F func() }
+	clone := func(d *aggregate.Definition[calls]) { d.Clone = func(s calls) calls { return s } }
+	_, err = define(t, clone)
+	refuse(t, err, "S.F", "(func()) has no JSON form")
+	_, err = define(t, clone, ownSnapshots)
+	require.NoError(t, err)
+	_, err = define[struct {
+		ByID  map[hlc.Timestamp]int
+		ByInt map[int8]any
+	}](t)
+	require.NoError(t, err)
 }
 
 func TestAStateThatASnapshotWouldLoseIsNamedByItsField(t *testing.T) {

@@ -71,8 +71,8 @@ func Command[S, C any](f func(context.Context, Instance[S], C) ([]types.Uncommit
 	if f == nil {
 		return nil
 	}
-	if reflect.TypeFor[C]() == reflect.TypeFor[types.Command]() {
-		return misfit[S]{"takes types.Command as its data: use CommandFunc"}
+	if data := reflect.TypeFor[C](); data == reflect.TypeFor[types.Command]() || data == reflect.TypeFor[*types.Command]() {
+		return misfit[S]{"takes " + data.String() + " as its data: use CommandFunc"}
 	}
 	return CommandFunc[S](func(ctx context.Context, current Instance[S], command types.Command) ([]types.Uncommitted, error) {
 		data, err := dataAs[C](command)
@@ -89,8 +89,8 @@ func Event[S, E any](f func(S, E) S) EventHandler[S] {
 	if f == nil {
 		return nil
 	}
-	if reflect.TypeFor[E]() == reflect.TypeFor[types.Event]() {
-		return misfit[S]{"takes types.Event as its body: use EventFunc"}
+	if body := reflect.TypeFor[E](); body == reflect.TypeFor[types.Event]() || body == reflect.TypeFor[*types.Event]() {
+		return misfit[S]{"takes " + body.String() + " as its body: use EventFunc"}
 	}
 	plain := flatjson.New(reflect.TypeFor[E]())
 	return EventFunc[S](func(state S, event types.Event) (S, error) {

@@ -64,6 +64,8 @@ func (k *kind[S]) checkUpcasts() error {
 			return k.wrong(field, typeFault(from)+": "+nameRemedy)
 		case known(from):
 			return k.wrong(field, "has an event handler as well, which would never run: remove one of the two, or give the new shape a type of its own")
+		case k.Upcasts[from].lacksFunc:
+			return k.wrong(field, "is a Rewrite with a nil function: give it one, or use Rename")
 		case len(k.Upcasts[from].To) == 0 && !k.Upcasts[from].drop:
 			return k.wrong(field, "has an empty To: list the types it leads to, or use Drop to pass the event over")
 		case k.Upcasts[from].Func == nil && len(k.Upcasts[from].To) > 1:
@@ -88,6 +90,10 @@ func (k *kind[S]) checkState() error {
 		}
 		k.clone = clone
 	}
+	if kind := reflect.TypeFor[S]().Kind(); k.Initial == nil && (kind == reflect.Pointer || kind == reflect.Map) {
+		return k.wrong("Initial", "is missing, and without it the state is a nil "+reflect.TypeFor[S]().String()+
+			": return a new one at each call, or let S be a struct")
+	}
 	if k.PrepareSnapshot == nil || k.UseSnapshot == nil {
 		if lost := lostInJSON(reflect.TypeFor[S](), "S", nil); lost != nil {
 			return k.wrong(lost.path, lost.reason+", or set PrepareSnapshot and UseSnapshot")
@@ -98,7 +104,7 @@ func (k *kind[S]) checkState() error {
 
 func (k *kind[S]) checkRest() error {
 	for i, p := range k.Projections {
-		if p == nil {
+		if isNil(p) {
 			return k.wrong(fmt.Sprintf("Projections[%d]", i), "is nil: leave it out")
 		}
 	}
@@ -117,7 +123,7 @@ func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
 		if fault := typeFault(key); fault != "" {
 			return k.wrong(field, fault+": "+nameRemedy)
 		}
-		if v := reflect.ValueOf(table[key]); !v.IsValid() || v.Kind() == reflect.Func && v.IsNil() || v.Kind() == reflect.Pointer && v.IsNil() {
+		if isNil(table[key]) {
 			return k.wrong(field, "is nil: give it a handler")
 		}
 		if m, ok := any(table[key]).(interface{ fault() string }); ok {
@@ -125,6 +131,17 @@ func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
 		}
 	}
 	return nil
+}
+
+// isNil reports whether v is nil, or a function or pointer that is.
+func isNil(v any) bool {
+	switch v := reflect.ValueOf(v); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Func, reflect.Pointer:
+		return v.IsNil()
+	}
+	return false
 }
 
 const nameRemedy = "use 1 to 256 bytes of UTF-8"
@@ -155,7 +172,18 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 	}
 	seen = append(seen, t)
 	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
+		return &fieldFault{path, "(" + t.String() + ") has no JSON form, so there is no snapshot of it: keep it out of the state"}
+	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			return &fieldFault{path, "(" + t.String() + ") is an interface, into which a snapshot's JSON can't be decoded: use a struct"}
+		}
+	case reflect.Map:
+		if !isKeyInJSON(t.Key()) {
+			return &fieldFault{path, "(" + t.String() + ") has keys that JSON can't have: use strings, integers or an encoding.TextMarshaler"}
+		}
+		return lostInJSON(t.Elem(), path, seen)
+	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return lostInJSON(t.Elem(), path, seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
@@ -172,6 +200,16 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 		}
 	}
 	return nil
+}
+
+// isKeyInJSON reports whether encoding/json takes maps with such keys.
+func isKeyInJSON(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return true
+	}
+	return t.Implements(textMarshalerType)
 }
 
 // initial returns the state before the first event.

@@ -178,6 +178,18 @@ func (k *kind[S]) use(initial Instance[S], s types.Snapshot) (state S, err error
 	return state, err
 }
 
+// checkShape refuses a snapshot that would be decoded into a state it is not.
+func (k *kind[S]) checkShape(shape any) error {
+	if k.UseSnapshot != nil {
+		return nil
+	}
+	switch shape.(type) {
+	case S, *S:
+		return nil
+	}
+	return fmt.Errorf("PrepareSnapshot returned %T, which is not the state, and UseSnapshot is missing: set that too", shape)
+}
+
 // prepare encodes the snapshot of an instance, whose state it may keep.
 func (k *kind[S]) prepare(current Instance[S]) (s types.Snapshot, err error) {
 	defer recovered(&err)
@@ -185,6 +197,9 @@ func (k *kind[S]) prepare(current Instance[S]) (s types.Snapshot, err error) {
 	var shape any = current.State
 	if k.PrepareSnapshot != nil {
 		if shape, err = k.PrepareSnapshot(current); err != nil {
+			return s, err
+		}
+		if err = k.checkShape(shape); err != nil {
 			return s, err
 		}
 	}

@@ -161,4 +161,10 @@ func TestWrongArgumentsOfASupervisorAreReportedByNew(t *testing.T) {
 	_, err := aggregate.New(newSupervisor(t, nil, nil), tallies())
 	require.ErrorIs(t, err, aggregate.ErrDefinition)
 	require.ErrorContains(t, err, "store is nil")
+	_, err = aggregate.New(newSupervisor(t, (*memory.Store)(nil), nil), tallies())
+	require.ErrorContains(t, err, "store is nil")
+	for _, none := range []*aggregate.Supervisor{nil, {}} {
+		_, err = aggregate.New(none, tallies())
+		requireDefinitionError(t, err, "the supervisor", "sup", "is nil or empty: make it with NewSupervisor")
+	}
 }

@@ -28,6 +28,16 @@ func TestATypedHandlerOfTheRawTypeIsRefused(t *testing.T) {
 	})
 	_, err = aggregate.New(sup, d)
 	require.ErrorContains(t, err, `Commands["add"] takes types.Command as its data: use CommandFunc`)
+	d = tallies()
+	d.Events["added"] = aggregate.Event(func(s tally, _ *types.Event) tally { return s })
+	_, err = aggregate.New(sup, d)
+	require.ErrorContains(t, err, `Events["added"] takes *types.Event as its body: use EventFunc`)
+	d = tallies()
+	d.Commands["add"] = aggregate.Command(func(context.Context, aggregate.Instance[tally], *types.Command) ([]types.Uncommitted, error) {
+		return nil, nil
+	})
+	_, err = aggregate.New(sup, d)
+	require.ErrorContains(t, err, `Commands["add"] takes *types.Command as its data: use CommandFunc`)
 }
 
 func TestAnUpcastThatLeadsNowhereIsRefusedUnlessItIsADrop(t *testing.T) {

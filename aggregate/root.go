@@ -22,6 +22,9 @@ type Root[S any] struct {
 // New checks d and returns the root that it defines. Its aggregates live in sup. An invalid
 // definition is a *DefinitionError that names the field.
 func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
+	if sup == nil || sup.names == nil {
+		return nil, &DefinitionError{Root: "the supervisor", Field: "sup", Reason: "is nil or empty: make it with NewSupervisor"}
+	}
 	if sup.wrong != nil {
 		return nil, sup.wrong
 	}

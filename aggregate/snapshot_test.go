@@ -273,3 +273,24 @@ func TestASnapshotInTheBackgroundIsOfItsOwnSequence(t *testing.T) {
 		require.JSONEq(t, `{"total": 0, "notes": ["a", "a"], "marks": {"a": 2}}`, string(snapshotOf(t, s, id).Body))
 	})
 }
+
+func TestASnapshotOfAnotherShapeIsNotStoredWithoutUseSnapshot(t *testing.T) {
+	t.Parallel()
+	var shape any
+	s := memory.New()
+	root := newRoot(t, s, nil, func(d *aggregate.Definition[tally]) {
+		d.PrepareSnapshot = func(aggregate.Instance[tally]) (any, error) { return shape, nil }
+	})
+	id := newID(t, root)
+	evaluate(t, root, adds(id, 5))
+	for text, other := range map[string]any{"map[string]int": map[string]int{"t": 5}, "<nil>": nil} {
+		shape = other
+		require.EqualError(t, root.Snapshot(t.Context(), id), "aggregate: prepare the snapshot: PrepareSnapshot returned "+text+
+			", which is not the state, and UseSnapshot is missing: set that too")
+	}
+	for _, state := range []any{tally{Total: 5}, &tally{Total: 5}} {
+		shape = state
+		require.NoError(t, root.Snapshot(t.Context(), id))
+	}
+	require.JSONEq(t, `{"total": 5}`, string(snapshotOf(t, s, id).Body))
+}

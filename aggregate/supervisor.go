@@ -106,7 +106,7 @@ func NewSupervisor(a store.Adapter, o *Options) *Supervisor {
 
 // fault says what is wrong with the arguments of NewSupervisor.
 func (o *Options) fault(a store.Adapter) error {
-	if a == nil {
+	if isNil(a) {
 		return &DefinitionError{Root: "the supervisor", Field: "store", Reason: "is nil: give NewSupervisor a store, such as memory.New()"}
 	}
 	for field, n := range map[string]int64{

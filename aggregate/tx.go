@@ -23,7 +23,7 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	if !known {
 		return nil, &InvalidHandlerError{Root: r.family.name, Type: command.Type}
 	}
-	if !sameStore(tx.Base(), r.sup.store) {
+	if isNil(tx) || !sameStore(tx.Base(), r.sup.store) {
 		return nil, ErrOtherStore
 	}
 	t := transaction[S]{Tx: tx, command: command, handler: handler}

@@ -163,6 +163,8 @@ func TestATransactionOfAnotherStoreIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, aggregate.ErrOtherStore)
 	_, err = root.EvaluateTx(t.Context(), s.Tx(tx), adds(id, 1))
 	require.ErrorIs(t, err, aggregate.ErrOtherStore)
+	_, err = root.EvaluateTx(t.Context(), nil, adds(id, 1))
+	require.ErrorIs(t, err, aggregate.ErrOtherStore)
 }
 
 func TestAMemoryTransactionThatWasOvertakenLoses(t *testing.T) {

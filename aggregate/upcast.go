@@ -23,7 +23,8 @@ type Upcast struct {
 	// its body.
 	Func func(event types.Event) ([]Upcasted, error)
 
-	drop bool // made by Drop
+	drop      bool // made by Drop
+	lacksFunc bool // made by Rewrite, of nil; New refuses it
 }
 
 // Upcasted is an event as an Upcast returns it. Sequence, timestamp and id stay
@@ -36,10 +37,10 @@ type Upcasted struct {
 // Rename returns an Upcast that only gives the event another type.
 func Rename(to string) Upcast { return Upcast{To: []string{to}} }
 
-// Rewrite returns an Upcast that gives the event another type and body.
+// Rewrite returns an Upcast that gives the event another type and body. f must not be nil.
 func Rewrite(to string, f func(body json.RawMessage) (json.RawMessage, error)) Upcast {
 	if f == nil {
-		return Upcast{To: []string{to}}
+		return Upcast{To: []string{to}, lacksFunc: true}
 	}
 	return Upcast{To: []string{to}, Func: func(e types.Event) ([]Upcasted, error) {
 		body, err := f(e.Body)
