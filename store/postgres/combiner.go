@@ -15,13 +15,34 @@ import (
 // pending is a commit on its way. Its caller waits for done, unless it carries the commit out itself.
 type pending struct {
 	commit *store.Commit
+	own    store.Commit  // where commit points to, if pendings made it
 	queued []queuedQuery // what its batched projections want done
-	done   chan struct{} // closed once the other fields are final; nil where the caller leads
+	done   chan struct{} // a token once the other fields are final, if waits
+	waits  bool          // for done; else the caller leads
 
 	stored bool  // by the last statement that had it, whether or not its transaction stands
 	alone  bool  // the crowd could not decide: the caller has to send it on its own
 	tried  bool  // with alone: stored and err are the outcome of an attempt
 	err    error // the answer, or with alone and tried what stood against it
+}
+
+// pendings saves the allocations of commits: each escapes to the heap, and has a channel.
+type pendings struct{ pool sync.Pool }
+
+func (s *pendings) of(c store.Commit) *pending {
+	p, ok := s.pool.Get().(*pending)
+	if !ok {
+		p = &pending{done: make(chan struct{}, 1)}
+	}
+	p.own = c
+	p.commit = &p.own
+	return p
+}
+
+// put keeps p for another commit. Nobody may hold it any more.
+func (s *pendings) put(p *pending) {
+	*p = pending{done: p.done}
+	s.pool.Put(p)
 }
 
 // combiner lets commits that wait at the same moment share a statement. A commit that finds a committer's place
@@ -59,7 +80,7 @@ func (c *combiner) do(ctx context.Context, p *pending) {
 		c.lead(ctx, p)
 		return
 	}
-	p.done = make(chan struct{})
+	p.waits = true
 	c.waiting = append(c.waiting, p)
 	c.mu.Unlock()
 
@@ -203,8 +224,8 @@ func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 func (c *combiner) finish(batch []*pending) {
 	c.release(batch...)
 	for _, p := range batch {
-		if p.done != nil {
-			close(p.done)
+		if p.waits {
+			p.done <- struct{}{} // p is its caller's again
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (b *bench) send1s(_ context.Context, _ *pgxpool.Conn, batch []*pending) {
 }
 
 func of(aggregate uint64) *pending {
-	p := &pending{commit: &store.Commit{}}
+	p := &pending{commit: &store.Commit{}, done: make(chan struct{}, 1)}
 	binary.BigEndian.PutUint64(p.commit.AggregateID[8:], aggregate)
 	return p
 }

@@ -29,8 +29,16 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	if ctx.Err() != nil {
 		return notSent(ctx, "commit events", ctx.Err())
 	}
+	p := s.pendings.of(c)
+	err := s.commit(ctx, p)
+	s.pendings.put(p) // not deferred: after a panic others may still hold it
+	return err
+}
+
+// commit sends p in the way that its projections need.
+func (s *Store) commit(ctx context.Context, p *pending) error {
+	c := p.commit
 	own := ownProjections(c.Projections)
-	p := &pending{commit: &c}
 	suspect := suspicious(c.Events)
 	if len(own) == 0 || len(c.Events) == 0 {
 		if p.alone = suspect; !suspect {
@@ -41,7 +49,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	if own.batched() {
 		var err error
 		if p.queued, err = own.queue(c.Events); err != nil {
-			return s.unlessConflict(ctx, &c, err)
+			return s.unlessConflict(ctx, c, err)
 		}
 		if !hasCallbacks(p.queued) {
 			if p.alone = suspect; !suspect {

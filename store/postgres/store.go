@@ -28,6 +28,7 @@ type Store struct {
 	watchdog  watchdog
 	calm      calm
 	columns   columnsPool
+	pendings  pendings
 
 	// The bounds of lock waits in the form that a statement takes.
 	longLock, sharedLock, isolatingLock string
