@@ -90,7 +90,21 @@ var requestMutants = []mutant{
 		}
 `, ``, aggregateSuites},
 	{"aggregate/request.go", "a claim is never given back", `func (r *request) unclaim() { r.phase.CompareAndSwap(committing, taken) }`, `func (r *request) unclaim() {}`, aggregateSuites},
-	{"aggregate/request.go", "the timestamps to look up are missing", `		r.stamps.Store(&stamps)
-`, `		_ = stamps
+	{"aggregate/request.go", "the timestamps to look up are missing", `		r.stamps.Store(s)
+`, ``, aggregateSuites},
+	{"aggregate/request.go", "a second attempt adds to the timestamps of the first", `		s.list = s.short[:0]
+`, `		if s = &r.first; s.list == nil {
+			s.list = s.short[:0]
+		}
+`, aggregateSuites},
+	{"aggregate/request.go", "a second attempt writes into the list of the first", `		if s.list != nil { // the caller may be reading it
+			s = new(stamps)
+		}
+`, ``, aggregateSuites},
+	{"aggregate/request.go", "the error of who left keeps the request", `unknown.Timestamps = slices.Clone(stamps.list)`, `unknown.Timestamps = stamps.list`, aggregateSuites},
+	{"aggregate/request.go", "a request that is used again has the timestamps of the one before", `	*r = request{done: r.done}
+`, `	old := r.stamps.Load()
+	*r = request{done: r.done}
+	r.stamps.Store(old)
 `, aggregateSuites},
 }
