@@ -101,7 +101,7 @@ var requestMutants = []mutant{
 			s = new(stamps)
 		}
 `, ``, aggregateSuites},
-	{"aggregate/request.go", "the error of who left keeps the request", `unknown.Timestamps = slices.Clone(stamps.list)`, `unknown.Timestamps = stamps.list`, aggregateSuites},
+	{"aggregate/request.go", "the error of who left keeps the request", `unknown.Timestamps = slices.Clone(stamps.list)`, `unknown.Timestamps = slices.Clip(stamps.list)`, aggregateSuites},
 	{"aggregate/request.go", "a request that is used again has the timestamps of the one before", `	*r = request{done: r.done}
 `, `	old := r.stamps.Load()
 	*r = request{done: r.done}
