@@ -37,7 +37,7 @@ var memoryMutants = []mutant{
 	{"store/memory/timestamps.go", "the word that was used last outlives its removal", `		s.word = nil
 `, ``, memorySuites},
 	{"store/memory/timestamps.go", "a commit that is refused keeps its timestamps", `for _, r := range rows[:i] {`, `for _, r := range rows[:0] {`, memorySuites},
-	{"store/memory/timestamps.go", "a commit that is refused gives back those of its neighbours", `	if *word &^= p.bit; *word == 0 {`, `	if *word = 0; *word == 0 {`, memorySuites},
+	{"store/memory/timestamps.go", "a commit that is refused gives back those of its neighbours", `	if *word &^= p.bit; *word == 0 {`, `	if *word = 0; *word != 0 {`, memorySuites},
 	{"store/memory/timestamps.go", "timestamps that differ in the lowest bits are taken for one", `mix(b.number, b.node)>>(64-setBits) + lane)`, `mix(b.number, b.node)>>(64-setBits) + 0*lane)`, memorySuites},
 	{"store/memory/timestamps.go", "nodes are not told apart", `block{node: t.Node(), number`, `block{node: 0 * t.Node(), number`, memorySuites},
 	{"store/memory/timestamps.go", "a used timestamp is not noticed before the projections run", `t.sets[p.set].has(p) {
