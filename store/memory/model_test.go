@@ -168,7 +168,9 @@ func (l *loop) read(m *model, n int) {
 		e, err, ok := l.next()
 		require.True(m, ok)
 		require.NoError(m, err)
-		require.Equal(m, want, e)
+		if !same(want, e) {
+			require.Equal(m, want, e)
+		}
 	}
 	l.want = l.want[n:]
 }
@@ -194,7 +196,15 @@ func (m *model) compare() {
 				require.NoError(m, err)
 				got = append(got, e)
 			}
-			require.Equal(m, want, got)
+			if !slices.EqualFunc(got, want, same) {
+				require.Equal(m, want, got)
+			}
 		}
 	}
+}
+
+// same spares the time of reflection.
+func same(a, b types.Event) bool {
+	return a.Timestamp == b.Timestamp && a.AggregateID == b.AggregateID && a.Sequence == b.Sequence &&
+		a.Type == b.Type && string(a.Body) == string(b.Body) && a.Metadata == b.Metadata
 }
