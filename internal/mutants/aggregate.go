@@ -77,7 +77,7 @@ var settleMutants = []mutant{
 			!sameJSON(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `return i == len(commit.Events), nil`, `return i == len(commit.Events) || i == 0, nil`, aggregateSuites},
 	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, &PanicError`, aggregateSuites},
-	{"aggregate/settle.go", "doubt has no end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(time.Hour))`, aggregateSuites},
+	{"aggregate/settle.go", "doubt goes on after its end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(5*time.Second))`, aggregateSuites},
 	{"aggregate/settle.go", "a used ID is not taken for an answer while in doubt", `		case errors.Is(err, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/settle.go", "the error has the wrong timestamps", `range r.log[q.low:q.top] {`, `range r.log[:q.top] {`, aggregateSuites},
 }

@@ -63,7 +63,7 @@ func (l *lab) soundness(chosen func(i int) bool) error {
 			if caught != "" {
 				return fmt.Errorf("mutants: the sound code fails: %s", caught)
 			}
-			l.bound[s] = 20*time.Second + 8*time.Since(start)
+			l.bound[s] = min(4*time.Minute, 20*time.Second+8*time.Since(start))
 		}
 	}
 	return nil
