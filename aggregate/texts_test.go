@@ -128,11 +128,11 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 		evaluate(t, root, notes(id, "a"))
 		event := "aggregate " + id.String() + ", sequence 2: "
 		for text, command := range map[string]types.Command{
-			"add -1 to 0: must not be negative":                               adds(id, -1),
-			`aggregate: new event "mystery", ` + event + "unknown event type: add a handler to Events of tally": emits(id, types.New("mystery", nil)),
-			`aggregate: new event "bomb", ` + event + "panic: boom":           emits(id, types.New("bomb", bomb{"panic"})),
-			`aggregate: new event "bomb", ` + event + "can't be applied":      emits(id, types.New("bomb", bomb{"error"})),
-			"store: invalid event: " + event + "type is empty":                emits(id, types.New("", nil)),
+			"add -1 to 0: must not be negative": adds(id, -1),
+			`aggregate: new event "mystery", ` + event + "unknown event type: add a handler to Events of tally":                                               emits(id, types.New("mystery", nil)),
+			`aggregate: new event "bomb", ` + event + "panic: boom":                                                                                           emits(id, types.New("bomb", bomb{"panic"})),
+			`aggregate: new event "bomb", ` + event + "can't be applied":                                                                                      emits(id, types.New("bomb", bomb{"error"})),
+			"store: invalid event: " + event + "type is empty":                                                                                                emits(id, types.New("", nil)),
 			"store: invalid event: " + event + "body can't be stored: it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct": emits(id, types.New("noted", []byte("{}"))),
 			"store: invalid event: " + event + `body can't be stored: jsonb: JSON refused at byte 9: \u0000 can't be stored`:                                  emits(id, types.New("noted", noted{"\x00"})),
 			`aggregate: command "add" of tally: data is nil, want aggregate_test.add`:                                                                         {AggregateID: id, Type: "add"},
