@@ -186,6 +186,12 @@ func TestAStateThatASnapshotWouldLoseIsNamedByItsField(t *testing.T) {
 	}](t)
 	requireDefinitionError(t, err, "s", "S.Items.Cache", `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off, or set`)
 
+	_, err = define[struct {
+		Kind int
+		K    int `json:"Kind"`
+	}](t)
+	requireDefinitionError(t, err, "s", "S.K", `has the name "Kind" in JSON as Kind has, so a snapshot's JSON would lose it: give it another, or set`)
+
 	type secret struct{ total int }
 	_, err = define(t, func(d *aggregate.Definition[secret]) {
 		d.PrepareSnapshot = func(c aggregate.Instance[secret]) (any, error) { return c.State.total, nil }
@@ -262,4 +268,18 @@ func TestInitialAndCloneThatPanicFailTheCall(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAggregatesShareNothingOfAnInitialThatReturnsTheSameMap(t *testing.T) {
+	t.Parallel()
+	shared := map[string]int{"begin": 1}
+	root := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) {
+		d.Initial = func() tally { return tally{Marks: shared} }
+		d.Events["noted"] = aggregate.Event(func(s tally, e noted) tally { s.Marks[e.Text]++; return s })
+	})
+	a, b := newID(t, root), newID(t, root)
+	evaluate(t, root, notes(a, "a"))
+	require.Equal(t, map[string]int{"begin": 1, "a": 1}, get(t, root, a).Marks)
+	require.Equal(t, map[string]int{"begin": 1}, get(t, root, b).Marks)
+	require.Equal(t, map[string]int{"begin": 1}, shared)
 }

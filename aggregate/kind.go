@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"errors"
@@ -186,6 +187,7 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return lostInJSON(t.Elem(), path, seen)
 	case reflect.Struct:
+		named := map[string]string{} // from the name in JSON to the field's
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if !f.IsExported() && !f.Anonymous {
@@ -194,6 +196,11 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 			if f.Tag.Get("json") == "-" {
 				return &fieldFault{path + "." + f.Name, `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off`}
 			}
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name = cmp.Or(name, f.Name); named[name] != "" {
+				return &fieldFault{path + "." + f.Name, fmt.Sprintf("has the name %q in JSON as %s has, so a snapshot's JSON would lose it: give it another", name, named[name])}
+			}
+			named[name] = f.Name
 			if lost := lostInJSON(f.Type, path+"."+f.Name, seen); lost != nil {
 				return lost
 			}
@@ -218,7 +225,8 @@ func (k *kind[S]) initial() (s S, err error) {
 		return s, nil
 	}
 	defer recovered(&err)
-	return k.Initial(), nil
+	// Copied, for an Initial that returns the same map each time would make one state of all aggregates.
+	return k.copied(k.Initial())
 }
 
 // copied returns a state that shares no memory with s.
