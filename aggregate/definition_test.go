@@ -253,7 +253,7 @@ func TestADefinitionIsNotLookedAtAgain(t *testing.T) {
 func TestInitialAndCloneThatPanicFailTheCall(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*aggregate.Definition[tally]){
-		"initial": func(d *aggregate.Definition[tally]) { d.Initial = func() tally { panic("boom") } },
+		"initial": func(d *aggregate.Definition[tally]) { d.Initial = butFirst("boom") },
 		"clone":   func(d *aggregate.Definition[tally]) { d.Clone = func(tally) tally { panic("boom") } },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -268,6 +268,26 @@ func TestInitialAndCloneThatPanicFailTheCall(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNewRefusesAnInitialThatMakesNoState(t *testing.T) {
+	t.Parallel()
+	_, err := aggregate.New(newSupervisor(t, memory.New(), nil), tallies(func(d *aggregate.Definition[tally]) {
+		d.Initial = func() tally { panic("boom") }
+	}))
+	requireDefinitionError(t, err, "tally", "Initial", "gives no state: panic: boom")
+	_, err = define(t, func(d *aggregate.Definition[*tally]) { d.Initial = func() *tally { return nil } })
+	requireDefinitionError(t, err, "s", "Initial", "returns a nil *aggregate_test.tally: return a new one at each call")
+	_, err = define(t, func(d *aggregate.Definition[map[string]int]) { d.Initial = func() map[string]int { return nil } })
+	requireDefinitionError(t, err, "s", "Initial", "returns a nil map[string]int: return a new one at each call")
+}
+
+func TestNewOnASupervisorThatWasShutDownIsClosed(t *testing.T) {
+	t.Parallel()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	require.NoError(t, sup.Shutdown(t.Context()))
+	_, err := aggregate.New(sup, tallies())
+	require.ErrorIs(t, err, aggregate.ErrClosed)
 }
 
 func TestAggregatesShareNothingOfAnInitialThatReturnsTheSameMap(t *testing.T) {

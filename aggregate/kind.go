@@ -30,7 +30,7 @@ func compile[S any](d Definition[S]) (*kind[S], error) {
 	k := &kind[S]{Definition: d}
 	k.Commands, k.Events = maps.Clone(d.Commands), maps.Clone(d.Events)
 	k.Upcasts, k.Projections = maps.Clone(d.Upcasts), slices.Clone(d.Projections)
-	for _, check := range []func() error{k.checkCommands, k.checkEvents, k.checkUpcasts, k.checkState, k.checkRest} {
+	for _, check := range []func() error{k.checkCommands, k.checkEvents, k.checkUpcasts, k.checkState, k.checkInitial, k.checkRest} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -99,6 +99,18 @@ func (k *kind[S]) checkState() error {
 		if lost := lostInJSON(reflect.TypeFor[S](), "S", nil); lost != nil {
 			return k.wrong(lost.path, lost.reason+", or set PrepareSnapshot and UseSnapshot")
 		}
+	}
+	return nil
+}
+
+// checkInitial makes the state before the first event once, to see that it can be made.
+func (k *kind[S]) checkInitial() error {
+	s, err := k.initial()
+	if err != nil {
+		return k.wrong("Initial", "gives no state: "+strings.TrimPrefix(err.Error(), "aggregate: "))
+	}
+	if v := reflect.ValueOf(&s).Elem(); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil() {
+		return k.wrong("Initial", fmt.Sprintf("returns a nil %T: return a new one at each call", s))
 	}
 	return nil
 }

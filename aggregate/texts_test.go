@@ -161,7 +161,7 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 
 func TestNoTextHasThePackagesNameTwice(t *testing.T) {
 	t.Parallel()
-	initial := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) { d.Initial = func() tally { panic("boom") } })
+	initial := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) { d.Initial = butFirst("boom") })
 	id := newID(t, initial)
 	for call, err := range map[string]error{
 		"get":      second(initial.Get(t.Context(), id)),

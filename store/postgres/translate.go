@@ -168,6 +168,10 @@ func notSent(ctx context.Context, doing string, err error) error {
 		}
 		return fmt.Errorf("postgres: %s: %w", doing, err)
 	}
+	if errors.Is(err, pgx.ErrTxClosed) {
+		// Not unavailable: to try again with the same transaction never helps.
+		return fmt.Errorf("postgres: %s: the transaction has ended: %w", doing, err)
+	}
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 }
 

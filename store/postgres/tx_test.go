@@ -123,6 +123,16 @@ func TestALostConnectionLosesTheTransactionForCertain(t *testing.T) {
 	require.NotErrorIs(t, err, store.ErrOutcomeUnknown)
 }
 
+func TestATransactionThatHasEndedIsNotSaidToBeUnavailable(t *testing.T) {
+	t.Parallel()
+	s, _, tx := transaction(t, pgx.TxOptions{})
+	require.NoError(t, tx.Rollback(t.Context()))
+	err := s.Tx(tx).Commit(t.Context(), commit(stamp(), 1, 1))
+	require.ErrorIs(t, err, pgx.ErrTxClosed)
+	require.NotErrorIs(t, err, store.ErrUnavailable, "to try again never helps")
+	require.ErrorContains(t, err, "the transaction has ended")
+}
+
 func TestAContextThatEndedSendsNothing(t *testing.T) {
 	t.Parallel()
 	s, _, tx := transaction(t, pgx.TxOptions{})
