@@ -58,7 +58,7 @@ func fateOf(err error) fate {
 	switch {
 	case errors.Is(err, store.ErrOutcomeUnknown):
 		return fateUnknown
-	case errors.Is(err, store.ErrUnavailable):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, errTxEnded):
 		return fateSettled
 	case pgErr == nil && errors.As(err, &projection):
 		return fateSettled
@@ -160,6 +160,9 @@ func lacksTables(code string) bool {
 	return false
 }
 
+// errTxEnded is not an ErrUnavailable: to try again with the same transaction never helps.
+var errTxEnded = fmt.Errorf("postgres: the application's transaction has ended: %w", pgx.ErrTxClosed)
+
 // notSent is the error of a call that ended before it reached the database.
 func notSent(ctx context.Context, doing string, err error) error {
 	if ended := ctx.Err(); ended != nil {
@@ -167,10 +170,6 @@ func notSent(ctx context.Context, doing string, err error) error {
 			err = ended
 		}
 		return fmt.Errorf("postgres: %s: %w", doing, err)
-	}
-	if errors.Is(err, pgx.ErrTxClosed) {
-		// Not unavailable: to try again with the same transaction never helps.
-		return fmt.Errorf("postgres: %s: the transaction has ended: %w", doing, err)
 	}
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 }

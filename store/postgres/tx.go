@@ -121,6 +121,9 @@ func (s *Store) isolated(ctx context.Context, q querier, f func(q querier) error
 		return f(q)
 	}
 	savepoint, err := tx.Begin(ctx)
+	if errors.Is(err, pgx.ErrTxClosed) {
+		return errTxEnded
+	}
 	if err != nil {
 		return notSent(ctx, "begin a savepoint", err)
 	}

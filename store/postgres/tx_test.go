@@ -130,7 +130,7 @@ func TestATransactionThatHasEndedIsNotSaidToBeUnavailable(t *testing.T) {
 	err := s.Tx(tx).Commit(t.Context(), commit(stamp(), 1, 1))
 	require.ErrorIs(t, err, pgx.ErrTxClosed)
 	require.NotErrorIs(t, err, store.ErrUnavailable, "to try again never helps")
-	require.ErrorContains(t, err, "the transaction has ended")
+	require.ErrorContains(t, err, "the application's transaction has ended")
 }
 
 func TestAContextThatEndedSendsNothing(t *testing.T) {
