@@ -100,7 +100,7 @@ func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 		switch f := fateOf(p.err); {
 		case ctx.Err() != nil:
 			return notSent(ctx, "commit events", p.err)
-		case errors.As(p.err, &projection):
+		case errors.As(p.err, &projection), f == fateSettled:
 			return p.err
 		case f == fateUnknown:
 			return fmt.Errorf("%w: commit events: the transaction is lost: %w", store.ErrUnavailable, p.err)
