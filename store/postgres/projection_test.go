@@ -306,6 +306,16 @@ func TestWhoQueuedTheSameStatementIsNotBlamedForAnArgument(t *testing.T) {
 	}
 }
 
+func TestABatchedProjectionDoesNotEndTheTransactionThatItSharesWithADirectOne(t *testing.T) {
+	t.Parallel()
+	s, _ := projecting(t)
+	c := projected(misbehaving["a queued commit"], "x")
+	c.Projections = append(c.Projections, misbehaving["an error"])
+	var refused *store.ProjectionError
+	require.ErrorAs(t, s.Commit(t.Context(), c), &refused)
+	require.Empty(t, stored(t, s, c.AggregateID))
+}
+
 func TestAProjectionThatRefusesDoesNotCostAConnection(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"an error", "a panic", "an ignored error", "commit", "nonsense", "a callback's error"} {

@@ -123,6 +123,20 @@ func TestALostConnectionLosesTheTransactionForCertain(t *testing.T) {
 	require.NotErrorIs(t, err, store.ErrOutcomeUnknown)
 }
 
+func TestABatchedProjectionDoesNotEndTheTransactionOfTheApplication(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a queued commit", "a queued rollback"} {
+		s, _, tx := transaction(t, pgx.TxOptions{})
+		c := projected(misbehaving[name], "x")
+		var refused *store.ProjectionError
+		require.ErrorAs(t, s.Tx(tx).Commit(t.Context(), c), &refused)
+		_, err := tx.Exec(t.Context(), `SELECT 1`)
+		require.NoError(t, err, "the transaction is usable")
+		require.NoError(t, tx.Commit(t.Context()), "it is still the application's to end")
+		require.Empty(t, stored(t, s, c.AggregateID))
+	}
+}
+
 func TestAContextThatEndedSendsNothing(t *testing.T) {
 	t.Parallel()
 	s, _, tx := transaction(t, pgx.TxOptions{})
