@@ -96,7 +96,7 @@ func (tx txStore) Commit(ctx context.Context, c store.Commit) error {
 	}
 	p := newAttempt(c)
 	defer p.release()
-	there, overtaken := tx.records(c.AggregateID)
+	there, overtaken := tx.events(c.AggregateID)
 	if overtaken && len(c.Events) > 0 {
 		return store.ErrConflict
 	}
