@@ -165,7 +165,7 @@ func (m *mailbox) loop(wake chan struct{}) {
 		m.owner.serve(w)
 		m.used.Store(m.family.now())
 		if len(buffer) > 1 {
-			m.regroup(int32(len(buffer))) //nolint:gosec // at most maxBatch
+			m.regroup(int32(len(buffer)))
 		}
 		if w.open = nil; cap(buffer) > maxKeptBatch {
 			buffer = make([]*request, 0, 1)
@@ -220,7 +220,7 @@ func (m *mailbox) take(batch []*request, wake chan struct{}) []*request {
 			return nil
 		}
 		if m.draining || m.dismissed {
-			m.running, m.wake = false, nil
+			m.running, m.wake, m.dismissed = false, nil, false
 			if m.draining && !m.closed {
 				m.owner.farewell()
 				m.depart()
