@@ -220,7 +220,7 @@ func (m *mailbox) take(batch []*request, wake chan struct{}) []*request {
 			return nil
 		}
 		if m.draining || m.dismissed {
-			m.running, m.wake = false, nil
+			m.running, m.wake, m.dismissed = false, nil, false
 			if m.draining && !m.closed {
 				m.owner.farewell()
 				m.depart()
