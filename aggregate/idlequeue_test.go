@@ -23,14 +23,19 @@ func TestAnAggregateThatWakesUpStandsInTheQueueOnce(t *testing.T) {
 		require.NoError(t, err)
 		id, err := root.New(t.Context())
 		require.NoError(t, err)
+		queued := func() int {
+			sup.idle.mu.Lock()
+			defer sup.idle.mu.Unlock()
+			return len(root.family.parked.entries)
+		}
 		for range 3 {
 			_, err := root.Get(t.Context(), id)
 			require.NoError(t, err)
 			synctest.Wait()
-			require.Len(t, root.family.parked.entries, 1)
+			require.Equal(t, 1, queued())
 			time.Sleep(2 * DefaultHibernate)
 			synctest.Wait()
-			require.Empty(t, root.family.parked.entries, "it is asleep")
+			require.Zero(t, queued(), "it is asleep")
 		}
 		require.NoError(t, sup.Shutdown(t.Context()))
 	})

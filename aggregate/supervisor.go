@@ -113,8 +113,12 @@ func (o *Options) fault(a store.Adapter) error {
 		field string
 		n     int64
 	}{
-		{"MailboxSize", int64(o.MailboxSize)}, {"MaxBatch", int64(o.MaxBatch)}, {"MaxAttempts", int64(o.MaxAttempts)},
-		{"MaxLive", int64(o.MaxLive)}, {"ReadTimeout", int64(o.ReadTimeout)}, {"SettleTimeout", int64(o.SettleTimeout)},
+		{"MailboxSize", int64(o.MailboxSize)},
+		{"MaxBatch", int64(o.MaxBatch)},
+		{"MaxAttempts", int64(o.MaxAttempts)},
+		{"MaxLive", int64(o.MaxLive)},
+		{"ReadTimeout", int64(o.ReadTimeout)},
+		{"SettleTimeout", int64(o.SettleTimeout)},
 	} {
 		if f.n < 0 {
 			return &DefinitionError{Root: "the supervisor", Field: "Options." + f.field, Reason: "is negative: use 0 for the default"}
