@@ -49,6 +49,24 @@ func TestEvaluateEventsReturnsTheStoredEventsAsTheCallersOwn(t *testing.T) {
 	require.Empty(t, events)
 }
 
+func TestAReturnedEventIsNotTheOneThatAStateKeeps(t *testing.T) {
+	t.Parallel()
+	root, err := aggregate.New(newSupervisor(t, memory.New(), nil), aggregate.Definition[[]json.RawMessage]{
+		Commands: aggregate.Commands[[]json.RawMessage]{"say": aggregate.Command(func(_ context.Context, _ aggregate.Instance[[]json.RawMessage], text string) ([]types.Uncommitted, error) {
+			return types.Events(types.New("said", text)), nil
+		})},
+		Events: aggregate.Events[[]json.RawMessage]{"said": aggregate.EventFunc[[]json.RawMessage](func(s []json.RawMessage, e types.Event) ([]json.RawMessage, error) {
+			return append(s, e.Body), nil
+		})},
+	})
+	require.NoError(t, err)
+	id := newID(t, root)
+	events, err := root.EvaluateEvents(t.Context(), types.Command{AggregateID: id, Type: "say", Data: "a"})
+	require.NoError(t, err)
+	clear(events[0].Body)
+	require.Equal(t, []json.RawMessage{[]byte(`"a"`)}, get(t, root, id))
+}
+
 func TestEvaluateStateReturnsTheStateRightAfterTheCommand(t *testing.T) {
 	t.Parallel()
 	root, id := tallyOf(t)

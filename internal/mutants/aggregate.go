@@ -58,13 +58,14 @@ var roundMutants = []mutant{
 	{"aggregate/answer.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/answer.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
 	{"aggregate/answer.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
-`, ``, aggregateSuites},
+`, `		c[i].Body = c[i].Body[:]
+`, aggregateSuites},
 	{"aggregate/round.go", "a command's record begins a sequence early", `q.record.After, q.record.Last = q.after, d.seq`, `q.record.After, q.record.Last = base, d.seq`, aggregateSuites},
 }
 
 var settleMutants = []mutant{
 	{"aggregate/settle.go", "a lost answer is not looked into", `	if !errors.Is(err, store.ErrOutcomeUnknown) {`, `	if true {`, aggregateSuites},
-	{"aggregate/settle.go", "a conflict in doubt counts as our own", `if readErr == nil && ours {`, `if readErr == nil {`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as our own", `if readErr == nil && ours {`, `if readErr == nil && (ours || true) {`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as another's", `if readErr == nil && ours {`, `if false && ours {`, aggregateSuites},
 	{"aggregate/settle.go", "a refusal of the repeat counts for the first attempt", `		case err == nil:
 			return nil
@@ -76,7 +77,7 @@ var settleMutants = []mutant{
 			!sameJSON(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `return i == len(commit.Events), nil`, `return i == len(commit.Events) || i == 0, nil`, aggregateSuites},
 	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, &PanicError`, aggregateSuites},
-	{"aggregate/settle.go", "doubt has no end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(9999*time.Hour))`, aggregateSuites},
+	{"aggregate/settle.go", "doubt goes on after its end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(5*time.Second))`, aggregateSuites},
 	{"aggregate/settle.go", "a used ID is not taken for an answer while in doubt", `		case errors.Is(err, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/settle.go", "the error has the wrong timestamps", `range r.log[q.low:q.top] {`, `range r.log[:q.top] {`, aggregateSuites},
 }
@@ -90,7 +91,16 @@ var requestMutants = []mutant{
 		}
 `, ``, aggregateSuites},
 	{"aggregate/request.go", "a claim is never given back", `func (r *request) unclaim() { r.phase.CompareAndSwap(committing, taken) }`, `func (r *request) unclaim() {}`, aggregateSuites},
-	{"aggregate/request.go", "the timestamps to look up are missing", `		r.stamps.Store(&stamps)
-`, `		_ = stamps
+	{"aggregate/request.go", "the timestamps to look up are missing", `		r.stamps.Store(s)
+`, ``, aggregateSuites},
+	{"aggregate/request.go", "a second attempt adds to the timestamps of the first", `		s.list = s.short[:0]
+`, `		if s = &r.first; s.list == nil {
+			s.list = s.short[:0]
+		}
 `, aggregateSuites},
+	{"aggregate/request.go", "a second attempt writes into the list of the first", `		if s.list != nil { // the caller may be reading it
+			s = new(stamps)
+		}
+`, ``, aggregateSuites},
+	{"aggregate/request.go", "the error of who left keeps the request", `unknown.Timestamps = slices.Clone(stamps.list)`, `unknown.Timestamps = slices.Clip(stamps.list)`, aggregateSuites},
 }

@@ -31,6 +31,10 @@ var mailboxMutants = []mutant{
 			r.phase.Store(taken)
 			batch = append([]*request{r}, batch...)`, aggregateSuites},
 	{"aggregate/mailbox.go", "batches have no bound", `m.head != nil && len(batch) < m.family.maxBatch {`, `m.head != nil {`, aggregateSuites},
+	{"aggregate/mailbox.go", "a crowd that was answered is not waited for", `		if len(buffer) > 1 {
+`, `		if false {
+`, aggregateSuites},
+	{"aggregate/mailbox.go", "after a handler ended the goroutine the timestamps to look up are in a request that is used again", `Timestamps: slices.Clone(stamps.list), Err`, `Timestamps: slices.Clip(stamps.list), Err`, aggregateSuites},
 }
 
 var stateMutants = []mutant{
@@ -55,49 +59,4 @@ var stateMutants = []mutant{
 			if err := k.replay(&l.draft, id, &entry.Event); err != nil {
 				return l, err
 			}`, aggregateSuites},
-}
-
-var memoryMutants = []mutant{
-	{"store/memory/attempt.go", "a conflict is not noticed", `		if first <= end {
-			return store.ErrConflict
-		}`, ``, memorySuites},
-	{"store/memory/attempt.go", "a used command ID is not noticed", `if hasCommand(r.ID) || repeated(p.commit.Commands[:i], r.ID) {`, `if repeated(p.commit.Commands[:i], r.ID) {`, memorySuites},
-	{"store/memory/commit.go", "a timestamp can be used twice", `if len(p.records) > 0 && !s.timestamps.add(p.records) {`, `if len(p.records) > 0 && !s.timestamps.add(p.records) && len(p.records) > 99 {`, memorySuites},
-	{"store/memory/commit.go", "a commit does not wait for one with projections", `if turn == nil {`, `if true {`, memorySuites},
-	{"store/memory/projection.go", "a projection that refuses is passed over", `	if err := run(ctx, tx, projections, p.commit.Events); err != nil {
-		return err
-	}`, `	_ = run(ctx, tx, projections, p.commit.Events)`, memorySuites},
-}
-
-var postgresMutants = []mutant{
-	{"store/postgres/translate.go", "an answer that does not come counts as a refusal", `	case pgErr == nil || !definite(pgErr):
-		return fateUnknown`, `	case pgErr == nil || !definite(pgErr):
-		return fateGeneral`, postgresSuites},
-	{"store/postgres/translate.go", "the end of a session counts as a refusal", `	case severity != "ERROR", e.Code == codeCompletionUnknown:`, `	case e.Code == codeCompletionUnknown:`, postgresSuites},
-	{"store/postgres/translate.go", "what a proxy says counts as the server's word", `	case hasClass(e.Code, "08", "58"), strings.HasPrefix(e.Code, "57P"):
-		return false`, `	case false:
-		return false`, postgresSuites},
-	{"store/postgres/translate.go", "a deadlock is an error like others", `	case pgErr.Code == codeSerialization || pgErr.Code == codeDeadlock:`, `	case pgErr.Code == codeSerialization:`, postgresSuites},
-	{"store/postgres/translate.go", "a forgotten statement is an error like others", `	case pgErr.Code == codeNoStatement || pgErr.Code`, `	case pgErr.Code`, postgresSuites},
-	{"store/postgres/combiner.go", "one aggregate's commits share a statement", `		c.busy[p.commit.AggregateID] = struct{}{}
-		batch, size = append(batch, p), size+weight(p)`, `		batch, size = append(batch, p), size+weight(p)`, postgresSuites},
-	{"store/postgres/combiner.go", "who waits is not told", `		if p.done != nil {
-			close(p.done)
-		}`, `		_ = p`, postgresSuites},
-	{"store/postgres/combiner.go", "an aggregate stays busy for ever", `		delete(c.busy, p.commit.AggregateID)
-`, `		_ = p
-`, postgresSuites},
-	{"store/postgres/combiner.go", "who withdraws is sent", `	c.waiting = slices.Delete(c.waiting, i, i+1)
-`, ``, postgresSuites},
-	{"store/postgres/combiner.go", "committers are never replaced", `	go c.drain()
-`, `	c.active--
-`, postgresSuites},
-	{"store/postgres/commit.go", "rows that are not there count as stored", `	case p.stored:
-		p.err = nil`, `	case p.stored || len(p.commit.Commands) == 0:
-		p.err = nil`, postgresSuites},
-	{"store/postgres/commit.go", "a bad row spoils the statement for all", `	default:
-		s.isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })`, `	default:
-		for _, p := range batch {
-			p.err = translate("commit events", err)
-		}`, postgresSuites},
 }

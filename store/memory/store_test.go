@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,34 +71,41 @@ func TestARefusedCommitLeavesNoTrace(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), c), "all other timestamps are free again")
 }
 
-// TestATimestampIsUniqueWhateverItsBits draws timestamps that are close to each other, in every field.
+// TestATimestampIsUniqueWhateverItsBits draws timestamps that are close to each other, in every field, for commits of
+// one event and of several. One that is refused uses none of them.
 func TestATimestampIsUniqueWhateverItsBits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	near := func(t *rapid.T, label string, bits int) uint64 {
 		return rapid.SampledFrom([]uint64{0, 1, 7, 8, 9, 63, 64, 511, 512, 1<<bits - 1}).Draw(t, label) & (1<<bits - 1)
 	}
+	stamp := rapid.Custom(func(t *rapid.T) hlc.Timestamp {
+		at, err := hlc.New(int64(near(t, "ms", 48)), uint16(near(t, "counter", 16)), near(t, "node", 63))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}).Filter(func(at hlc.Timestamp) bool { return !at.IsZero() })
 	rapid.Check(t, func(t *rapid.T) {
 		s := memory.New()
-		seen := map[hlc.Timestamp]bool{{}: true}
+		seen := map[hlc.Timestamp]bool{}
 		for i := range rapid.IntRange(1, 60).Draw(t, "commits") {
-			at, err := hlc.New(int64(near(t, "ms", 48)), uint16(near(t, "counter", 16)), near(t, "node", 63))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if at.IsZero() {
-				continue
-			}
-			c := commitOf(hlc.Timestamp{0: 9, 15: byte(i)}, 1, 1)
-			c.Events[0].Timestamp = at
+			stamps := rapid.SliceOfNDistinct(stamp, 1, 4, rapid.ID[hlc.Timestamp]).Draw(t, "stamps")
+			slices.SortFunc(stamps, hlc.Timestamp.Compare)
+			c := commitOf(hlc.Timestamp{0: 9, 15: byte(i)}, 1, len(stamps))
 			var want error
-			if seen[at] {
-				want = store.ErrDuplicateTimestamp
+			for i, at := range stamps {
+				c.Events[i].Timestamp = at
+				if seen[at] {
+					want = store.ErrDuplicateTimestamp
+				}
 			}
 			if err := s.Commit(ctx, c); !errors.Is(err, want) || (want == nil) != (err == nil) {
-				t.Fatalf("%v: %v instead of %v", at, err, want)
+				t.Fatalf("%v: %v instead of %v", stamps, err, want)
 			}
-			seen[at] = true
+			for _, at := range stamps {
+				seen[at] = seen[at] || want == nil
+			}
 		}
 	})
 }
