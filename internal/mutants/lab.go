@@ -21,12 +21,12 @@ type suite struct {
 // What is run against a mutant, in this order, until one fails: the quick ones first.
 var (
 	fewSeeds  = suite{"internal/sim", "-test.run=^TestSeeds$ -seeds=40"}
-	aggregate = suite{"aggregate", ""}
+	aggregate = suite{"aggregate", "-rapid.nofailfile"}
 	simulator = suite{"internal/sim", ""}
-	memory    = suite{"store/memory", ""}
-	combiner  = suite{"store/postgres", "-test.run=^Test(CombinerProperties|CommitsOfOneAggregate|WhatWaits)"} // what hangs is noticed
-	postgres  = suite{"store/postgres", "-test.skip=^TestStoreKeepsTheContract"}
-	contract  = suite{"store/postgres", "-test.run=^TestStoreKeepsTheContract"}
+	memory    = suite{"store/memory", "-rapid.nofailfile"}
+	combiner  = suite{"store/postgres", "-test.run=^Test(CombinerProperties|CommitsOfOneAggregate|WhatWaits) -rapid.nofailfile"} // what hangs is noticed
+	postgres  = suite{"store/postgres", "-test.skip=^TestStoreKeepsTheContract -rapid.nofailfile"}
+	contract  = suite{"store/postgres", "-test.run=^TestStoreKeepsTheContract -rapid.nofailfile"}
 
 	aggregateSuites = []suite{fewSeeds, aggregate, simulator}
 	memorySuites    = []suite{memory, fewSeeds, aggregate}
