@@ -71,7 +71,8 @@ func (k *kind[S]) fit(e *types.Event, body any) error {
 		if fault := typeFault(e.Type); fault != "" {
 			return unfit(e, "type", fault, nil)
 		}
-		return &EventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Type: e.Type, Err: ErrUnknownEvent}
+		err := fmt.Errorf("%w: add a handler to Events of %s", ErrUnknownEvent, k.Name)
+		return &EventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Type: e.Type, Err: err}
 	}
 	var err error
 	if e.Body, err = encode(body); err != nil {
@@ -110,7 +111,7 @@ func (k *kind[S]) step(state S, e *types.Event) (S, error) {
 			if k.SkipUnknownEvents {
 				return state, nil
 			}
-			return state, ErrUnknownEvent
+			return state, fmt.Errorf("%w: add it to Events or Upcasts of %s, or ask the root that the id belongs to", ErrUnknownEvent, k.Name)
 		}
 		return h.Apply(state, *e)
 	}

@@ -18,8 +18,9 @@ type Definition[S any] struct {
 	Commands Commands[S]
 	Events   Events[S]
 
-	// Initial returns the state before the first event; it must return a new value at each
-	// call. Nil means the zero S, which New refuses where that is a nil pointer or map.
+	// Initial returns the state before the first event, and it is the place to make maps that event handlers
+	// write into; what it returns is copied. Nil means the zero S, which New refuses where that is a nil pointer or
+	// map.
 	Initial func() S
 
 	// Clone returns a copy of the state that shares no memory with it. Nil means a copy by

@@ -186,6 +186,12 @@ func TestAStateThatASnapshotWouldLoseIsNamedByItsField(t *testing.T) {
 	}](t)
 	requireDefinitionError(t, err, "s", "S.Items.Cache", `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off, or set`)
 
+	_, err = define[struct {
+		Kind int
+		K    int `json:"Kind"`
+	}](t)
+	requireDefinitionError(t, err, "s", "S.K", `has the name "Kind" in JSON as Kind has, so a snapshot's JSON would lose it: give it another, or set`)
+
 	type secret struct{ total int }
 	_, err = define(t, func(d *aggregate.Definition[secret]) {
 		d.PrepareSnapshot = func(c aggregate.Instance[secret]) (any, error) { return c.State.total, nil }
@@ -247,7 +253,7 @@ func TestADefinitionIsNotLookedAtAgain(t *testing.T) {
 func TestInitialAndCloneThatPanicFailTheCall(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*aggregate.Definition[tally]){
-		"initial": func(d *aggregate.Definition[tally]) { d.Initial = func() tally { panic("boom") } },
+		"initial": func(d *aggregate.Definition[tally]) { d.Initial = butFirst("boom") },
 		"clone":   func(d *aggregate.Definition[tally]) { d.Clone = func(tally) tally { panic("boom") } },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -262,4 +268,38 @@ func TestInitialAndCloneThatPanicFailTheCall(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNewRefusesAnInitialThatMakesNoState(t *testing.T) {
+	t.Parallel()
+	_, err := aggregate.New(newSupervisor(t, memory.New(), nil), tallies(func(d *aggregate.Definition[tally]) {
+		d.Initial = func() tally { panic("boom") }
+	}))
+	requireDefinitionError(t, err, "tally", "Initial", "gives no state: panic: boom")
+	_, err = define(t, func(d *aggregate.Definition[*tally]) { d.Initial = func() *tally { return nil } })
+	requireDefinitionError(t, err, "s", "Initial", "returns a nil *aggregate_test.tally: return a new one at each call")
+	_, err = define(t, func(d *aggregate.Definition[map[string]int]) { d.Initial = func() map[string]int { return nil } })
+	requireDefinitionError(t, err, "s", "Initial", "returns a nil map[string]int: return a new one at each call")
+}
+
+func TestNewOnASupervisorThatWasShutDownIsClosed(t *testing.T) {
+	t.Parallel()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	require.NoError(t, sup.Shutdown(t.Context()))
+	_, err := aggregate.New(sup, tallies())
+	require.ErrorIs(t, err, aggregate.ErrClosed)
+}
+
+func TestAggregatesShareNothingOfAnInitialThatReturnsTheSameMap(t *testing.T) {
+	t.Parallel()
+	shared := map[string]int{"begin": 1}
+	root := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) {
+		d.Initial = func() tally { return tally{Marks: shared} }
+		d.Events["noted"] = aggregate.Event(func(s tally, e noted) tally { s.Marks[e.Text]++; return s })
+	})
+	a, b := newID(t, root), newID(t, root)
+	evaluate(t, root, notes(a, "a"))
+	require.Equal(t, map[string]int{"begin": 1, "a": 1}, get(t, root, a).Marks)
+	require.Equal(t, map[string]int{"begin": 1}, get(t, root, b).Marks)
+	require.Equal(t, map[string]int{"begin": 1}, shared)
 }

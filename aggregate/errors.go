@@ -25,7 +25,7 @@ var (
 	ErrInvalidData = errors.New("aggregate: invalid command data")
 
 	// ErrInvalidID is returned for a zero aggregate id. Nothing was stored.
-	ErrInvalidID = errors.New("aggregate: the aggregate id is zero")
+	ErrInvalidID = errors.New("aggregate: the aggregate id is zero: Root.New returns one")
 
 	// ErrUnexpectedSequence is matched by an *UnexpectedSequenceError. Nothing was stored.
 	ErrUnexpectedSequence = errors.New("aggregate: unexpected sequence")

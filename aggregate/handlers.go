@@ -30,7 +30,8 @@ type Instance[S any] struct {
 type CommandHandler[S any] interface {
 	// Eval returns the events that the command leads to, none if it changes nothing, or an
 	// error that refuses it. It runs in the aggregate's goroutine and should be quick; it runs
-	// again when another process was first, and so must have no effect beside its result.
+	// again when another process was first, and so must have no effect beside its result. It must not ask for
+	// the same aggregate, by a method of Root: that request would wait for this one to end, until its context does.
 	// ctx is the caller's.
 	Eval(ctx context.Context, current Instance[S], command types.Command) ([]types.Uncommitted, error)
 }
@@ -123,6 +124,10 @@ func dataAs[C any](command types.Command) (C, error) {
 		return noData[C](command, "null")
 	case nil:
 		return noData[C](command, "nil")
+	}
+	if _, ok := command.Data.([]byte); ok {
+		reason := "data is a []byte, want " + reflect.TypeFor[C]().String() + ": for JSON use json.RawMessage"
+		return *new(C), &InvalidDataError{Type: command.Type, Reason: reason}
 	}
 	got := fmt.Sprintf("%T", command.Data)
 	if v := reflect.ValueOf(command.Data); v.Kind() == reflect.Pointer && v.IsNil() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +108,17 @@ func applyBomb(s tally, e types.Event) (tally, error) {
 		runtime.Goexit()
 	}
 	return s, nil
+}
+
+// butFirst is an Initial that works for New and panics later.
+func butFirst(v any) func() tally {
+	var calls atomic.Int32
+	return func() tally {
+		if calls.Add(1) > 1 {
+			panic(v)
+		}
+		return tally{}
+	}
 }
 
 // newRoot returns a root of tallies on a store, with a supervisor that ends with the test.

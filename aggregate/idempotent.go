@@ -53,7 +53,8 @@ func (c *cell[S]) untold(cause error) error {
 
 // first looks a command's ID up. If it was used before, q gets the outcome of that time.
 func (c *cell[S]) first(q *request) (found bool, err error) {
-	defer recovered(&err)
+	defer func() { c.reportPanic(q.ctx, q.command.Type, err) }()
+	defer recovered(&err) // an adapter's panic
 	a := c.family.sup.store
 	ctx, cancel := context.WithTimeout(c.background(q.ctx), c.family.sup.options.ReadTimeout)
 	defer cancel()

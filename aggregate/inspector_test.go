@@ -107,7 +107,7 @@ func TestInspectJudgesTheSnapshot(t *testing.T) {
 
 func TestInspectReportsAStateThatCannotBeMade(t *testing.T) {
 	t.Parallel()
-	root, id := tallyOf(t, func(d *aggregate.Definition[tally]) { d.Initial = func() tally { panic("no") } })
+	root, id := tallyOf(t, func(d *aggregate.Definition[tally]) { d.Initial = butFirst("no") })
 	_, err := root.Inspect(t.Context(), id)
 	require.ErrorContains(t, err, "aggregate: inspect: initial state: panic: no")
 

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"errors"
@@ -29,7 +30,7 @@ func compile[S any](d Definition[S]) (*kind[S], error) {
 	k := &kind[S]{Definition: d}
 	k.Commands, k.Events = maps.Clone(d.Commands), maps.Clone(d.Events)
 	k.Upcasts, k.Projections = maps.Clone(d.Upcasts), slices.Clone(d.Projections)
-	for _, check := range []func() error{k.checkCommands, k.checkEvents, k.checkUpcasts, k.checkState, k.checkRest} {
+	for _, check := range []func() error{k.checkCommands, k.checkEvents, k.checkUpcasts, k.checkState, k.checkInitial, k.checkRest} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -98,6 +99,18 @@ func (k *kind[S]) checkState() error {
 		if lost := lostInJSON(reflect.TypeFor[S](), "S", nil); lost != nil {
 			return k.wrong(lost.path, lost.reason+", or set PrepareSnapshot and UseSnapshot")
 		}
+	}
+	return nil
+}
+
+// checkInitial makes the state before the first event once, to see that it can be made.
+func (k *kind[S]) checkInitial() error {
+	s, err := k.initial()
+	if err != nil {
+		return k.wrong("Initial", "gives no state: "+strings.TrimPrefix(err.Error(), "aggregate: "))
+	}
+	if v := reflect.ValueOf(&s).Elem(); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil() {
+		return k.wrong("Initial", fmt.Sprintf("returns a nil %T: return a new one at each call", s))
 	}
 	return nil
 }
@@ -186,6 +199,7 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return lostInJSON(t.Elem(), path, seen)
 	case reflect.Struct:
+		named := map[string]string{} // from the name in JSON to the field's
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if !f.IsExported() && !f.Anonymous {
@@ -194,6 +208,11 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 			if f.Tag.Get("json") == "-" {
 				return &fieldFault{path + "." + f.Name, `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off`}
 			}
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name = cmp.Or(name, f.Name); named[name] != "" {
+				return &fieldFault{path + "." + f.Name, fmt.Sprintf("has the name %q in JSON as %s has, so a snapshot's JSON would lose it: give it another", name, named[name])}
+			}
+			named[name] = f.Name
 			if lost := lostInJSON(f.Type, path+"."+f.Name, seen); lost != nil {
 				return lost
 			}
@@ -218,7 +237,8 @@ func (k *kind[S]) initial() (s S, err error) {
 		return s, nil
 	}
 	defer recovered(&err)
-	return k.Initial(), nil
+	// Copied, for an Initial that returns the same map each time would make one state of all aggregates.
+	return k.copied(k.Initial())
 }
 
 // copied returns a state that shares no memory with s.

@@ -72,17 +72,21 @@ func TestCommandsAtTheInstantOfAnExitAreNotLost(t *testing.T) {
 			for i := range ids {
 				ids[i] = newID(t, root)
 			}
-			each := lifecycleCommands(t) / workers / 3
+			each := lifecycleCommands(t) / workers / 3 // at least
+			// How many leave in that time depends on the machine: it goes on until the test has tested something.
+			enough := func() bool { return exits.Load()+sleeps.Load() > 4*aggregates }
+			var done [aggregates]atomic.Int64
 			var all sync.WaitGroup
 			for w := range workers {
 				all.Go(func() {
 					tick := time.NewTimer(0)
 					defer tick.Stop()
-					for i := range each {
+					for i := 0; i < each || !enough() && i < 100*each; i++ {
 						if err := root.Evaluate(t.Context(), adds(ids[w%aggregates], 1)); err != nil {
 							t.Error(err)
 							return
 						}
+						done[w%aggregates].Add(1)
 						if i%4 == 0 { // come back when the aggregate is about to leave
 							tick.Reset(time.Duration(900+(i*37+w)%300) * time.Microsecond)
 							<-tick.C
@@ -91,12 +95,12 @@ func TestCommandsAtTheInstantOfAnExitAreNotLost(t *testing.T) {
 				})
 			}
 			all.Wait()
-			for _, id := range ids {
-				require.Len(t, logOf(t, s, id), each*workers/aggregates)
-				require.Equal(t, each*workers/aggregates, fetch(t, root, id).Total)
+			for i, id := range ids {
+				require.Len(t, logOf(t, s, id), int(done[i].Load()))
+				require.EqualValues(t, done[i].Load(), fetch(t, root, id).Total)
 			}
 			require.Zero(t, overlaps.Load(), "two handlers at once")
-			require.Greater(t, exits.Load()+sleeps.Load(), int64(4*aggregates), "too few left: the test tested little")
+			require.True(t, enough(), "too few left: the test tested little")
 			require.Eventually(t, func() bool {
 				for _, id := range ids {
 					if live, _ := root.Whereis(id); live.Awake {
@@ -105,7 +109,7 @@ func TestCommandsAtTheInstantOfAnExitAreNotLost(t *testing.T) {
 				}
 				return true
 			}, 10*time.Second, time.Millisecond, "in the end nobody keeps a goroutine")
-			t.Logf("%d commands, %d exits, %d times asleep", each*workers, exits.Load(), sleeps.Load())
+			t.Logf("%d exits, %d times asleep", exits.Load(), sleeps.Load())
 		})
 	}
 }

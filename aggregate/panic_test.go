@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
@@ -146,4 +147,28 @@ func TestAPanicOfTheStoreLeavesTheOutcomeOpenAndIsSettled(t *testing.T) {
 			require.Equal(t, 1, get(t, root, id).Total)
 		})
 	}
+}
+
+// lookless panics where a command ID is looked up.
+type lookless struct{ *memory.Store }
+
+func (lookless) LookupCommand(context.Context, hlc.Timestamp, string) (*store.CommandRecord, error) {
+	panic("look")
+}
+
+func TestAPanicOfTheStoresLookUpNamesRootAndCommand(t *testing.T) {
+	t.Parallel()
+	root := newRoot(t, lookless{memory.New()}, nil)
+	id := newID(t, root)
+	refused := adds(id, -1)
+	refused.ID = "a"
+	require.EqualError(t, root.Evaluate(t.Context(), refused), `aggregate: panic in command "add" of tally, aggregate `+id.String()+": look")
+	again := adds(id, 1)
+	again.ID = "a"
+	evaluate(t, root, again)
+	err := root.Evaluate(t.Context(), again)
+	require.ErrorIs(t, err, store.ErrOutcomeUnknown)
+	var p *aggregate.PanicError
+	require.ErrorAs(t, err, &p)
+	require.Equal(t, aggregate.PanicError{Root: "tally", AggregateID: id, Type: "add", Value: "look", Stack: p.Stack}, *p)
 }

@@ -89,7 +89,8 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 }
 
 // ReplayAt returns the state as it was at a time: with all events before the first one whose
-// timestamp is later than t.
+// timestamp is later than t. Timestamps count whole milliseconds, by the clock of the process that wrote the event:
+// all events of t's own millisecond are in, those a moment after t, too.
 func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (S, error) {
 	return r.replay(ctx, id, func(ctx context.Context, c *cell[S]) (S, error) {
 		d, err := c.root.kind.hydrateAt(ctx, c.family.sup.store, id, t)

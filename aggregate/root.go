@@ -20,7 +20,8 @@ type Root[S any] struct {
 }
 
 // New checks d and returns the root that it defines. Its aggregates live in sup. An invalid
-// definition is a *DefinitionError that names the field.
+// definition is a *DefinitionError that names the field, and a supervisor that was shut down ErrClosed. Initial is called
+// once, to see that it can be.
 func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	if sup == nil || sup.names == nil {
 		return nil, &DefinitionError{Root: "the supervisor", Field: "sup", Reason: "is nil or empty: make it with NewSupervisor"}
@@ -34,6 +35,9 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	}
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
+	if sup.closed.Load() {
+		return nil, ErrClosed
+	}
 	if sup.names[k.Name] {
 		return nil, k.wrong("Name", "is taken by another root of this supervisor: give it another Name")
 	}

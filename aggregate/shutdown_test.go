@@ -207,3 +207,28 @@ func TestShutdownUnderLoadAnswersEverybodyTruly(t *testing.T) {
 		require.EqualValues(t, 30, refused.Load())
 	}
 }
+
+func TestASnapshotThatEndsItsGoroutineHoldsUpNeitherOthersNorAShutdown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		sup, root := unmanaged(t, s, nil, func(d *aggregate.Definition[tally]) {
+			d.Snapshots.Every = 1
+			d.PrepareSnapshot = func(c aggregate.Instance[tally]) (any, error) {
+				if c.State.Total == 1 {
+					runtime.Goexit()
+				}
+				return c.State, nil
+			}
+		})
+		for range 10 {
+			evaluate(t, root, adds(newID(t, root), 1))
+		}
+		id := newID(t, root)
+		evaluate(t, root, adds(id, 2))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.NoError(t, sup.Shutdown(ctx))
+		require.NotNil(t, snapshotOf(t, s, id))
+	})
+}

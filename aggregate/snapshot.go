@@ -94,28 +94,45 @@ func (s *saver) do(job func()) bool {
 	return true
 }
 
+// work does jobs until there are none. One that ends its goroutine, as t.FailNow in PrepareSnapshot does, leaves
+// the rest to another.
 func (s *saver) work() {
+	idle := false
+	defer func() {
+		if !idle {
+			go s.work()
+		}
+	}()
 	for {
-		s.mu.Lock()
-		if len(s.queue) == 0 {
-			s.workers--
-			if s.workers == 0 {
-				s.queue = nil
-				select {
-				case s.empty <- struct{}{}:
-				default:
-				}
-			}
-			s.mu.Unlock()
+		job := s.next()
+		if job == nil {
+			idle = true
 			return
 		}
-		job := s.queue[0]
-		s.queue[0] = nil
-		s.queue = s.queue[1:]
-		s.mu.Unlock()
 		job()
 		s.sup.registry.pass() // an exit may have waited for room in the queue
 	}
+}
+
+// next takes a job out of the queue; where there is none, the worker that asks is one no more.
+func (s *saver) next() func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) > 0 {
+		job := s.queue[0]
+		s.queue[0] = nil
+		s.queue = s.queue[1:]
+		return job
+	}
+	s.workers--
+	if s.workers == 0 {
+		s.queue = nil
+		select {
+		case s.empty <- struct{}{}:
+		default:
+		}
+	}
+	return nil
 }
 
 // abandon drops the snapshots that wait and returns how many those and the ones under way are.

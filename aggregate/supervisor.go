@@ -109,12 +109,19 @@ func (o *Options) fault(a store.Adapter) error {
 	if isNil(a) {
 		return &DefinitionError{Root: "the supervisor", Field: "store", Reason: "is nil: give NewSupervisor a store, such as memory.New()"}
 	}
-	for field, n := range map[string]int64{
-		"MailboxSize": int64(o.MailboxSize), "MaxBatch": int64(o.MaxBatch), "MaxAttempts": int64(o.MaxAttempts), "MaxLive": int64(o.MaxLive),
-		"ReadTimeout": int64(o.ReadTimeout), "SettleTimeout": int64(o.SettleTimeout),
+	for _, f := range []struct {
+		field string
+		n     int64
+	}{
+		{"MailboxSize", int64(o.MailboxSize)},
+		{"MaxBatch", int64(o.MaxBatch)},
+		{"MaxAttempts", int64(o.MaxAttempts)},
+		{"MaxLive", int64(o.MaxLive)},
+		{"ReadTimeout", int64(o.ReadTimeout)},
+		{"SettleTimeout", int64(o.SettleTimeout)},
 	} {
-		if n < 0 {
-			return &DefinitionError{Root: "the supervisor", Field: "Options." + field, Reason: "is negative: use 0 for the default"}
+		if f.n < 0 {
+			return &DefinitionError{Root: "the supervisor", Field: "Options." + f.field, Reason: "is negative: use 0 for the default"}
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{aggregate.ErrRejected, "aggregate: command rejected"},
 		{aggregate.ErrInvalidHandler, "aggregate: no handler"},
 		{aggregate.ErrInvalidData, "aggregate: invalid command data"},
-		{aggregate.ErrInvalidID, "aggregate: the aggregate id is zero"},
+		{aggregate.ErrInvalidID, "aggregate: the aggregate id is zero: Root.New returns one"},
 		{aggregate.ErrUnexpectedSequence, "aggregate: unexpected sequence"},
 		{aggregate.ErrUnknownEvent, "aggregate: unknown event type"},
 		{aggregate.ErrCorruptLog, "aggregate: corrupt log"},
@@ -128,14 +128,15 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 		evaluate(t, root, notes(id, "a"))
 		event := "aggregate " + id.String() + ", sequence 2: "
 		for text, command := range map[string]types.Command{
-			"add -1 to 0: must not be negative":                               adds(id, -1),
-			`aggregate: new event "mystery", ` + event + "unknown event type": emits(id, types.New("mystery", nil)),
-			`aggregate: new event "bomb", ` + event + "panic: boom":           emits(id, types.New("bomb", bomb{"panic"})),
-			`aggregate: new event "bomb", ` + event + "can't be applied":      emits(id, types.New("bomb", bomb{"error"})),
-			"store: invalid event: " + event + "type is empty":                emits(id, types.New("", nil)),
+			"add -1 to 0: must not be negative": adds(id, -1),
+			`aggregate: new event "mystery", ` + event + "unknown event type: add a handler to Events of tally":                                               emits(id, types.New("mystery", nil)),
+			`aggregate: new event "bomb", ` + event + "panic: boom":                                                                                           emits(id, types.New("bomb", bomb{"panic"})),
+			`aggregate: new event "bomb", ` + event + "can't be applied":                                                                                      emits(id, types.New("bomb", bomb{"error"})),
+			"store: invalid event: " + event + "type is empty":                                                                                                emits(id, types.New("", nil)),
 			"store: invalid event: " + event + "body can't be stored: it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct": emits(id, types.New("noted", []byte("{}"))),
 			"store: invalid event: " + event + `body can't be stored: jsonb: JSON refused at byte 9: \u0000 can't be stored`:                                  emits(id, types.New("noted", noted{"\x00"})),
 			`aggregate: command "add" of tally: data is nil, want aggregate_test.add`:                                                                         {AggregateID: id, Type: "add"},
+			`aggregate: command "add" of tally: data is a []byte, want aggregate_test.add: for JSON use json.RawMessage`:                                      {AggregateID: id, Type: "add", Data: []byte("{}")},
 			`aggregate: panic in command "run" of tally, aggregate ` + id.String() + ": boom":                                                                 runs(id, explode),
 		} {
 			require.EqualError(t, root.Evaluate(t.Context(), command), text)
@@ -144,6 +145,14 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 			"aggregate: redact: store: no such event: aggregate "+id.String()+", sequence 7")
 		require.ErrorContains(t, root.Redact(t.Context(), id, 1, json.RawMessage("[]")), `aggregate: redact: stored event "noted", aggregate `+
 			id.String()+", sequence 1: decode the body into aggregate_test.noted: ") // and what encoding/json says
+		other, err := aggregate.New(newSupervisor(t, s, nil), aggregate.Definition[int]{
+			Name:     "count",
+			Commands: aggregate.Commands[int]{"touch": aggregate.Command(func(context.Context, aggregate.Instance[int], struct{}) ([]types.Uncommitted, error) { return nil, nil })},
+			Events:   aggregate.Events[int]{"touched": aggregate.Event(func(n int, _ struct{}) int { return n })},
+		})
+		require.NoError(t, err)
+		require.EqualError(t, other.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "touch"}), `aggregate: stored event "noted", aggregate `+
+			id.String()+", sequence 1: unknown event type: add it to Events or Upcasts of count, or ask the root that the id belongs to")
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.EqualError(t, root.Evaluate(ended, adds(id, 1)), "aggregate: before the mailbox: context canceled")
@@ -152,7 +161,7 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 
 func TestNoTextHasThePackagesNameTwice(t *testing.T) {
 	t.Parallel()
-	initial := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) { d.Initial = func() tally { panic("boom") } })
+	initial := newRoot(t, memory.New(), nil, func(d *aggregate.Definition[tally]) { d.Initial = butFirst("boom") })
 	id := newID(t, initial)
 	for call, err := range map[string]error{
 		"get":      second(initial.Get(t.Context(), id)),

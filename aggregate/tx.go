@@ -15,7 +15,8 @@ import (
 // does before it commits. When it returns an error the transaction is still usable.
 //
 // Until the transaction ends, commands of the same aggregate elsewhere wait for it in the
-// database, up to the store's bound; do not wait for one within the transaction. ctx ending
+// database, up to the store's bound; do not wait for one within the transaction. Two transactions that take the same
+// aggregates in different orders may wait for each other, until the database ends one. ctx ending
 // makes the transaction's statements end; EvaluateTx returns only after that, so the
 // transaction is never used by two goroutines.
 func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Command) ([]types.Event, error) {

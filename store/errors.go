@@ -88,7 +88,7 @@ func (e *ProjectionError) Error() string {
 func (e *ProjectionError) Unwrap() error { return e.Err }
 
 // PanicError is what a projection panicked with: the cause in a *ProjectionError. What else panicked in an adapter, such
-// as a tracer of the driver, is the cause behind ErrOutcomeUnknown.
+// as a tracer of the driver, is the cause behind ErrOutcomeUnknown, or behind ErrUnavailable before anything was sent.
 type PanicError struct {
 	Value any    // what was passed to panic
 	Stack []byte // the stack at the panic, as debug.Stack formats it

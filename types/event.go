@@ -36,7 +36,8 @@ type Uncommitted struct {
 	Type string
 
 	// Body is encoded with encoding/json; a json.RawMessage is taken as it is. Nil is an
-	// empty object.
+	// empty object. At most 32 MiB and 5,000 levels deep, and without what PostgreSQL's jsonb refuses, such as
+	// \u0000 in a string; a []byte is refused, as JSON would write it in base64.
 	Body any
 }
 

@@ -48,16 +48,16 @@ var roundMutants = []mutant{
 	{"aggregate/round.go", "a clock keeps an id that another has", `	if errors.Is(cause, store.ErrDuplicateTimestamp) {
 		c.renewClock()
 	}`, ``, aggregateSuites},
-	{"aggregate/round.go", "a shared commit that fails fails for all", `if unknown || senders == 1 {`, `if true {`, aggregateSuites},
-	{"aggregate/round.go", "commands that are to go alone go together", `	c.alone = len(w.open)
+	{"aggregate/answer.go", "a shared commit that fails fails for all", `if unknown || senders == 1 {`, `if true {`, aggregateSuites},
+	{"aggregate/answer.go", "commands that are to go alone go together", `	c.alone = len(w.open)
 `, ``, aggregateSuites},
-	{"aggregate/round.go", "after an unknown outcome the state is kept", `	if unknown {
+	{"aggregate/answer.go", "after an unknown outcome the state is kept", `	if unknown {
 		c.drop()
 	}`, ``, aggregateSuites},
-	{"aggregate/round.go", "an unknown outcome is told as a failure", `			q.answer(c.unknown(q, r, cause))`, `			q.answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
-	{"aggregate/round.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
-	{"aggregate/round.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
-	{"aggregate/round.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
+	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.answer(c.unknown(q, r, cause))`, `			q.answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
+	{"aggregate/answer.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
+	{"aggregate/answer.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
+	{"aggregate/answer.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
 `, `		c[i].Body = c[i].Body[:]
 `, aggregateSuites},
 	{"aggregate/round.go", "a command's record begins a sequence early", `q.record.After, q.record.Last = q.after, d.seq`, `q.record.After, q.record.Last = base, d.seq`, aggregateSuites},

@@ -11,8 +11,8 @@ var mailboxMutants = []mutant{
 	m.rouse()`, `	if !m.dismissed {
 		m.rouse()
 	}`, aggregateSuites},
-	{"aggregate/mailbox.go", "an aggregate at work can leave memory", `if !m.idle() || !m.owner.farewell() {`, `if !m.owner.farewell() {`, aggregateSuites},
-	{"aggregate/mailbox.go", "the goroutine of a busy aggregate is given back", `	if !m.parked || m.head != nil {
+	{"aggregate/lifecycle.go", "an aggregate at work can leave memory", `if !m.idle() || !m.owner.farewell() {`, `if !m.owner.farewell() {`, aggregateSuites},
+	{"aggregate/lifecycle.go", "the goroutine of a busy aggregate is given back", `	if !m.parked || m.head != nil {
 		return false
 	}
 	m.dismiss()`, `	if !m.running {

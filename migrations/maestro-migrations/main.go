@@ -31,6 +31,10 @@ func run(args []string, stdout, stderr io.Writer, now time.Time) int {
 	config := generate.Config{Now: now}
 	flags := flag.NewFlagSet("maestro-migrations", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: maestro-migrations [flags]\nwrites the event store's tables as a migration into a folder; it never overwrites")
+		flags.PrintDefaults()
+	}
 	flags.StringVar(&config.Format, "format", "sql", "whose file naming and markers: "+strings.Join(generate.Formats(), ", "))
 	flags.StringVar(&config.Dir, "dir", ".", "the app's `folder` of migrations")
 	flags.StringVar(&config.Name, "name", "event_store", "the migration's `name`")

@@ -102,6 +102,7 @@ func TestHelpNamesTheFlagsAndIsNoError(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := call(t, "-h")
 	require.Equal(t, 0, code)
+	require.Contains(t, stderr, "usage: maestro-migrations [flags]\nwrites the event store's tables as a migration")
 	for _, name := range []string{"-format", "-dir", "-schema", "-partitions", "-metadata", "-commands", "-sharded", "-name", "-version"} {
 		require.Contains(t, stderr, name)
 	}

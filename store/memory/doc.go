@@ -11,7 +11,7 @@
 // jsonb refuses is refused, so that a test against this package and a program on
 // a database see the same bytes. Timestamps are unique in the whole store. A commit that
 // leaves a gap before its first event is [store.ErrInvalidEvent]; other adapters need not notice.
-// Nothing is ever forgotten but pruned command IDs: the store grows until it is garbage.
+// Nothing is ever forgotten but pruned command IDs and redacted bodies: the store grows until it is garbage.
 //
 // # Concurrency
 //

@@ -146,20 +146,20 @@ func (l *log) kind(s string) uint32 {
 	if len(l.types) <= fewTypes {
 		for i := range l.types {
 			if l.types[i] == s {
-				return uint32(i) //nolint:gosec // at most fewTypes
+				return uint32(i)
 			}
 		}
 	} else if i, ok := l.kinds[s]; ok {
 		return i
 	}
-	i := uint32(len(l.types)) //nolint:gosec // a type string has at least one byte, an event many
+	i := uint32(len(l.types)) // they can't be so many: an event takes more bytes than there are numbers for
 	l.types = append(l.types, s)
 	switch {
 	case len(l.types) <= fewTypes:
 	case l.kinds == nil:
 		l.kinds = make(map[string]uint32, 2*fewTypes)
 		for i, s := range l.types {
-			l.kinds[s] = uint32(i) //nolint:gosec // as above
+			l.kinds[s] = uint32(i)
 		}
 	default:
 		l.kinds[s] = i

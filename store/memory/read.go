@@ -87,19 +87,19 @@ func load(ctx context.Context, id hlc.Timestamp, events log, snapshot *types.Sna
 
 func read(ctx context.Context, id hlc.Timestamp, events log, r store.Range, yield func(types.Event, error) bool) {
 	end := events.end()
-	if r.Max > 0 {
+	if r.Max != 0 {
 		end = min(end, r.Max)
 	}
 	if err := ctx.Err(); err != nil {
 		yield(types.Event{}, fmt.Errorf("memory: events: %w", err))
 		return
 	}
-	for n := max(r.After, 0) + 1; n <= end; n++ {
+	for n := max(r.After, 0); n < end; n++ {
 		if err := ctx.Err(); err != nil {
 			yield(types.Event{}, fmt.Errorf("memory: events: %w", err))
 			return
 		}
-		if !yield(events.event(id, int(n-1)), nil) {
+		if !yield(events.event(id, int(n)), nil) {
 			return
 		}
 	}

@@ -96,7 +96,7 @@ func (tx txStore) Commit(ctx context.Context, c store.Commit) error {
 	}
 	p := newAttempt(c)
 	defer p.release()
-	there, overtaken := tx.records(c.AggregateID)
+	there, overtaken := tx.events(c.AggregateID)
 	if overtaken && len(c.Events) > 0 {
 		return store.ErrConflict
 	}
@@ -153,12 +153,17 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	}
 	defer unlock()
 	var all []row
+	used := false
 	for id, st := range tx.streams {
 		there := tx.store.shard(id).stream(id)
-		if err := st.check(there); err != nil {
-			return err
+		if st.overtaken(there) {
+			return store.ErrConflict
 		}
+		used = used || st.used(there)
 		all = append(all, st.events.rows...)
+	}
+	if used {
+		return store.ErrDuplicateCommand
 	}
 	if len(all) > 0 && !tx.store.timestamps.add(all) {
 		return store.ErrDuplicateTimestamp
@@ -213,17 +218,12 @@ func (tx *Tx) waiting() <-chan struct{} {
 	return nil
 }
 
-// check compares what is staged with what others have stored meanwhile.
-func (st *staged) check(there *stream) error {
-	if st.events.end() > 0 && there.end() != st.base {
-		return store.ErrConflict
-	}
-	for i := range st.commands {
-		if there.hasCommand(st.commands[i].ID) {
-			return store.ErrDuplicateCommand
-		}
-	}
-	return nil
+// overtaken reports whether somebody else has stored events in the place of those that are staged.
+func (st *staged) overtaken(there *stream) bool { return st.events.end() > 0 && there.end() != st.base }
+
+// used reports whether somebody else has used one of the command IDs meanwhile.
+func (st *staged) used(there *stream) bool {
+	return slices.ContainsFunc(st.commands, func(r store.CommandRecord) bool { return there.hasCommand(r.ID) })
 }
 
 func (st *staged) apply(to *stream, now time.Time) {

@@ -46,6 +46,21 @@ func TestATransactionLosesWithATimestampOrACommandIDThatWasTaken(t *testing.T) {
 	require.Zero(t, length(t, s, a))
 }
 
+func TestATransactionOfSeveralAggregatesLooksForAConflictFirst(t *testing.T) {
+	t.Parallel()
+	for range 20 { // the order of the aggregates is left to chance
+		s := memory.New()
+		a, b := now(), now()
+		tx := s.Begin()
+		id := store.Commit{AggregateID: b, Commands: []store.CommandRecord{{ID: "a"}}}
+		require.NoError(t, s.Tx(tx).Commit(t.Context(), commitOf(a, 1, 1)))
+		require.NoError(t, s.Tx(tx).Commit(t.Context(), id))
+		require.NoError(t, s.Commit(t.Context(), commitOf(a, 1, 1)))
+		require.NoError(t, s.Commit(t.Context(), id))
+		require.ErrorIs(t, tx.Commit(t.Context()), store.ErrConflict)
+	}
+}
+
 func TestATransactionThatHasEndedSaysSo(t *testing.T) {
 	t.Parallel()
 	s := memory.New()

@@ -18,7 +18,7 @@ func (tx txStore) Load(ctx context.Context, id hlc.Timestamp, r store.Range) ite
 			yield(store.Entry{}, err)
 			return
 		}
-		events, _ := tx.records(id)
+		events, _ := tx.events(id)
 		load(ctx, id, events, tx.snapshot(id), r, yield)
 	}
 }
@@ -30,7 +30,7 @@ func (tx txStore) Events(ctx context.Context, id hlc.Timestamp, r store.Range) i
 			yield(types.Event{}, err)
 			return
 		}
-		events, _ := tx.records(id)
+		events, _ := tx.events(id)
 		read(ctx, id, events, r, yield)
 	}
 }
@@ -92,9 +92,9 @@ func (tx *Tx) stage(id hlc.Timestamp) *staged {
 	return st
 }
 
-// records returns the aggregate's events as the transaction sees them, and whether somebody else
+// events returns the aggregate's events as the transaction sees them, and whether somebody else
 // has stored events in the place of its own meanwhile.
-func (tx *Tx) records(id hlc.Timestamp) (events log, overtaken bool) {
+func (tx *Tx) events(id hlc.Timestamp) (events log, overtaken bool) {
 	there, _ := tx.store.view(id)
 	st := tx.streams[id]
 	if st == nil || st.events.end() == 0 {

@@ -90,7 +90,8 @@ func (s *Store) queueUp(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return notSent(ctx, "wait for a lock", ctx.Err())
 		}
-		return fmt.Errorf("%w: wait for a lock: too many others do, for %v", store.ErrUnavailable, s.o.LockTimeout)
+		return fmt.Errorf("%w: wait for a lock: none of the %d places to wait (Options.Committers) came free within %v (Options.LockTimeout)",
+			store.ErrUnavailable, cap(s.patient), s.o.LockTimeout)
 	}
 }
 

@@ -18,7 +18,7 @@ type calm struct {
 	statements atomic.Int64 // careful ones without a conflict, since the last one
 
 	mu   sync.Mutex
-	rate float64 // guarded by mu; of commits that are in conflict, the last hundred or so
+	rate float64 // guarded by mu; of commits that are in conflict, among the last rateOver or so
 }
 
 const (

@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -97,16 +99,14 @@ func (c *combiner) do(ctx context.Context, p *pending) {
 
 // lead sends p, with whatever waits, in the goroutine of its caller.
 func (c *combiner) lead(ctx context.Context, p *pending) {
-	conn, err := c.acquire(ctx)
+	defer c.next()
+	conn, err := c.connect(ctx)
 	if err != nil {
 		p.err = err
 		c.release(p)
-		c.next()
 		return
 	}
-	batch := c.take(p)
-	c.send(ctx, conn, batch)
-	c.next()
+	c.send(ctx, conn, c.take(p))
 }
 
 // next gives the committer's place to a goroutine, if there is work for it, or else up.
@@ -122,7 +122,13 @@ func (c *combiner) next() {
 
 // drain sends what waits until nothing does.
 func (c *combiner) drain() {
-	for {
+	idle := false
+	defer func() {
+		if !idle { // the goroutine is being ended from within
+			c.next()
+		}
+	}()
+	for !idle {
 		conn, err := c.acquireForOthers()
 		batch := c.take(nil)
 		switch {
@@ -136,17 +142,25 @@ func (c *combiner) drain() {
 		default:
 			c.send(context.Background(), conn, batch)
 		}
-		if c.idle(len(batch)) {
-			return
-		}
+		idle = c.idle(len(batch))
 	}
+}
+
+// connect gets a connection. A panic of the application's own hooks in the pool must not leave anybody waiting.
+func (c *combiner) connect(ctx context.Context) (conn *pgxpool.Conn, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%w: acquire a connection: %w", store.ErrUnavailable, &store.PanicError{Value: v, Stack: debug.Stack()})
+		}
+	}()
+	return c.acquire(ctx)
 }
 
 // acquireForOthers gets a connection under no caller's context; they watch theirs on their own.
 func (c *combiner) acquireForOthers() (*pgxpool.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 	defer cancel()
-	conn, err := c.acquire(ctx)
+	conn, err := c.connect(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: no connection within %v", store.ErrUnavailable, c.patience)
 	}
@@ -204,11 +218,17 @@ func weight(p *pending) int {
 	return n
 }
 
-// send runs a batch and tells its callers. A panic, which only the application's own tracers and hooks can cause, must
-// not leave them waiting.
+var errGoexit = errors.New("a tracer or hook ended its goroutine with runtime.Goexit, as t.FailNow does")
+
+// send runs a batch and tells its callers. A panic or a runtime.Goexit, which only the application's own tracers and hooks
+// can cause, must not leave them waiting, nor let them take it for an answer.
 func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
+	answered := false
 	defer func() {
-		if v := recover(); v != nil {
+		if v := recover(); !answered {
+			if v == nil {
+				v = errGoexit
+			}
 			err := fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &store.PanicError{Value: v, Stack: debug.Stack()})
 			for _, p := range batch {
 				p.err, p.alone = err, false
@@ -219,6 +239,7 @@ func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 		c.finish(batch)
 	}()
 	c.run(ctx, conn, batch)
+	answered = true
 }
 
 func (c *combiner) finish(batch []*pending) {
@@ -242,11 +263,10 @@ func (c *combiner) release(batch ...*pending) {
 func (c *combiner) withdraw(p *pending) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, waiting := range c.waiting {
-		if waiting == p {
-			c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
-			return true
-		}
+	i := slices.Index(c.waiting, p)
+	if i < 0 {
+		return false
 	}
-	return false
+	c.waiting = slices.Delete(c.waiting, i, i+1)
+	return true
 }

@@ -221,6 +221,35 @@ func TestWithoutAConnectionEveryoneWhoWaitsIsTold(t *testing.T) {
 	})
 }
 
+func TestAHookThatPanicsForAConnectionIsAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(1, 10)
+		b.acquire = func(context.Context) (*pgxpool.Conn, error) {
+			time.Sleep(time.Second)
+			panic("hook")
+		}
+		var group sync.WaitGroup
+		var all []*pending
+		for i := range uint64(3) { // a leader, and two for whom a committer comes
+			p := of(i)
+			all = append(all, p)
+			group.Go(func() { b.do(t.Context(), p) })
+			synctest.Wait()
+		}
+		group.Wait()
+		synctest.Wait()
+		for _, p := range all {
+			var panicked *store.PanicError
+			require.ErrorIs(t, p.err, store.ErrUnavailable)
+			require.ErrorAs(t, p.err, &panicked)
+			require.Equal(t, "hook", panicked.Value)
+		}
+		require.Zero(t, b.active)
+		require.Empty(t, b.busy)
+	})
+}
+
 func TestALeaderThatGivesUpLeavesTheOthersToACommitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

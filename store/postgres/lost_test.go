@@ -3,6 +3,9 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -267,4 +270,51 @@ func TestOneCallersContextDoesNotEndTheCommitsOfOthers(t *testing.T) {
 	require.ErrorIs(t, <-errs, context.Canceled)
 	release()
 	require.NoError(t, <-errs)
+}
+
+// failing is a tracer that does what it is told at the next statement.
+type failing struct {
+	tracer
+	next atomic.Pointer[func()]
+}
+
+func (f *failing) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	if do := f.next.Swap(nil); do != nil {
+		(*do)()
+	}
+	return ctx
+}
+
+func TestATracerThatEndsTheGoroutineOfACrowdIsNoAnswerToIt(t *testing.T) {
+	t.Parallel()
+	for how, do := range map[string]func(){"panic": func() { panic("tracer") }, "exit": runtime.Goexit} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			f := &failing{}
+			s, pool := crowd(t, nil, func(c *pgxpool.Config) { c.ConnConfig.Tracer = f })
+			for range 2 { // that a committer's place is not lost with it
+				const commits = 5
+				release := hold(t, pool)
+				answers := make(chan error, commits)
+				var group sync.WaitGroup
+				for range commits {
+					group.Go(func() { answers <- s.Commit(context.WithoutCancel(t.Context()), commit(stamp(), 1, 1)) })
+				}
+				require.Eventually(t, func() bool { return s.Waiting() == commits-1 }, 10*time.Second, time.Millisecond)
+				f.next.Store(&do)
+				release()
+				group.Wait()
+				close(answers)
+				if how == "exit" {
+					require.Len(t, answers, commits-1, "the leader's goroutine is gone")
+				}
+				for err := range answers {
+					var panicked *store.PanicError
+					require.ErrorIs(t, err, store.ErrOutcomeUnknown)
+					require.ErrorAs(t, err, &panicked)
+				}
+			}
+			require.NoError(t, s.Commit(t.Context(), commit(stamp(), 1, 1)))
+		})
+	}
 }

@@ -196,14 +196,7 @@ func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pend
 			// The connection broke while the statements were prepared: that is nobody's fault.
 			return nil, fmt.Errorf("%w: prepare: %w", store.ErrUnavailable, err)
 		}
-		for _, p := range batch {
-			for _, q := range p.queued {
-				if q.SQL == sql {
-					return p, &store.ProjectionError{Event: p.commit.Events[q.event], Err: err}
-				}
-			}
-		}
-		return nil, err
+		return whose(batch, sql, err)
 	}
 	answered := pgError(err) != nil && definite(pgError(err))
 	switch {
@@ -217,6 +210,28 @@ func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pend
 		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}
 	}
 	return nil, err
+}
+
+// whose is conclude for a statement that was not sent. An argument that can't be encoded is the fault of one of those who
+// queued that statement, and which one the driver does not say.
+func whose(batch []*pending, sql string, err error) (*pending, error) {
+	var first *pending
+	var refused *store.ProjectionError
+	for _, p := range batch {
+		for _, q := range p.queued {
+			switch {
+			case q.SQL != sql:
+			case first == nil:
+				first, refused = p, &store.ProjectionError{Event: p.commit.Events[q.event], Err: err}
+			case first != p && unencodable(err):
+				return nil, refused
+			}
+		}
+	}
+	if first == nil {
+		return nil, err
+	}
+	return first, refused
 }
 
 // leave ends what is left of a transaction that failed, so that the connection is good for more or closed.

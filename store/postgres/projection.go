@@ -117,10 +117,11 @@ func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err err
 	if p.direct != nil {
 		err = p.direct(ctx, projectionTx{tx}, e)
 	} else {
-		b := &pgx.Batch{}
-		if err = p.batch(b, e); err == nil {
-			err = tx.SendBatch(ctx, b).Close()
+		b, refused := p.queue(e)
+		if refused != nil {
+			return refused
 		}
+		err = tx.SendBatch(ctx, b).Close()
 	}
 	switch pg := tx.Conn().PgConn(); {
 	case err != nil:

@@ -283,6 +283,39 @@ func TestAProjectionThatMisbehavesRefusesItsCommitAlone(t *testing.T) {
 	}
 }
 
+func TestWhoQueuedTheSameStatementIsNotBlamedForAnArgument(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
+		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			s, pool := projecting(t, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = mode })
+			// In the order of their aggregates, so that the culprit comes last in the transaction.
+			a, b := projected(batchedNames, "a"), projected(batchedNames, "b")
+			c := projected(misbehaving["an argument that can't be encoded"], "x")
+			errs := gathered(t, s, pool, 2, a, b, c)
+			require.NoError(t, errs[0])
+			require.NoError(t, errs[1])
+			var refused *store.ProjectionError
+			require.ErrorAs(t, errs[2], &refused)
+			require.Equal(t, c.Events[0], refused.Event)
+			require.Equal(t, []string{"a", "b"}, names(t, pool))
+		})
+	}
+}
+
+func TestABatchedProjectionDoesNotEndTheTransactionThatItSharesWithADirectOne(t *testing.T) {
+	t.Parallel()
+	s, _ := projecting(t)
+	c := projected(misbehaving["a queued commit"], "x")
+	c.Projections = append(c.Projections, misbehaving["an error"])
+	var refused *store.ProjectionError
+	require.ErrorAs(t, s.Commit(t.Context(), c), &refused)
+	require.Empty(t, stored(t, s, c.AggregateID))
+}
+
 func TestAProjectionThatRefusesDoesNotCostAConnection(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"an error", "a panic", "an ignored error", "commit", "nonsense", "a callback's error"} {

@@ -98,7 +98,7 @@ func (s *Store) Validate(ctx context.Context) error {
 	defer conn.Release()
 	for _, probe := range s.probes() {
 		if _, err := conn.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...); err != nil {
-			return fmt.Errorf("postgres: validate: %s (migrations.Validate names what is missing): %w", probe.what, err)
+			return plainError("validate: "+probe.what, err)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
@@ -25,6 +26,11 @@ func TestTheTextsOfErrors(t *testing.T) {
 	projection := func(f func(ctx context.Context, tx pgx.Tx) error) error {
 		return refused(postgres.Projection(func(ctx context.Context, tx pgx.Tx, _ types.Event) error { return f(ctx, tx) }))
 	}
+	const remedy = ": apply the migrations to this database and schema; migrations.Validate names what is missing"
+	url, _ := pgtest.Schema(t)
+	bare := pgtest.Open(t, url)
+	noTables := postgres.New(bare, &postgres.Options{Commands: true})
+	_, noCommands := postgres.New(pool, &postgres.Options{Commands: true}).LookupCommand(t.Context(), stamp(), "a")
 	recorded := store.Commit{AggregateID: stamp(), Commands: []store.CommandRecord{{ID: "a"}}}
 	id := stamp()
 	require.NoError(t, s.Commit(t.Context(), commit(id, 1, 1)))
@@ -41,7 +47,12 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{invalid(postgres.Options{MaxBatch: -1}), "postgres: Options.MaxBatch is -1: use 1 or more, or 0 for the default"},
 		{invalid(postgres.Options{CommitTimeout: -1}), "postgres: Options.CommitTimeout is -1ns: use a positive duration, or 0 for the default"},
 		{invalid(postgres.Options{LockTimeout: time.Microsecond}), "postgres: Options.LockTimeout is 1µs: use a millisecond or more, or 0 for the default"},
-		{invalid(postgres.Options{Metadata: true}), "postgres: validate: events (migrations.Validate names what is missing): …"},
+		{invalid(postgres.Options{Metadata: true}), "postgres: validate: events: ERROR: column …" + remedy},
+		{noTables.Validate(t.Context()), `postgres: validate: events: ERROR: relation "event_log" does not exist …` + remedy},
+		{readAll(noTables, id), "postgres: load aggregate " + id.String() + ": ERROR: relation …" + remedy},
+		{noTables.Commit(t.Context(), commit(id, 1, 1)), `postgres: commit events: ERROR: relation "event_log" does not exist …` + remedy},
+		{noTables.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte("{}")}), `postgres: commit snapshot: ERROR: relation "snapshots" does not exist …` + remedy},
+		{noCommands, `postgres: look up command "a": ERROR: relation "commands" does not exist …` + remedy},
 		{s.Commit(t.Context(), recorded), "store: not supported: command ids: apply the commands migration and set postgres.Options.Commands"},
 		{s.Commit(t.Context(), commit(id, 1, 1)), "store: sequence conflict"},
 		{s.Redact(t.Context(), id, 7, []byte("{}")), "store: no such event: aggregate " + id.String() + ", sequence 7"},
@@ -74,4 +85,13 @@ func TestTheTextsOfErrors(t *testing.T) {
 		require.True(t, strings.HasPrefix(test.err.Error(), before) && strings.HasSuffix(test.err.Error(), after), "%v", test.err)
 		require.Equal(t, strings.Contains(test.text, "…"), test.err.Error() != test.text, "%v", test.err)
 	}
+}
+
+func readAll(s *postgres.Store, id hlc.Timestamp) error {
+	for _, err := range s.Load(context.Background(), id, store.Range{}) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

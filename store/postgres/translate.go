@@ -58,7 +58,7 @@ func fateOf(err error) fate {
 	switch {
 	case errors.Is(err, store.ErrOutcomeUnknown):
 		return fateUnknown
-	case errors.Is(err, store.ErrUnavailable):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, errTxEnded):
 		return fateSettled
 	case pgErr == nil && errors.As(err, &projection):
 		return fateSettled
@@ -139,8 +139,29 @@ func translate(doing string, err error) error {
 	if busy(pgError(err).Code) {
 		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 	}
+	return plainError(doing, err)
+}
+
+// plainError is err with what was being done and, where the tables are not as they should be, the remedy.
+func plainError(doing string, err error) error {
+	if pgErr := pgError(err); pgErr != nil && lacksTables(pgErr.Code) {
+		return fmt.Errorf("postgres: %s: %w: apply the migrations to this database and schema; migrations.Validate names what is missing", doing, err)
+	}
 	return fmt.Errorf("postgres: %s: %w", doing, err)
 }
+
+// lacksTables reports whether the server missed a schema, a table, a column, an index or the right type of one. Where it is a
+// projection's statement that did, the table is the application's, and the error a *store.ProjectionError.
+func lacksTables(code string) bool {
+	switch code {
+	case "3F000", "42P01", "42703", "42P10", "42804", "42883":
+		return true
+	}
+	return false
+}
+
+// errTxEnded is not an ErrUnavailable: to try again with the same transaction never helps.
+var errTxEnded = fmt.Errorf("postgres: the application's transaction has ended: %w", pgx.ErrTxClosed)
 
 // notSent is the error of a call that ended before it reached the database.
 func notSent(ctx context.Context, doing string, err error) error {
@@ -159,7 +180,7 @@ func readError(ctx context.Context, doing string, err error) error {
 	pgErr := pgError(err)
 	switch {
 	case errors.As(err, &undecoded), ctx.Err() == nil && pgErr != nil && definite(pgErr) && !busy(pgErr.Code):
-		return fmt.Errorf("postgres: %s: %w", doing, err)
+		return plainError(doing, err)
 	}
 	return notSent(ctx, doing, err)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -128,4 +130,16 @@ func TestTheGuardsWordsAreUnderstood(t *testing.T) {
 	require.Empty(t, guardNames(raised))
 	require.False(t, isGuard(said("ERROR", "22P02")))
 	require.False(t, isGuard(io.EOF))
+}
+
+func TestTheWaitForAPlaceToWaitNamesItsBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{o: Options{LockTimeout: 5 * time.Second}, patient: make(chan struct{}, 2)}
+		s.patient <- struct{}{}
+		require.NoError(t, s.queueUp(t.Context()))
+		err := s.queueUp(t.Context())
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		require.EqualError(t, err, "store: unavailable: wait for a lock: none of the 2 places to wait (Options.Committers) came free within 5s (Options.LockTimeout)")
+	})
 }

@@ -97,14 +97,15 @@ func (t *txStore) try(ctx context.Context, tx pgx.Tx, p *pending) error {
 func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 	var projection *store.ProjectionError
 	if p.err != nil {
+		pgErr := pgError(p.err)
 		switch f := fateOf(p.err); {
 		case ctx.Err() != nil:
 			return notSent(ctx, "commit events", p.err)
-		case errors.As(p.err, &projection):
+		case errors.As(p.err, &projection), f == fateSettled:
 			return p.err
 		case f == fateUnknown:
 			return fmt.Errorf("%w: commit events: the transaction is lost: %w", store.ErrUnavailable, p.err)
-		case pgError(p.err).Code == codeSerialization:
+		case pgErr != nil && pgErr.Code == codeSerialization:
 			// The row that is in the way was committed after the transaction's view of the database was taken.
 			return fmt.Errorf("%w: %w", store.ErrConflict, p.err)
 		case f != fateParticular:
@@ -121,15 +122,22 @@ func (s *Store) isolated(ctx context.Context, q querier, f func(q querier) error
 		return f(q)
 	}
 	savepoint, err := tx.Begin(ctx)
+	if errors.Is(err, pgx.ErrTxClosed) {
+		return errTxEnded
+	}
 	if err != nil {
 		return notSent(ctx, "begin a savepoint", err)
 	}
-	if err := f(savepoint); err != nil {
+	err = f(savepoint)
+	// Where ctx ended meanwhile, the savepoint must not stay open: what it holds would be committed with the transaction.
+	ending, cancel := s.sending(ctx)
+	defer cancel()
+	if err != nil {
 		// If this fails the connection is gone, which the next statement of the application will say.
-		_ = savepoint.Rollback(ctx)
+		_ = savepoint.Rollback(ending)
 		return err
 	}
-	if err := savepoint.Commit(ctx); err != nil {
+	if err := savepoint.Commit(ending); err != nil {
 		return notSent(ctx, "release a savepoint", err)
 	}
 	return nil

@@ -123,6 +123,54 @@ func TestALostConnectionLosesTheTransactionForCertain(t *testing.T) {
 	require.NotErrorIs(t, err, store.ErrOutcomeUnknown)
 }
 
+func TestATransactionThatHasEndedIsNotSaidToBeUnavailable(t *testing.T) {
+	t.Parallel()
+	s, _, tx := transaction(t, pgx.TxOptions{})
+	require.NoError(t, tx.Rollback(t.Context()))
+	err := s.Tx(tx).Commit(t.Context(), commit(stamp(), 1, 1))
+	require.ErrorIs(t, err, pgx.ErrTxClosed)
+	require.NotErrorIs(t, err, store.ErrUnavailable, "to try again never helps")
+	require.ErrorContains(t, err, "the application's transaction has ended")
+}
+
+func TestAContextThatEndsInAProjectionLeavesNothingBehindInTheTransaction(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]error{"refuses": errors.New("no"), "goes on": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _, tx := transaction(t, pgx.TxOptions{})
+			ctx, cancel := context.WithCancel(t.Context())
+			c := projected(postgres.Projection(func(context.Context, pgx.Tx, types.Event) error {
+				cancel()
+				return answer
+			}), "x")
+			err := s.Tx(tx).Commit(ctx, c)
+			require.NoError(t, tx.Commit(t.Context()), "the transaction is usable")
+			if answer == nil {
+				require.NoError(t, err, "what was sent is seen through")
+				require.Equal(t, c.Events, stored(t, s, c.AggregateID))
+			} else {
+				require.ErrorIs(t, err, context.Canceled)
+				require.Empty(t, stored(t, s, c.AggregateID))
+			}
+		})
+	}
+}
+
+func TestABatchedProjectionDoesNotEndTheTransactionOfTheApplication(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a queued commit", "a queued rollback"} {
+		s, _, tx := transaction(t, pgx.TxOptions{})
+		c := projected(misbehaving[name], "x")
+		var refused *store.ProjectionError
+		require.ErrorAs(t, s.Tx(tx).Commit(t.Context(), c), &refused)
+		_, err := tx.Exec(t.Context(), `SELECT 1`)
+		require.NoError(t, err, "the transaction is usable")
+		require.NoError(t, tx.Commit(t.Context()), "it is still the application's to end")
+		require.Empty(t, stored(t, s, c.AggregateID))
+	}
+}
+
 func TestAContextThatEndedSendsNothing(t *testing.T) {
 	t.Parallel()
 	s, _, tx := transaction(t, pgx.TxOptions{})

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"math"
+
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -15,6 +17,7 @@ func rangeClauses() []clause {
 		{name: "a range beyond the end is empty", run: beyondEnd},
 		{name: "a range whose Max is not above After is empty", run: inverted},
 		{name: "bounds may be as high as a sequence can be", run: highBounds},
+		{name: "bounds that no sequence can have are bounds all the same", run: wildBounds},
 		{name: "every range has the events that it contains", run: everyRange},
 		{name: "the zero aggregate id names no aggregate", run: zeroID},
 		{name: "a loop that ends early gives back what it held", run: earlyBreak},
@@ -74,6 +77,19 @@ func highBounds(v *env) {
 	v.same(nil, v.read(id, store.Range{After: types.MaxSequence - 1, Max: types.MaxSequence}))
 	_, events := v.load(id, store.Range{After: 1, Max: types.MaxSequence})
 	v.same(all[1:], events)
+}
+
+func wildBounds(v *env) {
+	id := v.stamp()
+	all := v.history(id, 3)
+	for _, r := range []store.Range{
+		{After: math.MaxInt64}, {Max: math.MaxInt64}, {After: math.MinInt64}, {After: -1}, {Max: -1}, {After: -2, Max: -1},
+	} {
+		want := within(all, r)
+		v.same(want, v.read(id, r))
+		_, loaded := v.load(id, r)
+		v.same(want, loaded)
+	}
 }
 
 func everyRange(v *env) {

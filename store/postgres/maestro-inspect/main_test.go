@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -226,6 +227,22 @@ func TestTheLogThatTheLibraryWritesIsGood(t *testing.T) {
 	code, out := l.run("-types", "added", id.String())
 	require.Equal(t, exitGood, code)
 	require.Contains(t, out, "6 events, sequences 1 to 6: nothing wrong")
+}
+
+// A program that calls pgxpool.New with its URL sets the pool there.
+func TestAURLThatSetsAPoolIsTaken(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, nil)
+	l.event(stamp(1), 1, "added")
+	with, err := url.Parse(l.url)
+	require.NoError(t, err)
+	values := with.Query()
+	values.Set("pool_max_conns", "8")
+	with.RawQuery = values.Encode()
+	l.url = with.String()
+	code, out := l.run(id.String())
+	require.Equal(t, exitGood, code)
+	require.Contains(t, out, "1 event, sequences 1 to 1: nothing wrong")
 }
 
 func TestArgumentsThatMeanNothingAreRefused(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgname"
@@ -39,10 +40,12 @@ type database struct {
 
 // inspect prints what is stored of an aggregate and returns how much of it is wrong.
 func inspect(ctx context.Context, c config, p printer) (problems int, _ error) {
-	connection, err := pgx.ParseConfig(c.database)
+	// A program's URL may set its pool, too, with parameters that a server would refuse.
+	pool, err := pgxpool.ParseConfig(c.database)
 	if err != nil {
 		return 0, err
 	}
+	connection := pool.ConnConfig
 	// Statements are not prepared: there may be a proxy between here and the server.
 	connection.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conn, err := pgx.ConnectConfig(ctx, connection)

@@ -1,0 +1,97 @@
+package aggregate
+
+// How an aggregate that is asked for nothing gives its goroutine back and leaves memory.
+
+// idle reports whether nothing is asked of the aggregate. m.mu is held.
+func (m *mailbox) idle() bool { return m.head == nil && (m.parked || !m.running) }
+
+// hibernate gives the goroutine of an idle aggregate back.
+func (m *mailbox) hibernate() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.parked || m.head != nil {
+		return false
+	}
+	m.dismiss()
+	return true
+}
+
+// replace puts a new goroutine in the place of one whose stack has grown and that waits for
+// nothing: a stack of the smallest size is never made smaller again by the runtime once it
+// was doubled, and the next one starts small.
+func (m *mailbox) replace() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case !m.running || !m.grown:
+		return true
+	case !m.parked || m.head != nil:
+		return false
+	}
+	m.grown, m.replaced, m.parked = false, true, false
+	m.wake <- struct{}{}
+	return true
+}
+
+// dismiss ends the parked goroutine. m.mu is held.
+func (m *mailbox) dismiss() {
+	m.dismissed, m.parked = true, false
+	m.wake <- struct{}{}
+}
+
+// exit takes an idle aggregate out of memory.
+func (m *mailbox) exit() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return true
+	}
+	if !m.idle() || !m.owner.farewell() {
+		return false
+	}
+	if m.parked {
+		m.dismiss()
+	}
+	m.depart()
+	return true
+}
+
+// depart marks the aggregate as gone and takes it out of the registry. m.mu is held.
+func (m *mailbox) depart() {
+	m.closed = true
+	m.family.departed(m)
+}
+
+// drain stops taking requests in; what waits is still answered, then the aggregate leaves.
+func (m *mailbox) drain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.draining {
+		return
+	}
+	m.draining = true
+	switch {
+	case !m.idle():
+		return
+	case m.parked:
+		m.dismiss()
+	default:
+		m.owner.farewell()
+		m.depart()
+	}
+}
+
+// refuseAll answers what still waits, after a shutdown whose time is over, and reports how
+// many requests that were and whether the aggregate is still at work.
+func (m *mailbox) refuseAll() (n int, busy bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.head != nil {
+		r := m.head
+		m.unlink(r)
+		r.phase.Store(taken)
+		r.answer(ErrClosed)
+		n++
+	}
+	return n, !m.closed
+}
