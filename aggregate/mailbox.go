@@ -249,8 +249,12 @@ func (m *mailbox) abort(w *work) {
 		}
 		told[r] = true
 		err := error(&PanicError{Root: m.family.name, AggregateID: m.id, Type: r.command.Type, Value: errGoexit})
-		if stamps := r.stamps.Load(); stamps != nil && r.phase.Load() == committing {
-			err = &OutcomeUnknownError{AggregateID: m.id, Timestamps: slices.Clone(stamps.list), Err: errors.Join(store.ErrOutcomeUnknown, err)}
+		if r.phase.Load() == committing {
+			unknown := &OutcomeUnknownError{AggregateID: m.id, Err: errors.Join(store.ErrOutcomeUnknown, err)}
+			if stamps := r.stamps.Load(); stamps != nil {
+				unknown.Timestamps = slices.Clone(stamps.list)
+			}
+			err = unknown
 		}
 		r.answer(err)
 	}

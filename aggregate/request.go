@@ -116,20 +116,18 @@ func (r *request) answer(err error) {
 
 // claim is taken before the request's events are sent. It fails if the caller left, or is about to.
 func (r *request) claim(events []types.Event) bool {
-	if r.ctx.Done() != nil { // else the caller can't leave
-		if r.ctx.Err() != nil {
-			return false
-		}
-		s := &r.first
-		if s.list != nil { // the caller may be reading it
-			s = new(stamps)
-		}
-		s.list = s.short[:0]
-		for i := range events {
-			s.list = append(s.list, events[i].Timestamp)
-		}
-		r.stamps.Store(s)
+	if r.ctx.Err() != nil {
+		return false
 	}
+	s := &r.first
+	if s.list != nil { // the caller may be reading it
+		s = new(stamps)
+	}
+	s.list = s.short[:0]
+	for i := range events {
+		s.list = append(s.list, events[i].Timestamp)
+	}
+	r.stamps.Store(s)
 	return r.phase.CompareAndSwap(taken, committing)
 }
 

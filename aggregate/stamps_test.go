@@ -90,18 +90,22 @@ func TestAnErrorWithTimestampsDoesNotKeepTheCommand(t *testing.T) {
 func TestTheTimestampsOfACommitWhoseGoroutineEndedStayRight(t *testing.T) {
 	t.Parallel()
 	s := newTap()
-	s.commit = func(_ context.Context, _ store.Commit, next func() error) error {
+	ending := func(_ context.Context, _ store.Commit, next func() error) error {
 		require.NoError(t, next())
 		runtime.Goexit()
 		return nil
 	}
+	s.commit = ending
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
-	var unknown *aggregate.OutcomeUnknownError
-	require.ErrorAs(t, root.Evaluate(t.Context(), adds(id, 1)), &unknown)
-	s.set(func(s *tap) { s.commit = nil })
-	evaluate(t, root, adds(id, 1), adds(id, 1))
-	require.Equal(t, stampsOf(logOf(t, s, id)[:1]), unknown.Timestamps)
+	for i, ctx := range []context.Context{t.Context(), context.Background()} { // the second caller can't leave
+		var unknown *aggregate.OutcomeUnknownError
+		require.ErrorAs(t, root.Evaluate(ctx, adds(id, 1)), &unknown)
+		s.set(func(s *tap) { s.commit = nil })
+		evaluate(t, root, adds(id, 1), adds(id, 1))
+		require.Equal(t, stampsOf(logOf(t, s, id)[3*i:3*i+1]), unknown.Timestamps)
+		s.set(func(s *tap) { s.commit = ending })
+	}
 }
 
 func TestNoCommitHasMoreCommandsThanMaxBatch(t *testing.T) {

@@ -86,21 +86,21 @@ var requestMutants = []mutant{
 	{"aggregate/request.go", "who leaves during a commit is told that nothing is stored", `			if r.phase.CompareAndSwap(committing, gone) {
 				return unknown`, `			if r.phase.CompareAndSwap(committing, gone) {
 				return cause`, aggregateSuites},
-	{"aggregate/request.go", "a commit is claimed although the caller is about to leave", `		if r.ctx.Err() != nil {
-			return false
-		}
+	{"aggregate/request.go", "a commit is claimed although the caller is about to leave", `	if r.ctx.Err() != nil {
+		return false
+	}
 `, ``, aggregateSuites},
 	{"aggregate/request.go", "a claim is never given back", `func (r *request) unclaim() { r.phase.CompareAndSwap(committing, taken) }`, `func (r *request) unclaim() {}`, aggregateSuites},
-	{"aggregate/request.go", "the timestamps to look up are missing", `		r.stamps.Store(s)
+	{"aggregate/request.go", "the timestamps to look up are missing", `	r.stamps.Store(s)
 `, ``, aggregateSuites},
-	{"aggregate/request.go", "a second attempt adds to the timestamps of the first", `		s.list = s.short[:0]
+	{"aggregate/request.go", "a second attempt adds to the timestamps of the first", `	s.list = s.short[:0]
 `, `		if s = &r.first; s.list == nil {
 			s.list = s.short[:0]
 		}
 `, aggregateSuites},
-	{"aggregate/request.go", "a second attempt writes into the list of the first", `		if s.list != nil { // the caller may be reading it
-			s = new(stamps)
-		}
+	{"aggregate/request.go", "a second attempt writes into the list of the first", `	if s.list != nil { // the caller may be reading it
+		s = new(stamps)
+	}
 `, ``, aggregateSuites},
 	{"aggregate/request.go", "the error of who left keeps the request", `unknown.Timestamps = slices.Clone(stamps.list)`, `unknown.Timestamps = slices.Clip(stamps.list)`, aggregateSuites},
 }

@@ -34,7 +34,11 @@ var mailboxMutants = []mutant{
 	{"aggregate/mailbox.go", "a crowd that was answered is not waited for", `		if len(buffer) > 1 {
 `, `		if false {
 `, aggregateSuites},
-	{"aggregate/mailbox.go", "after a handler ended the goroutine the timestamps to look up are in a request that is used again", `Timestamps: slices.Clone(stamps.list), Err`, `Timestamps: slices.Clip(stamps.list), Err`, aggregateSuites},
+	{"aggregate/mailbox.go", "after a handler ended the goroutine the timestamps to look up are in a request that is used again", `				unknown.Timestamps = slices.Clone(stamps.list)
+			}
+			err`, `				unknown.Timestamps = slices.Clip(stamps.list)
+			}
+			err`, aggregateSuites},
 }
 
 var stateMutants = []mutant{
