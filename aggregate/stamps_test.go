@@ -98,7 +98,7 @@ func TestTheTimestampsOfACommitWhoseGoroutineEndedStayRight(t *testing.T) {
 	s.commit = ending
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
-	for i, ctx := range []context.Context{t.Context(), context.Background()} { // the second caller can't leave
+	for i, ctx := range []context.Context{t.Context(), context.WithoutCancel(t.Context())} { // the second caller can't leave
 		var unknown *aggregate.OutcomeUnknownError
 		require.ErrorAs(t, root.Evaluate(ctx, adds(id, 1)), &unknown)
 		s.set(func(s *tap) { s.commit = nil })
