@@ -176,7 +176,7 @@ func TestIDsThatCantBeKept(t *testing.T) {
 	id := newID(t, root)
 	for text, c := range map[string]types.Command{
 		"has 257 bytes":             withID(adds(id, 1), strings.Repeat("x", 257)),
-		"is not UTF-8 without NUL":  withID(adds(id, 1), "a\x00"),
+		"contains a NUL byte":       withID(adds(id, 1), "a\x00"),
 		"data can't be encoded":     {AggregateID: id, Type: "add", Data: func() {}, ID: "x"},
 		"unexpected end, want '\"'": {AggregateID: id, Type: "add", Data: json.RawMessage(`{"`), ID: "x"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/flatjson"
 	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/typestring"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -68,7 +69,7 @@ func (k *kind[S]) fit(e *types.Event, body any) error {
 		return unfit(e, "sequence", fmt.Sprintf("is past the last one, %d", types.MaxSequence), nil)
 	}
 	if _, upcast := k.Upcasts[e.Type]; !upcast && k.Events[e.Type] == nil {
-		if fault := typeFault(e.Type); fault != "" {
+		if fault := typestring.Fault(e.Type); fault != "" {
 			return unfit(e, "type", fault, nil)
 		}
 		err := fmt.Errorf("%w: add a handler to Events of %s", ErrUnknownEvent, k.Name)

@@ -30,8 +30,8 @@ func TestADefinitionsFaultIsNamedWithItsFieldAndTheRemedy(t *testing.T) {
 		"no events":             {func(d *aggregate.Definition[tally]) { d.Events = aggregate.Events[tally]{} }, "Events", "list at least one event handler"},
 		"empty command type":    {func(d *aggregate.Definition[tally]) { d.Commands[""] = d.Commands["add"] }, `Commands[""]`, "is empty: use 1 to 256 bytes of UTF-8"},
 		"long event type":       {func(d *aggregate.Definition[tally]) { d.Events[strings.Repeat("x", 257)] = d.Events["added"] }, `Events["xxx`, "has 257 bytes, more than 256: use 1 to 256 bytes of UTF-8"},
-		"command type no UTF-8": {func(d *aggregate.Definition[tally]) { d.Commands["\xff"] = d.Commands["add"] }, `Commands["\xff"]`, "is not UTF-8 without NUL bytes: use 1 to 256 bytes of UTF-8"},
-		"event type with NUL":   {func(d *aggregate.Definition[tally]) { d.Events["a\x00"] = d.Events["added"] }, `Events["a\x00"]`, "is not UTF-8 without NUL bytes: use 1 to 256 bytes of UTF-8"},
+		"command type no UTF-8": {func(d *aggregate.Definition[tally]) { d.Commands["\xff"] = d.Commands["add"] }, `Commands["\xff"]`, "is not valid UTF-8: use 1 to 256 bytes of UTF-8"},
+		"event type with NUL":   {func(d *aggregate.Definition[tally]) { d.Events["a\x00"] = d.Events["added"] }, `Events["a\x00"]`, "contains a NUL byte: use 1 to 256 bytes of UTF-8"},
 		"nil command handler":   {func(d *aggregate.Definition[tally]) { d.Commands["x"] = nil }, `Commands["x"]`, "is nil: give it a handler"},
 		"nil command func":      {func(d *aggregate.Definition[tally]) { d.Commands["x"] = aggregate.CommandFunc[tally](nil) }, `Commands["x"]`, "is nil: give it a handler"},
 		"nil typed command": {func(d *aggregate.Definition[tally]) {

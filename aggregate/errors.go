@@ -223,7 +223,7 @@ func (e *OutcomeUnknownError) Error() string {
 	if cause == "" {
 		return text
 	}
-	return text + ": " + strings.TrimPrefix(cause, "aggregate: ")
+	return text + ": " + bare(cause)
 }
 
 // Is reports whether target is store.ErrOutcomeUnknown.

@@ -122,12 +122,11 @@ func dataAs[C any](command types.Command) (C, error) {
 			return decodeData[C](command.Type, d)
 		}
 		return noData[C](command, "null")
-	case nil:
-		return noData[C](command, "nil")
-	}
-	if _, ok := command.Data.([]byte); ok {
+	case []byte: // C is another type, or this is not reached
 		reason := "data is a []byte, want " + reflect.TypeFor[C]().String() + ": for JSON use json.RawMessage"
 		return *new(C), &InvalidDataError{Type: command.Type, Reason: reason}
+	case nil:
+		return noData[C](command, "nil")
 	}
 	got := fmt.Sprintf("%T", command.Data)
 	if v := reflect.ValueOf(command.Data); v.Kind() == reflect.Pointer && v.IsNil() {

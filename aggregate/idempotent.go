@@ -7,13 +7,14 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/typestring"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
 // identify returns the record that will use up the ID of a command.
 func (r *Root[S]) identify(command types.Command) (*store.CommandRecord, error) {
-	if fault := typeFault(command.ID); fault != "" {
+	if fault := typestring.Fault(command.ID); fault != "" {
 		return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "its ID " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {

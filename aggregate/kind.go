@@ -10,9 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/eventmaestro/maestro/types"
+	"github.com/eventmaestro/maestro/internal/typestring"
 )
 
 // kind is a definition that was checked, with what can be worked out once. It knows
@@ -61,8 +60,8 @@ func (k *kind[S]) checkUpcasts() error {
 	for _, from := range slices.Sorted(maps.Keys(k.Upcasts)) {
 		field := fmt.Sprintf("Upcasts[%q]", from)
 		switch {
-		case typeFault(from) != "":
-			return k.wrong(field, typeFault(from)+": "+nameRemedy)
+		case typestring.Fault(from) != "":
+			return k.wrong(field, typestring.Fault(from)+": "+nameRemedy)
 		case known(from):
 			return k.wrong(field, "has an event handler as well, which would never run: remove one of the two, or give the new shape a type of its own")
 		case k.Upcasts[from].lacksFunc:
@@ -91,10 +90,6 @@ func (k *kind[S]) checkState() error {
 		}
 		k.clone = clone
 	}
-	if kind := reflect.TypeFor[S]().Kind(); k.Initial == nil && (kind == reflect.Pointer || kind == reflect.Map) {
-		return k.wrong("Initial", "is missing, and without it the state is a nil "+reflect.TypeFor[S]().String()+
-			": return a new one at each call, or let S be a struct")
-	}
 	if k.PrepareSnapshot == nil || k.UseSnapshot == nil {
 		if lost := lostInJSON(reflect.TypeFor[S](), "S", nil); lost != nil {
 			return k.wrong(lost.path, lost.reason+", or set PrepareSnapshot and UseSnapshot")
@@ -107,12 +102,15 @@ func (k *kind[S]) checkState() error {
 func (k *kind[S]) checkInitial() error {
 	s, err := k.initial()
 	if err != nil {
-		return k.wrong("Initial", "gives no state: "+strings.TrimPrefix(err.Error(), "aggregate: "))
+		return k.wrong("Initial", "gives no state: "+bareText(err))
 	}
-	if v := reflect.ValueOf(&s).Elem(); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil() {
-		return k.wrong("Initial", fmt.Sprintf("returns a nil %T: return a new one at each call", s))
+	if v := reflect.ValueOf(&s).Elem(); v.Kind() != reflect.Pointer && v.Kind() != reflect.Map || !v.IsNil() {
+		return nil
 	}
-	return nil
+	if k.Initial == nil {
+		return k.wrong("Initial", fmt.Sprintf("is missing, and without it the state is a nil %T: return a new one at each call, or let S be a struct", s))
+	}
+	return k.wrong("Initial", fmt.Sprintf("returns a nil %T: return a new one at each call", s))
 }
 
 func (k *kind[S]) checkRest() error {
@@ -133,7 +131,7 @@ func (k *kind[S]) checkRest() error {
 func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		field := fmt.Sprintf("%s[%q]", name, key)
-		if fault := typeFault(key); fault != "" {
+		if fault := typestring.Fault(key); fault != "" {
 			return k.wrong(field, fault+": "+nameRemedy)
 		}
 		if isNil(table[key]) {
@@ -158,19 +156,6 @@ func isNil(v any) bool {
 }
 
 const nameRemedy = "use 1 to 256 bytes of UTF-8"
-
-// typeFault says what is wrong with a type string, or nothing.
-func typeFault(s string) string {
-	switch {
-	case s == "":
-		return "is empty"
-	case len(s) > types.MaxTypeLength:
-		return fmt.Sprintf("has %d bytes, more than %d", len(s), types.MaxTypeLength)
-	case !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0:
-		return "is not UTF-8 without NUL bytes"
-	}
-	return ""
-}
 
 var (
 	marshalerType     = reflect.TypeFor[json.Marshaler]()

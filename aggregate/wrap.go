@@ -18,7 +18,9 @@ func (e *wrapped) Error() string { return "aggregate: " + e.doing + ": " + bareT
 func (e *wrapped) Unwrap() error { return e.cause }
 
 // bareText is the text of err without the package's name.
-func bareText(err error) string { return strings.TrimPrefix(err.Error(), "aggregate: ") }
+func bareText(err error) string { return bare(err.Error()) }
+
+func bare(text string) string { return strings.TrimPrefix(text, "aggregate: ") }
 
 // count is a number of things in words that agree with it.
 func count(n int, thing string) string {

@@ -2,10 +2,9 @@ package store
 
 import (
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/typestring"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -60,7 +59,7 @@ func (c Commit) Check() error {
 		}
 	}
 	for _, r := range c.Commands {
-		if reason := typeFault(r.ID); reason != "" {
+		if reason := typestring.Fault(r.ID); reason != "" {
 			return c.invalid(r.Last, "command id", reason)
 		}
 	}
@@ -79,7 +78,7 @@ func (c Commit) checkEvent(i int) error {
 	case len(e.Body) == 0:
 		return c.invalid(e.Sequence, "body", "is empty")
 	}
-	if reason := typeFault(e.Type); reason != "" {
+	if reason := typestring.Fault(e.Type); reason != "" {
 		return c.invalid(e.Sequence, "type", reason)
 	}
 	if i == 0 {
@@ -96,19 +95,4 @@ func (c Commit) checkEvent(i int) error {
 
 func (c Commit) invalid(s types.Sequence, field, reason string) error {
 	return &InvalidEventError{AggregateID: c.AggregateID, Sequence: s, Field: field, Reason: reason}
-}
-
-// typeFault says what is wrong with a type string or a command ID, or nothing.
-func typeFault(s string) string {
-	switch {
-	case s == "":
-		return "is empty"
-	case len(s) > types.MaxTypeLength:
-		return fmt.Sprintf("has %d bytes, more than %d", len(s), types.MaxTypeLength)
-	case !utf8.ValidString(s):
-		return "is not valid UTF-8"
-	case strings.IndexByte(s, 0) >= 0:
-		return "contains a NUL byte"
-	}
-	return ""
 }

@@ -69,8 +69,10 @@ func (s *Store) check(c *store.Commit) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	if len(c.Commands) > 0 && !s.o.Commands {
-		return fmt.Errorf("%w: command ids: apply the commands migration and set postgres.Options.Commands", store.ErrUnsupported)
+	if len(c.Commands) > 0 {
+		if err := s.recording(); err != nil {
+			return err
+		}
 	}
 	for _, r := range c.Commands {
 		if r.After < 0 || r.Last < r.After || r.Last > types.MaxSequence || r.After == types.MaxSequence {
