@@ -89,7 +89,7 @@ func TestBadEventsAreRefusedWithATypedErrorAndNothingIsStored(t *testing.T) {
 			"empty type":         {types.New("", nil), store.ErrInvalidEvent, "type is empty"},
 			"long type":          {types.New(strings.Repeat("x", 257), nil), store.ErrInvalidEvent, "type has 257 bytes, more than 256"},
 			"type with NUL":      {types.New("a\x00b", nil), store.ErrInvalidEvent, "type contains a NUL byte"},
-			"type not UTF-8":     {types.New("a\xff", nil), store.ErrInvalidEvent, "type is not UTF-8"},
+			"type not UTF-8":     {types.New("a\xff", nil), store.ErrInvalidEvent, "type is not valid UTF-8"},
 			"NUL in raw":         {raw(`{"Text": "a\u0000b"}`), store.ErrInvalidEvent, `\u0000`},
 			"NUL encoded":        {types.New("noted", noted{"a\x00b"}), store.ErrInvalidEvent, `\u0000`},
 			"NUL in a key":       {raw(`{"Text": "x", "\u0000": 1}`), store.ErrInvalidEvent, `\u0000`},
