@@ -19,9 +19,9 @@ type Adapter interface {
 	// kind and records the command IDs, all together or nothing of it.
 	//
 	// Another event at one of the sequences is ErrConflict, also when other causes of
-	// refusal are present: it is looked for first. The caller guarantees that the
-	// event before the first is stored; an adapter that notices otherwise
-	// answers ErrInvalidEvent.
+	// refusal are present: it is looked for first. Events that begin past sequence 1 are stored
+	// only behind their predecessor, see Commit.Predecessor; where it is missing, or has another
+	// timestamp than the one named, the answer is ErrNoPredecessor.
 	//
 	// No two events of the store have the same timestamp: one that is taken is
 	// ErrDuplicateTimestamp. On a partitioned table, where no index spans the partitions, that is
@@ -41,7 +41,8 @@ type Adapter interface {
 	// is not stored and never will be. After ErrOutcomeUnknown it may be stored now, later or never;
 	// to commit the very same events again is safe and, once it answers nil or
 	// ErrConflict, settles the question: after ErrConflict the events are stored if the log has
-	// them with the same timestamps, and never will be if it hasn't.
+	// them with the same timestamps, and never will be if it hasn't. That the log has them proves
+	// that they are visible; whether they are replicated, only Flusher can tell.
 	//
 	// A context that ends before anything was sent ends the call with its error, and
 	// nothing is stored. After that the adapter sees the commit through and bounds the

@@ -17,6 +17,12 @@ type Commit struct {
 	// Commands is not.
 	Events []types.Event
 
+	// Predecessor is the timestamp of the event that Events were decided on: the one at the
+	// sequence before theirs. It is looked for together with the commit, so that nothing is ever
+	// stored behind a gap, nor behind an event of a log that went back. Zero asks only that there
+	// is such an event; it means nothing where Events begin with sequence 1.
+	Predecessor hlc.Timestamp
+
 	// Projections run with the commit, each for every event in order. An adapter
 	// skips those of another kind than its own.
 	Projections []Projection

@@ -10,8 +10,14 @@ import (
 
 var (
 	// ErrConflict is returned when another event stands at the sequence of a commit:
-	// somebody was first. Nothing was stored; read what is new and decide again.
+	// somebody was first. Nothing was stored; read what is new and decide again. A
+	// *ConflictError, which matches it, brings what is new along.
 	ErrConflict = errors.New("store: sequence conflict")
+
+	// ErrNoPredecessor is matched by a *PredecessorError: the event that a commit was decided on is
+	// not in the log. The log went back, as after a failover or a restore. Nothing was stored;
+	// read the aggregate again and decide again.
+	ErrNoPredecessor = errors.New("store: predecessor is not in the log")
 
 	// ErrDuplicateTimestamp is returned when another event has the timestamp of one
 	// in the commit: two clocks share a node id. Nothing was stored. A partitioned
@@ -35,6 +41,10 @@ var (
 	// answer. Nothing was stored; the same call may succeed later.
 	ErrUnavailable = errors.New("store: unavailable")
 
+	// ErrDeadlock is returned by a transaction that waits for another one which waits for it. It
+	// can only be aborted, and may succeed when it is repeated.
+	ErrDeadlock = errors.New("store: deadlock")
+
 	// ErrNoEvent is returned when an event that was named is not in the log.
 	ErrNoEvent = errors.New("store: no such event")
 
@@ -42,6 +52,42 @@ var (
 	// and how to get it.
 	ErrUnsupported = errors.New("store: not supported")
 )
+
+// ConflictError is an ErrConflict that brings along what was stored meanwhile, which saves the
+// caller a round trip.
+type ConflictError struct {
+	AggregateID hlc.Timestamp
+
+	// Events are those from the sequence before the commit's first on, in order: first the
+	// predecessor, unless the commit began with sequence 1. They belong to the receiver.
+	Events []types.Event
+
+	// More says that there may be events after these.
+	More bool
+}
+
+func (e *ConflictError) Error() string { return ErrConflict.Error() }
+
+// Is reports whether target is ErrConflict.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// PredecessorError says which event is missing. It matches ErrNoPredecessor.
+type PredecessorError struct {
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence // of the event that is not there
+	Timestamp   hlc.Timestamp  // that it was to have; zero if any would do
+}
+
+func (e *PredecessorError) Error() string {
+	text := fmt.Sprintf("%v: aggregate %v has no event at sequence %d", ErrNoPredecessor, e.AggregateID, e.Sequence)
+	if !e.Timestamp.IsZero() {
+		text += fmt.Sprintf(" with timestamp %v", e.Timestamp)
+	}
+	return text
+}
+
+// Is reports whether target is ErrNoPredecessor.
+func (e *PredecessorError) Is(target error) bool { return target == ErrNoPredecessor }
 
 // InvalidEventError says which event of a commit can't be stored, and why. It
 // matches ErrInvalidEvent.

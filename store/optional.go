@@ -36,3 +36,50 @@ type Projector interface {
 	// StoreKind is that of the projections that the adapter runs.
 	StoreKind() string
 }
+
+// Flusher is an optional capability of an Adapter: it makes sure that what can be read is as durable
+// as what was acknowledged. Without it, visible is taken for durable.
+type Flusher interface {
+	// Flush returns nil once all that was visible when it was called is as durable as a commit that
+	// is acknowledged now: written to disk, and on the standbys that a commit has to wait for. Until
+	// then nothing is known; an error may be followed by another try.
+	Flush(ctx context.Context) error
+}
+
+// Transactor is an optional capability of an Adapter: transactions that the library begins and ends.
+type Transactor interface {
+	// Begin returns a transaction at READ COMMITTED. The values of ctx, not its end, may be kept for
+	// its statements. Nothing need be sent yet.
+	Begin(ctx context.Context) (OwnTx, error)
+}
+
+// OwnTx is a transaction that the library began. It ends with exactly one call of End or Abort, after
+// which every other method is an error. It is not safe for concurrent use.
+type OwnTx interface {
+	Tx
+
+	// Lock waits until no other OwnTx, in any process, has the aggregate locked, and holds the lock
+	// until the end of the transaction: a line that the server keeps, in the order of arrival. It
+	// then returns the events from sequence from on, in order, and whether there may be more: with
+	// the beginning of the transaction it is one round trip. Who doesn't lock is not kept out. The
+	// wait is bounded by the adapter, which answers ErrUnavailable, and by ctx. Where locks are
+	// taken in opposite orders, one of the transactions is refused with ErrDeadlock within
+	// milliseconds.
+	Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
+
+	// Stage keeps a commit until Send or End, or until the application uses the transaction by itself.
+	// What is refused then is an error of that call, as Commit of Adapter has it; the transaction can
+	// only be aborted after it. Staged commits are sent in one round trip, in the order of their
+	// aggregates' ids where they are of different ones. The caller must not modify c meanwhile.
+	Stage(c Commit) error
+
+	// Send sends what is staged.
+	Send(ctx context.Context) error
+
+	// End sends what is staged and commits, in one round trip. ErrOutcomeUnknown and the errors of
+	// Commit mean what they mean there.
+	End(ctx context.Context) error
+
+	// Abort rolls back. After End it does nothing.
+	Abort(ctx context.Context)
+}
