@@ -6,4 +6,7 @@
 // temporary directory, on a free loopback port, that can be stopped in every
 // way a server can end, started again on the same data, and that is gone when
 // the process that started it is gone, however that ended.
+//
+// A server can have standbys, which stream from it, which its commits wait for where
+// they are to, and which can be promoted; an old primary joins again.
 package pgserver

@@ -75,6 +75,28 @@ func Start(ctx context.Context, config *Config) (*Server, error) {
 
 // create makes the server's folder and the cluster in it.
 func (s *Server) create(ctx context.Context) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	secret := filepath.Join(s.dir, "password")
+	if err := os.WriteFile(secret, []byte(s.password+"\n"), 0o600); err != nil {
+		return fmt.Errorf("pgserver: %w", err)
+	}
+	if err := s.account.own(secret); err != nil {
+		return fmt.Errorf("pgserver: give %s to the server's user: %w", secret, err)
+	}
+	// A password even on loopback: a superuser without one would let every user
+	// of this machine run programs as the server's user.
+	initdb := s.command(ctx, "initdb", "-D", s.DataDir(), "-U", Superuser, "-E", "UTF8", "--locale=C",
+		"-A", "scram-sha-256", "--pwfile="+secret, "--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("pgserver: initdb: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// settle makes the server's folder, and the guardian that removes it.
+func (s *Server) settle() error {
 	parent := s.config.Parent
 	if parent == "" {
 		parent = s.account.parent()
@@ -87,19 +109,8 @@ func (s *Server) create(ctx context.Context) error {
 	if s.guardian, err = guard(dir); err != nil {
 		return err
 	}
-	secret := filepath.Join(dir, "password")
-	if err := os.WriteFile(secret, []byte(s.password+"\n"), 0o600); err != nil {
-		return fmt.Errorf("pgserver: %w", err)
-	}
-	if err := errors.Join(s.account.own(dir), s.account.own(secret)); err != nil {
+	if err := s.account.own(dir); err != nil {
 		return fmt.Errorf("pgserver: give %s to the server's user: %w", dir, err)
-	}
-	// A password even on loopback: a superuser without one would let every user
-	// of this machine run programs as the server's user.
-	initdb := s.command(ctx, "initdb", "-D", s.DataDir(), "-U", Superuser, "-E", "UTF8", "--locale=C",
-		"-A", "scram-sha-256", "--pwfile="+secret, "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("pgserver: initdb: %w\n%s", err, out)
 	}
 	return nil
 }
