@@ -1,10 +1,7 @@
 package aggregate
 
 import (
-	"bytes"
 	"context"
-	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -111,12 +108,12 @@ type Panicked struct {
 	Err         *PanicError
 }
 
-// Stuck describes a handler that still ran when its caller's context ended.
+// Stuck describes a handler that still ran when its caller's context ended. A dump of the program's
+// goroutines shows where.
 type Stuck struct {
 	Root        string
 	AggregateID hlc.Timestamp
 	Type        string // of the command; empty for a function
-	Stack       string // of the aggregate's goroutine, or empty if it was not found
 }
 
 // reportStuck tells who watches that r's handler outlasted its caller.
@@ -130,37 +127,6 @@ func (m *mailbox) reportStuck(r *request) {
 	}
 	s.log.Warn("handler outlasts its caller", "root", m.family.name, "aggregate", m.id, "type", r.command.Type)
 	if hook != nil {
-		hook(r.ctx, Stuck{Root: m.family.name, AggregateID: m.id, Type: r.command.Type, Stack: stackOf(m.goroutine.Load())})
+		hook(r.ctx, Stuck{Root: m.family.name, AggregateID: m.id, Type: r.command.Type})
 	}
-}
-
-// goroutineID returns the number that the runtime prints for the calling goroutine.
-func goroutineID() int64 {
-	var buf [40]byte
-	_, rest, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte(" "))
-	number, _, _ := bytes.Cut(rest, []byte(" "))
-	id, _ := strconv.ParseInt(string(number), 10, 64)
-	return id
-}
-
-// maxDump bounds the dump of all goroutines in which one is looked for.
-const maxDump = 4 << 20
-
-// stackOf returns the stack of another goroutine.
-func stackOf(id int64) string {
-	buf := make([]byte, 64<<10)
-	for {
-		n := runtime.Stack(buf, true)
-		if n < len(buf) || len(buf) >= maxDump {
-			buf = buf[:n]
-			break
-		}
-		buf = make([]byte, 2*len(buf))
-	}
-	_, found, ok := bytes.Cut(append([]byte("\n\n"), buf...), []byte("\n\ngoroutine "+strconv.FormatInt(id, 10)+" "))
-	if !ok {
-		return ""
-	}
-	stack, _, _ := bytes.Cut(found, []byte("\n\n"))
-	return string(stack)
 }

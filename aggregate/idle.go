@@ -116,9 +116,6 @@ func (s *sweeper) run() {
 	}
 }
 
-// shrinkAfter is how long a goroutine with a grown stack may be idle.
-const shrinkAfter = time.Second
-
 // longestSweep is the time between two sweeps when nothing is due.
 const longestSweep = time.Minute
 
@@ -129,7 +126,6 @@ func (s *sweeper) sweep() time.Duration {
 	s.mu.Unlock()
 	next := longestSweep
 	for _, f := range families {
-		next = min(next, s.pass(&f.grown, shrinkAfter, (*mailbox).replace))
 		if d := f.policy.hibernate(); d > 0 {
 			next = min(next, s.pass(&f.parked, d, f.sleep))
 		}

@@ -16,23 +16,6 @@ func (m *mailbox) hibernate() bool {
 	return true
 }
 
-// replace puts a new goroutine in the place of one whose stack has grown and that waits for
-// nothing: a stack of the smallest size is never made smaller again by the runtime once it
-// was doubled, and the next one starts small.
-func (m *mailbox) replace() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case !m.running || !m.grown:
-		return true
-	case !m.parked || m.head != nil:
-		return false
-	}
-	m.grown, m.replaced, m.parked = false, true, false
-	m.wake <- struct{}{}
-	return true
-}
-
 // dismiss ends the parked goroutine. m.mu is held.
 func (m *mailbox) dismiss() {
 	m.dismissed, m.parked = true, false

@@ -27,16 +27,13 @@ type mailbox struct {
 	running    bool          // guarded by mu: there is a goroutine
 	parked     bool          // guarded by mu: it waits for wake
 	dismissed  bool          // guarded by mu: it is to end when it finds nothing
-	replaced   bool          // guarded by mu: another goroutine is to take its place
-	grown      bool          // guarded by mu: it has served, so its stack has grown
 	draining   bool          // guarded by mu: nothing more is taken in
 	closed     bool          // guarded by mu: the aggregate left memory
 
-	depth     atomic.Int32            // written under mu
-	current   atomic.Pointer[request] // whose handler runs
-	goroutine atomic.Int64            // the number of the goroutine
-	used      atomic.Int64            // when the last batch ended, on the supervisor's stopwatch
-	at        atomic.Int64            // the sequence of the state in memory
+	depth   atomic.Int32            // written under mu
+	current atomic.Pointer[request] // whose handler runs
+	used    atomic.Int64            // when the last batch ended, on the supervisor's stopwatch
+	at      atomic.Int64            // the sequence of the state in memory
 }
 
 // owner is what a mailbox delivers to.
@@ -101,7 +98,7 @@ func (m *mailbox) put(r *request) delivery {
 func (m *mailbox) rouse() {
 	switch {
 	case !m.running:
-		m.running, m.grown = true, false
+		m.running = true
 		m.wake = make(chan struct{}, 1)
 		m.family.started(m)
 		go m.loop(m.wake)
@@ -145,7 +142,6 @@ func (m *mailbox) unlink(r *request) {
 
 // loop is the aggregate's goroutine.
 func (m *mailbox) loop(wake chan struct{}) {
-	m.goroutine.Store(goroutineID())
 	w := new(work)
 	finished := false
 	defer func() {
@@ -205,19 +201,8 @@ func (m *mailbox) take(batch []*request, wake chan struct{}) []*request {
 			batch = append(batch, r)
 		}
 		if len(batch) > 0 {
-			if !m.grown {
-				m.grown = true
-				m.family.grew(m)
-			}
 			m.mu.Unlock()
 			return batch
-		}
-		if m.replaced {
-			m.replaced = false
-			m.family.sup.active.Add(1)
-			go m.loop(wake)
-			m.mu.Unlock()
-			return nil
 		}
 		if m.draining || m.dismissed {
 			m.running, m.wake, m.dismissed = false, nil, false

@@ -164,7 +164,6 @@ type family struct {
 	mailboxSize int
 	maxBatch    int
 	policy      IdlePolicy
-	grown       idleQueue // those whose goroutine has a stack that has grown
 	parked      idleQueue // those with a goroutine
 	present     idleQueue // all in memory
 }
@@ -183,9 +182,6 @@ func (f *family) watch(m *mailbox) {
 		f.sup.idle.watch(&f.parked, m)
 	}
 }
-
-// grew is called, under the mailbox' lock, when a new goroutine takes its first batch.
-func (f *family) grew(m *mailbox) { f.sup.idle.watch(&f.grown, m) }
 
 // ended is called when the goroutine is about to be over.
 func (f *family) ended() {

@@ -20,7 +20,7 @@ const (
 	idleAggregates = 1_000_000
 	liveAggregates = 100_000
 	idleLimit      = 400     // bytes
-	liveLimit      = 3 << 10 // bytes
+	liveLimit      = 6 << 10 // bytes; a stack that a handler has doubled stays so until the aggregate hibernates
 	allocLimit     = 12
 	allocCommands  = 200_000
 	collections    = 5
