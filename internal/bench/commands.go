@@ -58,12 +58,17 @@ func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definit
 
 // warm reads all aggregates into memory, by one command each.
 func warm(ctx context.Context, root *aggregate.Root[counter], ids []hlc.Timestamp) error {
+	return forEach(ids, func(id hlc.Timestamp) error { return incrementer(ctx, root, id)() })
+}
+
+// forEach does something for all ids, some at a time.
+func forEach(ids []hlc.Timestamp, do func(hlc.Timestamp) error) error {
 	const together = 64
 	for some := range slices.Chunk(ids, together) {
 		errs := make([]error, len(some))
 		var wg sync.WaitGroup
 		for i, id := range some {
-			wg.Go(func() { errs[i] = incrementer(ctx, root, id)() })
+			wg.Go(func() { errs[i] = do(id) })
 		}
 		wg.Wait()
 		if err := errors.Join(errs...); err != nil {

@@ -1,217 +1,75 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"runtime/pprof"
-	"slices"
-	"sync/atomic"
 	"time"
-
-	"github.com/eventmaestro/maestro/aggregate"
-	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/store/postgres"
 )
 
-const (
-	contendedProcesses  = 2
-	contendedAggregates = 16
-	contendedCallers    = 32 // in each process
-)
-
-// contended lets two processes work on the same aggregates. Only what was acknowledged counts.
+// contended lets two processes work on the same aggregates.
 func contended(ctx context.Context, l *lab) (outcome, error) {
-	raw, size, err := l.bestInserts(ctx, contendedProcesses*contendedCallers)
+	f := formation{processes: 2, aggregates: 16, callers: 32}
+	callers := f.processes * f.callers
+	raw, size, err := l.bestInserts(ctx, callers)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer raw.Close()
-	var failed, conflicts, total int
-	round := 0
-	ours := func(ctx context.Context, d time.Duration) (figure, error) {
-		if err := l.db.reset(ctx); err != nil {
-			return figure{}, err
-		}
-		answers, err := l.together(ctx, d, round)
-		if err != nil {
-			return figure{}, err
-		}
-		round++
-		var f figure
-		stored := 0
-		lists := make([][]time.Duration, len(answers))
-		for i, a := range answers {
-			f.value += a.Rate
-			lists[i] = a.Timed
-			stored, failed, conflicts, total = stored+a.Total, failed+a.Failed, conflicts+a.Conflicts, total+a.Total
-		}
-		f.p50, f.p99 = latencies(lists)
-		return f, l.db.expect(ctx, stored)
-	}
-	o, _, err := l.compare(ctx, 1, l.rawInserts(raw, contendedProcesses*contendedCallers), ours)
+	var g gathering
+	o, _, err := l.compare(ctx, 1, l.rawInserts(raw, callers), l.gather(f, &g))
 	o.note("pool", fmt.Sprint(size))
-	o.note("failed", fmt.Sprint(failed))
-	o.note("conflicts", fmt.Sprintf("%.2f/command", float64(conflicts)/float64(max(total, 1))))
+	o.noteGathering(g)
+	o.nothingFailed(g.failed)
 	return o, err
 }
 
-// task is what a process is told, and answer what it says in the end.
-type (
-	task struct {
-		URL     string
-		IDs     []hlc.Timestamp
-		Callers int
-		Length  time.Duration
-		Profile string
-	}
-	answer struct {
-		Rate      float64
-		Total     int // successes, those of the warm-up included
-		Failed    int // commands that ran out of attempts
-		Conflicts int
-		Timed     []time.Duration
-	}
+const (
+	hotCallers = 16  // of each process
+	hotTail    = 5.0 // times the median of one process alone may the p99 be
+	hotLuck    = 0.5 // of the luckiest process' rate is the unluckiest's at least
 )
 
-// together runs the processes side by side, which begin when all are ready.
-func (l *lab) together(ctx context.Context, d time.Duration, round int) ([]answer, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	ids := newIDs(l.clock, contendedAggregates)
-	processes := make([]*process, contendedProcesses)
-	for i := range processes {
-		t := task{URL: l.db.url, IDs: ids, Callers: contendedCallers, Length: d}
-		if l.profiles != "" {
-			t.Profile = l.profileFile(round, fmt.Sprintf("process%d.pprof", i))
-		}
-		if processes[i], err = start(ctx, self, t); err != nil {
-			return nil, err
-		}
-		defer processes[i].end()
-	}
-	for _, p := range processes {
-		if line, err := p.out.ReadString('\n'); err != nil || line != "ready\n" {
-			return nil, fmt.Errorf("process is not ready: %q, %w", line, err)
-		}
-	}
-	for _, p := range processes {
-		if _, err := io.WriteString(p.in, "go\n"); err != nil {
-			return nil, err
-		}
-	}
-	answers := make([]answer, len(processes))
-	for i, p := range processes {
-		if err := json.NewDecoder(p.out).Decode(&answers[i]); err != nil {
-			return nil, fmt.Errorf("answer of a process: %w", err)
-		}
-	}
-	return answers, nil
-}
-
-// process is this program once more.
-type process struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
-func start(ctx context.Context, self string, t task) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, self, "-worker")}
-	p.cmd.Stderr = os.Stderr
-	in, err := p.cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	p.in, p.out = in, bufio.NewReader(out)
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	return p, json.NewEncoder(in).Encode(t)
-}
-
-func (p *process) end() {
-	_ = p.in.Close()
-	_ = p.cmd.Wait() // it said what it had to say, or its absence was noticed
-}
-
-// work is the whole life of such a process.
-func work(ctx context.Context, in io.Reader, out io.Writer) error {
-	lines := bufio.NewReader(in)
-	var t task
-	line, err := lines.ReadBytes('\n')
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(line, &t); err != nil {
-		return err
-	}
-	pool, err := (&database{url: t.URL}).pool(ctx, 0)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	if err := pool.Ping(ctx); err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "ready")
-	if _, err := lines.ReadString('\n'); err != nil {
-		return err
-	}
-	if t.Profile != "" {
-		f, err := os.Create(t.Profile)
+// hotProcesses is processes that fight over one aggregate. The limit is one process with all the callers.
+func hotProcesses(processes int) func(context.Context, *lab) (outcome, error) {
+	return func(ctx context.Context, l *lab) (outcome, error) {
+		var alone, g gathering
+		o, _, err := l.compare(ctx, 1,
+			l.gather(formation{processes: 1, aggregates: 1, callers: processes * hotCallers}, &alone),
+			l.gather(formation{processes: processes, aggregates: 1, callers: hotCallers}, &g))
 		if err != nil {
-			return err
+			return outcome{}, err
 		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
+		o.noteGathering(g)
+		o.nothingFailed(g.failed)
+		luck := median(g.luck)
+		o.note("luck", fmt.Sprintf("%.2f", luck))
+		if luck < hotLuck {
+			o.miss("luck=%.2f<%.2f", luck, hotLuck)
 		}
-		defer pprof.StopCPUProfile()
+		if !l.ours {
+			o.tail("p99_by_median", o.ours.p99, o.limit.p50, hotTail)
+		}
+		return o, nil
 	}
-	a, err := contend(ctx, postgres.New(pool, nil), t)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(a)
 }
 
-// contend increments the counters that another process increments too. A command that runs out of attempts
-// is a failure of that command, not of the measurement.
-func contend(ctx context.Context, s *postgres.Store, t task) (answer, error) {
-	var failed, conflicts atomic.Int64
-	sup := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Conflict: func(_ context.Context, c aggregate.Conflict) {
-		conflicts.Add(int64(c.Commands))
-	}}})
-	root, err := aggregate.New(sup, definition())
-	if err != nil {
-		return answer{}, err
+func (o *outcome) noteGathering(g gathering) {
+	o.note("failed", fmt.Sprint(g.failed))
+	o.note("conflicts", fmt.Sprintf("%.2f/command", float64(g.conflicts)/float64(max(g.total, 1))))
+}
+
+// nothingFailed is a condition beside the ratio.
+func (o *outcome) nothingFailed(failed int) {
+	if failed > 0 {
+		o.miss("failed=%d>0", failed)
 	}
-	done, err := load{callers: t.Callers, caller: func(ctx context.Context, i int) (func() error, error) {
-		do := incrementer(ctx, root, t.IDs[i%len(t.IDs)])
-		return func() error {
-			err := do()
-			if spent := (*aggregate.RetriesSpentError)(nil); errors.As(err, &spent) {
-				failed.Add(1)
-				return errUncounted
-			}
-			return err
-		}, nil
-	}}.run(ctx, t.Length)
-	if err != nil {
-		return answer{}, err
+}
+
+// tail is a condition beside the ratio: that a duration is at most so many times another.
+func (o *outcome) tail(name string, ours, limit time.Duration, most float64) {
+	times := float64(ours) / float64(max(limit, 1))
+	o.note(name, fmt.Sprintf("%.2f", times))
+	if times > most {
+		o.miss("%s=%.2f>%.2f", name, times, most)
 	}
-	a := answer{Rate: done.value, Total: done.total, Failed: int(failed.Load()), Conflicts: int(conflicts.Load()), Timed: slices.Concat(done.timed...)}
-	return a, sup.Shutdown(ctx)
 }

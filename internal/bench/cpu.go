@@ -14,14 +14,10 @@ import (
 // on what else the machine does, and where the disk is quick it is what bounds a rate. It is 0 where
 // the server is somebody else's or the system has no /proc.
 func (db *database) cpu() time.Duration {
-	if db.server == nil {
+	postmaster := db.postmaster()
+	if postmaster == "" {
 		return 0
 	}
-	text, err := os.ReadFile(filepath.Join(db.server.DataDir(), "postmaster.pid"))
-	if err != nil {
-		return 0
-	}
-	postmaster, _, _ := strings.Cut(string(text), "\n")
 	children, err := os.ReadFile("/proc/" + postmaster + "/task/" + postmaster + "/children")
 	if err != nil {
 		return 0
@@ -36,6 +32,19 @@ func (db *database) cpu() time.Duration {
 		}
 	}
 	return sum
+}
+
+// postmaster returns the number of the server's main process, or "".
+func (db *database) postmaster() string {
+	if db.server == nil {
+		return db.known
+	}
+	text, err := os.ReadFile(filepath.Join(db.server.DataDir(), "postmaster.pid"))
+	if err != nil {
+		return ""
+	}
+	pid, _, _ := strings.Cut(string(text), "\n")
+	return pid
 }
 
 // onCPU adds up a process' threads.

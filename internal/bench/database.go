@@ -24,6 +24,7 @@ type database struct {
 	server *pgserver.Server // nil if it is somebody else's
 	url    string           // its sessions find the schema on their search_path
 	schema string
+	known  string        // the main process of a server that another process of this program started
 	admin  *pgxpool.Pool // for what is not measured
 }
 
@@ -32,7 +33,7 @@ const maxFlush = 100 * time.Millisecond
 
 // openDatabase makes the schema on the server that the URL names, or on one of its own.
 func openDatabase(ctx context.Context, o options) (_ *database, facts []note, err error) {
-	db := &database{url: o.database, schema: "maestro_bench_" + strings.ToLower(rand.Text()[:8])}
+	db := &database{url: o.database, known: o.postmaster, schema: "maestro_bench_" + strings.ToLower(rand.Text()[:8])}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.close())
@@ -88,7 +89,8 @@ func (db *database) create(ctx context.Context) error {
 	return err
 }
 
-// pool opens a pool of n connections; 0 means pgx's own default.
+// pool opens a pool of n connections; 0 means pgx's own default. All are there before anything is
+// measured: to open one takes the server longer than a command.
 func (db *database) pool(ctx context.Context, n int) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(db.url)
 	if err != nil {
@@ -97,7 +99,33 @@ func (db *database) pool(ctx context.Context, n int) (*pgxpool.Pool, error) {
 	if n > 0 {
 		config.MaxConns = int32(n)
 	}
-	return pgxpool.NewWithConfig(ctx, config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := connect(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
+}
+
+// connect opens all connections of a pool.
+func connect(ctx context.Context, pool *pgxpool.Pool) error {
+	var held []*pgxpool.Conn
+	defer func() {
+		for _, c := range held {
+			c.Release()
+		}
+	}()
+	for range pool.Config().MaxConns {
+		c, err := pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		held = append(held, c)
+	}
+	return nil
 }
 
 // reset empties the tables, and takes the checkpoint now that would otherwise come when it likes.

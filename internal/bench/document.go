@@ -74,7 +74,7 @@ func (r result) row() string {
 		return short(f.p50) + ", " + short(f.p99)
 	}
 	ratio := fmt.Sprintf("%.2f", r.ratio())
-	if !r.met() {
+	if r.ratio() < r.target-0.005 {
 		ratio = "**" + ratio + "**"
 	}
 	cpu := ""
@@ -84,6 +84,9 @@ func (r result) row() string {
 	var notes []string
 	for _, n := range r.notes {
 		notes = append(notes, n.key+" "+n.value)
+	}
+	for _, miss := range r.misses {
+		notes = append(notes, "**missed: "+miss+"**")
 	}
 	return fmt.Sprintf("| `%s` | %s; limit: %s | %s | %s | %s | %.2f | %s | %s | %s | %s |",
 		r.name, r.what, r.benchmark.limit, r.unit.format(r.ours.value), r.unit.format(r.outcome.limit.value),

@@ -24,6 +24,10 @@ type options struct {
 	profiles string
 	write    bool
 	worker   bool
+
+	old        string
+	ours       bool
+	postmaster string
 }
 
 func (o *options) flags() *flag.FlagSet {
@@ -36,6 +40,9 @@ func (o *options) flags() *flag.FlagSet {
 	f.StringVar(&o.profiles, "profile", "", "`folder` for CPU profiles of our side, one a case and round")
 	f.BoolVar(&o.write, "write", false, "write the table into "+document)
 	f.BoolVar(&o.worker, "worker", false, "be the second process of a case (used by the program itself)")
+	f.StringVar(&o.old, "old", "", "`binary` of this program on another version of the library: measure both in turns, and nothing else")
+	f.BoolVar(&o.ours, "ours", false, "measure our side only, and print it for the program itself")
+	f.StringVar(&o.postmaster, "postmaster", "", "`process` of the server that -database names (used by the program itself)")
 	return f
 }
 
@@ -75,6 +82,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	chosen, err := choose(o.cases)
 	if err != nil {
 		return err
+	}
+	if o.old != "" {
+		return beside(ctx, o, chosen, out)
 	}
 	l, err := newLab(ctx, o, out)
 	if err != nil {

@@ -20,6 +20,9 @@ func (r result) line() string {
 	for _, n := range r.notes {
 		fmt.Fprintf(&b, " %s=%s", n.key, n.value)
 	}
+	if len(r.misses) > 0 {
+		fmt.Fprintf(&b, " missed=%s", strings.Join(r.misses, ","))
+	}
 	return b.String()
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -16,13 +17,18 @@ type figure struct {
 // outcome is what a case came to.
 type outcome struct {
 	ours, limit figure
-	notes       []note // what else is worth a word in the line
+	notes       []note   // what else is worth a word in the line
+	misses      []string // conditions beside the ratio that were not met
 }
 
 // note is one key=value of a line.
 type note struct{ key, value string }
 
 func (o *outcome) note(key, value string) { o.notes = append(o.notes, note{key, value}) }
+
+func (o *outcome) miss(format string, args ...any) {
+	o.misses = append(o.misses, fmt.Sprintf(format, args...))
+}
 
 // median returns the middle value, or the mean of the two in the middle.
 func median[N ~int64 | ~float64](values []N) N {
