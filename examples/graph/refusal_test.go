@@ -70,7 +70,7 @@ func TestWhatIsRefusedOnTheCanvasIsSaidThere(t *testing.T) {
 	p.enters("#selection [name=y]", "\b")
 	p.complains("#selection [name=y]", "Please give a number.")
 	p.enters("#selection [name=y]", "200")
-	p.enters("#selection [name=x]", "4000")
+	p.enters("#selection [name=x]", "7000")
 	p.complains("#selection [name=x]", "outside of the canvas")
 	require.Equal(t, "translate(600 200)", p.place("Chur"))
 }

@@ -19,6 +19,7 @@ func Definition(projections ...store.Projection) aggregate.Definition[Graph] {
 			"rename_graph": edit(renameGraph),
 			"add_node":     edit(addNode),
 			"move_node":    edit(moveNode),
+			"move_nodes":   edit(moveNodes),
 			"rename_node":  edit(renameNode),
 			"remove_node":  edit(removeNode),
 			"add_edge":     edit(addEdge),

@@ -50,6 +50,7 @@ func TestAGraphThatWasNeverCreatedTakesNoCommand(t *testing.T) {
 		"rename_graph": editor.RenameGraph{Name: "x"},
 		"add_node":     editor.AddNode{Name: "x"},
 		"move_node":    editor.MoveNode{ID: 1},
+		"move_nodes":   editor.MoveNodes{},
 		"rename_node":  editor.RenameNode{ID: 1, Name: "x"},
 		"remove_node":  editor.RemoveNode{ID: 1},
 		"add_edge":     editor.AddEdge{From: 1, To: 2},

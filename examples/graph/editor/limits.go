@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -8,10 +9,11 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 )
 
-// What a graph may hold. The canvas is Width by Height, whatever the size of the window.
+// What a graph may hold. The canvas reaches from -ReachX to ReachX across and from -ReachY to ReachY
+// down: room for MaxNodes, with some to spare on each side of where a drawing begins.
 const (
-	Width      = 1200
-	Height     = 680
+	ReachX     = 6000
+	ReachY     = 4000
 	MaxNodes   = 500
 	MaxEdges   = 5000
 	MaxNameLen = 60 // characters
@@ -35,8 +37,8 @@ func cleanName(what, name string) (string, error) {
 
 // onCanvas refuses a place that nobody could see.
 func onCanvas(x, y int) error {
-	if x < 0 || x > Width || y < 0 || y > Height {
-		return aggregate.Reject("%d, %d is outside of the canvas, which is %d wide and %d high.", x, y, Width, Height)
+	if x < -ReachX || x > ReachX || y < -ReachY || y > ReachY {
+		return aggregate.Reject("%d, %d is outside of the canvas, which goes from %d, %d to %d, %d.", x, y, -ReachX, -ReachY, ReachX, ReachY)
 	}
 	return nil
 }
@@ -51,4 +53,37 @@ func (g Graph) find(id NodeID) (Node, error) {
 		return n, aggregate.Reject("Node %d is not there any more: it was removed meanwhile.", id)
 	}
 	return n, aggregate.Reject("There is no node %d.", id)
+}
+
+// named returns the node that has a name, 0 if none has.
+func (g Graph) named(name string) NodeID {
+	for id, n := range g.Nodes {
+		if n.Name == name {
+			return id
+		}
+	}
+	return 0
+}
+
+// nodeName returns a name that the node with an id can take, or refuses it. Names are unique within
+// their graph: lists and screen readers have nothing else to tell nodes apart by. One graph is all a
+// handler sees, and here it is all it needs to; of graphs among each other, see [Names].
+func (g Graph) nodeName(id NodeID, name string) (string, error) {
+	name, err := cleanName("node", name)
+	if err != nil {
+		return "", err
+	}
+	if other := g.named(name); other != 0 && other != id {
+		return "", aggregate.Reject("There is a node %q already. Please choose another name.", name)
+	}
+	return name, nil
+}
+
+// freeName returns a name for a node that nobody named: its id, or the next number that is free.
+func (g Graph) freeName(id NodeID) string {
+	for ; ; id++ {
+		if name := fmt.Sprintf("Node %d", id); g.named(name) == 0 {
+			return name
+		}
+	}
 }

@@ -1,13 +1,12 @@
 package editor
 
 import (
-	"fmt"
-
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/types"
 )
 
-// AddNode is the data of add_node. Without a name the node is called after its id.
+// AddNode is the data of add_node. Without a name the node is called after its id, or after the next
+// number that no other node is called after.
 type AddNode struct {
 	Name string `json:"name"`
 	X    int    `json:"x"`
@@ -19,6 +18,11 @@ type MoveNode struct {
 	ID NodeID `json:"id"`
 	X  int    `json:"x"`
 	Y  int    `json:"y"`
+}
+
+// MoveNodes is the data of move_nodes: one wish, so one undo takes it back as a whole.
+type MoveNodes struct {
+	Places []MoveNode `json:"places"`
 }
 
 // RenameNode is the data of rename_node.
@@ -43,9 +47,9 @@ func addNode(g Graph, cmd AddNode) ([]types.Uncommitted, error) {
 	}
 	id := g.LastNode + 1
 	if cmd.Name == "" {
-		cmd.Name = fmt.Sprintf("Node %d", id)
+		cmd.Name = g.freeName(id)
 	}
-	name, err := cleanName("node", cmd.Name)
+	name, err := g.nodeName(id, cmd.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +70,33 @@ func moveNode(g Graph, cmd MoveNode) ([]types.Uncommitted, error) {
 	return types.Events(types.New("node_moved", NodeMoved(cmd))), nil
 }
 
+// moveNodes moves all or none.
+func moveNodes(g Graph, cmd MoveNodes) ([]types.Uncommitted, error) {
+	if len(cmd.Places) > MaxNodes {
+		return nil, aggregate.Reject("A graph has at most %d nodes to move; these are %d.", MaxNodes, len(cmd.Places))
+	}
+	moved := map[NodeID]bool{}
+	var events []types.Uncommitted
+	for _, place := range cmd.Places {
+		if moved[place.ID] {
+			return nil, aggregate.Reject("Node %d can't be moved to two places.", place.ID)
+		}
+		moved[place.ID] = true
+		one, err := moveNode(g, place)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, one...)
+	}
+	return events, nil
+}
+
 func renameNode(g Graph, cmd RenameNode) ([]types.Uncommitted, error) {
 	n, err := g.find(cmd.ID)
 	if err != nil {
 		return nil, err
 	}
-	name, err := cleanName("node", cmd.Name)
+	name, err := g.nodeName(cmd.ID, cmd.Name)
 	if err != nil || name == n.Name {
 		return nil, err
 	}

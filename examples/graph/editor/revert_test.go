@@ -68,10 +68,10 @@ func TestWhateverHappenedARevertLeadsBackToIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := draw(t, graphs)
 		node := rapid.Map(rapid.IntRange(1, 6), func(n int) editor.NodeID { return editor.NodeID(n) })
-		x, y := rapid.IntRange(0, editor.Width), rapid.IntRange(0, editor.Height)
+		x, y := rapid.IntRange(-editor.ReachX, editor.ReachX), rapid.IntRange(-editor.ReachY, editor.ReachY)
 		name := rapid.SampledFrom([]string{"A", "B", "C"})
 		edit := func() types.Command {
-			switch rapid.IntRange(0, 6).Draw(t, "command") {
+			switch rapid.IntRange(0, 7).Draw(t, "command") {
 			case 0:
 				return types.Command{Type: "move_node", Data: editor.MoveNode{ID: node.Draw(t, "id"), X: x.Draw(t, "x"), Y: y.Draw(t, "y")}}
 			case 1:
@@ -82,6 +82,9 @@ func TestWhateverHappenedARevertLeadsBackToIt(t *testing.T) {
 				return types.Command{Type: "add_edge", Data: editor.AddEdge{From: node.Draw(t, "from"), To: node.Draw(t, "to")}}
 			case 4:
 				return types.Command{Type: "remove_edge", Data: editor.RemoveEdge{From: node.Draw(t, "from"), To: node.Draw(t, "to")}}
+			case 5:
+				places := []editor.MoveNode{{ID: 1, X: x.Draw(t, "x"), Y: y.Draw(t, "y")}, {ID: 2, X: x.Draw(t, "x"), Y: y.Draw(t, "y")}}
+				return types.Command{Type: "move_nodes", Data: editor.MoveNodes{Places: places}}
 			default:
 				return types.Command{Type: "add_node", Data: editor.AddNode{X: x.Draw(t, "x"), Y: y.Draw(t, "y")}}
 			}

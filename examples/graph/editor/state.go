@@ -26,8 +26,8 @@ type NodeID int
 // Node is a named place on the canvas.
 type Node struct {
 	Name string `json:"name"`
-	X    int    `json:"x"` // 0 to Width
-	Y    int    `json:"y"` // 0 to Height
+	X    int    `json:"x"` // -ReachX to ReachX
+	Y    int    `json:"y"` // -ReachY to ReachY
 }
 
 // New returns the state before the first event. The library asks for a new one each time: maps

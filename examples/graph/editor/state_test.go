@@ -60,3 +60,16 @@ func TestTwoProcessesThatAddANodeGiveItTwoIDs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []editor.NodeID{1, 2, 3, 4}, g.AllNodes())
 }
+
+// What is refused is refused on the newest graph, also by a process that has not seen it yet.
+func TestOfTwoProcessesThatTakeANameOneIsRefused(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	names := editor.NewMemoryNames(s)
+	one, other := open(t, s, names), open(t, s, names)
+	id := draw(t, one, "add_node", editor.AddNode{Name: "A"})
+	add := types.Command{AggregateID: id, Type: "add_node", Data: editor.AddNode{Name: "B"}}
+	require.NoError(t, other.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "add_node", Data: editor.AddNode{Name: "C"}}))
+	require.NoError(t, one.Evaluate(t.Context(), add))
+	require.ErrorIs(t, other.Evaluate(t.Context(), add), aggregate.ErrRejected)
+}

@@ -13,8 +13,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// maxBody bounds a request: the largest command is a name.
-const maxBody = 16 << 10
+// maxBody bounds a request: the largest command moves every node of a full graph.
+const maxBody = 64 << 10
 
 // request is the body of a POST to …/commands.
 type request struct {

@@ -120,7 +120,7 @@ func TestWhatCanNotBeReadIsABadRequest(t *testing.T) {
 		`{"type": 1}`:               "cannot unmarshal number",
 		`{"kind": "add_node"}`:      `unknown field "kind"`,
 		`{"type": "add_node"} {}`:   "more after the JSON value",
-		strings.Repeat(" ", 17<<10): "too large",
+		strings.Repeat(" ", 65<<10): "too large",
 		`{"type": "revert_graph", "data": {"to": 1}}`:                    "needs expected",
 		`{"type": "revert_graph", "data": {"to": "then"}, "expected":1}`: "cannot unmarshal string",
 	} {
