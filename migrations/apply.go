@@ -92,8 +92,10 @@ func (n *names) object(p part) (table, column string) {
 		return n.Snapshots, ""
 	case partCommands:
 		return n.Commands, ""
-	case partMetadata:
-		return n.EventLog, "metadata"
+	case partTails:
+		return n.Tails, ""
+	case partMetadata, partTransactionID:
+		return n.EventLog, string(p)
 	default:
 		return n.EventLog, ""
 	}

@@ -16,6 +16,6 @@
 //
 // The tables event_log and snapshots are those that Maestro, the Elixir library,
 // makes, plain or hash-partitioned, so that programs in both languages can share
-// a database. What this library keeps beyond them, the metadata of events and the
-// ids of commands, lies in optional parts that Maestro's own processes do not see.
+// a database. What this library keeps beyond them, the metadata of events, the
+// ids of commands and the places of tails, lies in optional parts that Maestro's own processes do not see.
 package migrations

@@ -29,12 +29,16 @@ type Options struct {
 	// Commands adds the table of the command ids that were used.
 	Commands bool
 
+	// Tail adds what a tail needs (postgres.NewTail): the nullable column
+	// event_log.transaction_id, which the server fills in, with an index, and the table tails.
+	Tail bool
+
 	// Sharded makes every unique key hold aggregate_id, for a distributed Postgres
 	// such as Citus that spreads the tables by it. It excludes Partitions.
 	Sharded bool
 
-	// Extend leaves out what Maestro has too: the SQL is that of Metadata and
-	// Commands alone, for a database whose event log is there already.
+	// Extend leaves out what Maestro has too: the SQL is that of Metadata,
+	// Commands and Tail alone, for a database whose event log is there already.
 	Extend bool
 }
 
@@ -57,8 +61,8 @@ func (o *Options) check() error {
 		return &OptionsError{"Partitions", fmt.Sprintf("is %d: must be 0 (a plain table) to %d", o.Partitions, MaxPartitions)}
 	case o.Partitions > 0 && o.Sharded:
 		return &OptionsError{"Sharded", "excludes Partitions: choose one of the two ways to split the event log"}
-	case o.Extend && !o.Metadata && !o.Commands:
-		return &OptionsError{"Extend", "leaves nothing to do: set Metadata or Commands too"}
+	case o.Extend && !o.Metadata && !o.Commands && !o.Tail:
+		return &OptionsError{"Extend", "leaves nothing to do: set Metadata, Commands or Tail too"}
 	case o.Schema != "" && pgname.Refusal(o.Schema) != "":
 		return &OptionsError{"Schema", pgname.Refusal(o.Schema)}
 	}

@@ -45,9 +45,9 @@ func Down(o *Options) (string, error) {
 		return "", err
 	}
 	slices.Reverse(parts)
-	// The column goes with its table.
-	if i := slices.Index(parts, partMetadata); i >= 0 && slices.Contains(parts, partEventLog) {
-		parts = slices.Delete(parts, i, i+1)
+	// The columns go with their table.
+	if slices.Contains(parts, partEventLog) {
+		parts = slices.DeleteFunc(parts, func(p part) bool { return p == partMetadata || p == partTransactionID })
 	}
 	return render(names, parts, "down")
 }
@@ -56,11 +56,13 @@ func Down(o *Options) (string, error) {
 type part string
 
 const (
-	partSchema    part = "schema"
-	partEventLog  part = "event_log"
-	partSnapshots part = "snapshots"
-	partMetadata  part = "metadata"
-	partCommands  part = "commands"
+	partSchema        part = "schema"
+	partEventLog      part = "event_log"
+	partSnapshots     part = "snapshots"
+	partMetadata      part = "metadata"
+	partCommands      part = "commands"
+	partTransactionID part = "transaction_id"
+	partTails         part = "tails"
 )
 
 // plan returns the names to fill in and the parts to make, in order.
@@ -83,14 +85,17 @@ func plan(o *Options) (*names, []part, error) {
 	if options.Commands {
 		parts = append(parts, partCommands)
 	}
+	if options.Tail {
+		parts = append(parts, partTransactionID, partTails)
+	}
 	return names, parts, nil
 }
 
 // names are what the templates refer to, quoted.
 type names struct {
-	Schema, EventLog, Snapshots, Commands string
-	Partitions                            []partition
-	Sharded                               bool
+	Schema, EventLog, Snapshots, Commands, Tails string
+	Partitions                                   []partition
+	Sharded                                      bool
 }
 
 // partition names one partition of the event log.
@@ -115,7 +120,8 @@ func namesOf(o Options) (*names, error) {
 		}
 		return n.Schema + "." + table
 	}
-	n.EventLog, n.Snapshots, n.Commands = qualify("event_log"), qualify("snapshots"), qualify("commands")
+	n.EventLog, n.Snapshots = qualify("event_log"), qualify("snapshots")
+	n.Commands, n.Tails = qualify("commands"), qualify("tails")
 	for i := range o.Partitions {
 		table := fmt.Sprintf("event_log_%d", i)
 		n.Partitions = append(n.Partitions, partition{

@@ -26,7 +26,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 			invalid(migrations.Options{Partitions: 2, Sharded: true}),
 			"migrations: Options.Sharded excludes Partitions: choose one of the two ways to split the event log",
 		},
-		{invalid(migrations.Options{Extend: true}), "migrations: Options.Extend leaves nothing to do: set Metadata or Commands too"},
+		{invalid(migrations.Options{Extend: true}), "migrations: Options.Extend leaves nothing to do: set Metadata, Commands or Tail too"},
 		{
 			&migrations.ValidateError{Problems: []migrations.Problem{missing}},
 			"migrations: the tables are not as the store needs them, 1 problem:\n" +

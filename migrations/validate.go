@@ -90,6 +90,9 @@ func missingTable(n *names, p part, o Options) (string, error) {
 	if p == partEventLog && o.Metadata {
 		parts = append(parts, partMetadata)
 	}
+	if p == partEventLog && o.Tail {
+		parts = append(parts, partTransactionID)
+	}
 	return render(n, parts, "up")
 }
 
@@ -149,6 +152,11 @@ func (w want) compareColumns(name string, found *table) []Problem {
 		quoted := quote(c.name)
 		is, there := found.columns[c.name]
 		if !there {
+			if c.nullable && c.fillsIn != "" {
+				// Not a part of ADD COLUMN: the rows that are there stay NULL.
+				report(c.name, "is missing", "ADD COLUMN %s %s, ALTER COLUMN %[2]s SET DEFAULT %[4]s", quoted, c.typ, c.fillsIn)
+				continue
+			}
 			report(c.name, "is missing", "ADD COLUMN %s %s", quoted, c.definition())
 			continue
 		}

@@ -47,12 +47,16 @@ var damages = map[string]struct{ sql, object string }{
 		`ALTER TABLE snapshots DROP CONSTRAINT hlc_field_aggregate_id_size;
 		ALTER TABLE snapshots ADD CONSTRAINT c CHECK (length(aggregate_id) = 16) NOT VALID`, "check of snapshots",
 	},
-	"prune index missing": {"DROP INDEX commands_committed_at_index", "index of commands"},
+	"default of the transaction missing": {"ALTER TABLE event_log ALTER transaction_id DROP DEFAULT", "column event_log.transaction_id"},
+	"transaction index missing":          {"DROP INDEX event_log_transaction_id_index", "index of event_log"},
+	"tails missing":                      {"DROP TABLE tails", "table tails"},
+	"tails key missing":                  {"ALTER TABLE tails DROP CONSTRAINT tails_pkey", "primary key of tails"},
+	"prune index missing":                {"DROP INDEX commands_committed_at_index", "index of commands"},
 }
 
 func TestValidateNamesWhatIsWrongAndTheDDLThatEndsIt(t *testing.T) {
 	t.Parallel()
-	options := &migrations.Options{Metadata: true, Commands: true}
+	options := &migrations.Options{Metadata: true, Commands: true, Tail: true}
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +78,26 @@ func TestValidateNamesWhatIsWrongAndTheDDLThatEndsIt(t *testing.T) {
 			require.NoError(t, migrations.Validate(t.Context(), pool, options))
 		})
 	}
+}
+
+func TestTheColumnThatIsMissingIsAddedWithoutFillingTheRowsThatAreThere(t *testing.T) {
+	t.Parallel()
+	options := &migrations.Options{Tail: true}
+	pool := pgtest.Plain(t)
+	_, err := pool.Exec(t.Context(), `INSERT INTO event_log SELECT h, h, 1, 'a', '{}' FROM decode(repeat('00', 16), 'hex') h`)
+	require.NoError(t, err)
+	var found *migrations.ValidateError
+	require.ErrorAs(t, migrations.Validate(t.Context(), pool, options), &found)
+	for _, problem := range found.Problems {
+		_, err := pool.Exec(t.Context(), problem.DDL)
+		require.NoError(t, err, problem.DDL)
+	}
+	require.NoError(t, migrations.Validate(t.Context(), pool, options))
+	var old, fresh bool
+	row := pool.QueryRow(t.Context(), `WITH fresh AS (INSERT INTO event_log SELECT h, h, 1, 'a', '{}' FROM decode(repeat('01', 16), 'hex') h
+		RETURNING transaction_id IS NOT NULL AS filled) SELECT transaction_id IS NULL, (SELECT filled FROM fresh) FROM event_log`)
+	require.NoError(t, row.Scan(&old, &fresh))
+	require.True(t, old && fresh)
 }
 
 func TestValidateDoesNotMindNamesOrWhatIsBesides(t *testing.T) {

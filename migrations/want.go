@@ -47,6 +47,9 @@ func wants(o Options) []want {
 	if o.Commands {
 		all = append(all, wantCommands())
 	}
+	if o.Tail {
+		all = append(all, wantTails())
+	}
 	return all
 }
 
@@ -73,7 +76,28 @@ func wantEventLog(o Options) want {
 	if o.Metadata {
 		w.columns = append(w.columns, wantColumn{name: "metadata", typ: "jsonb", nullable: true})
 	}
+	if o.Tail {
+		w.columns = append(w.columns, wantColumn{name: "transaction_id", typ: "xid8", nullable: true, fillsIn: "pg_current_xact_id()"})
+		w.keys = append(w.keys, wantKey{name: "event_log_transaction_id_index", columns: []string{"transaction_id"}, prefix: true})
+	}
 	return w
+}
+
+func wantTails() want {
+	return want{
+		part: partTails,
+		columns: []wantColumn{
+			{name: "name", typ: "character varying(256)"}, {name: "parts", typ: "integer"}, {name: "part", typ: "integer"},
+			{name: "types", typ: "text[]"},
+			{name: "cluster", typ: "text", nullable: true},
+			{name: "seen", typ: "pg_snapshot", nullable: true}, {name: "until", typ: "pg_snapshot", nullable: true},
+			{name: "after_aggregate", typ: "bytea", nullable: true}, {name: "after_sequence", typ: "integer", nullable: true},
+			{name: "stop", typ: "pg_snapshot", nullable: true},
+			{name: "known", typ: "boolean", fillsIn: "false"}, {name: "delivered", typ: "bigint", fillsIn: "0"},
+			{name: "saved_at", typ: "timestamp with time zone", fillsIn: "now()"},
+		},
+		keys: []wantKey{{name: "tails_pkey", columns: []string{"name", "parts", "part"}, unique: true, primary: true}},
+	}
 }
 
 func wantCommands() want {

@@ -43,8 +43,9 @@ func run(args []string, stdout, stderr io.Writer, now time.Time) int {
 	flags.IntVar(&config.Options.Partitions, "partitions", 0, "into how many hash partitions the event log is split; 0 for a plain table")
 	flags.BoolVar(&config.Options.Metadata, "metadata", false, "add the events' metadata column")
 	flags.BoolVar(&config.Options.Commands, "commands", false, "add the table of command ids")
+	flags.BoolVar(&config.Options.Tail, "tail", false, "add what tails need: the events' transaction, and a table of how far tails are")
 	flags.BoolVar(&config.Options.Sharded, "sharded", false, "for a Postgres that spreads tables over nodes, such as Citus")
-	flags.BoolVar(&config.Options.Extend, "extend", false, "only -metadata and -commands, where the event log is there already")
+	flags.BoolVar(&config.Options.Extend, "extend", false, "only -metadata, -commands and -tail, where the event log is there already")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0

@@ -38,13 +38,13 @@ func TestEveryFlagReachesTheSQL(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	code, stdout, stderr := call(t, "-format", "goose", "-dir", dir, "-version", "7", "-name", "log",
-		"-schema", "My Log", "-partitions", "2", "-metadata", "-commands")
+		"-schema", "My Log", "-partitions", "2", "-metadata", "-commands", "-tail")
 	require.Equal(t, 0, code, stderr)
 	path := filepath.Join(dir, "7_log.sql")
 	require.Equal(t, "wrote "+path+"\n", stdout)
 	sql, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for _, text := range []string{`CREATE TABLE "My Log".event_log_1`, "ADD COLUMN metadata", `CREATE TABLE "My Log".commands`} {
+	for _, text := range []string{`CREATE TABLE "My Log".event_log_1`, "ADD COLUMN metadata", `CREATE TABLE "My Log".commands`, `CREATE TABLE "My Log".tails`} {
 		require.Contains(t, string(sql), text)
 	}
 
@@ -103,7 +103,7 @@ func TestHelpNamesTheFlagsAndIsNoError(t *testing.T) {
 	code, _, stderr := call(t, "-h")
 	require.Equal(t, 0, code)
 	require.Contains(t, stderr, "usage: maestro-migrations [flags]\nwrites the event store's tables as a migration")
-	for _, name := range []string{"-format", "-dir", "-schema", "-partitions", "-metadata", "-commands", "-sharded", "-name", "-version"} {
+	for _, name := range []string{"-format", "-dir", "-schema", "-partitions", "-metadata", "-commands", "-tail", "-sharded", "-name", "-version"} {
 		require.Contains(t, stderr, name)
 	}
 }
