@@ -26,7 +26,7 @@ var postgresMutants = []mutant{
 		p.err = nil`, `	case p.stored || len(p.commit.Commands) == 0:
 		p.err = nil`, postgresSuites},
 	{"store/postgres/commit.go", "a bad row spoils the statement for all", `	default:
-		s.isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })`, `	default:
+		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })`, `	default:
 		for _, p := range batch {
 			p.err = translate("commit events", err)
 		}`, postgresSuites},

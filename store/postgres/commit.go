@@ -39,11 +39,8 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 func (s *Store) commit(ctx context.Context, p *pending) error {
 	c := p.commit
 	own := ownProjections(c.Projections)
-	suspect := suspicious(c.Events)
 	if len(own) == 0 || len(c.Events) == 0 {
-		if p.alone = suspect; !suspect {
-			s.plain.do(ctx, p)
-		}
+		s.plain.do(ctx, p)
 		return s.settle(ctx, p, s.tryPlain)
 	}
 	if own.batched() {
@@ -52,9 +49,7 @@ func (s *Store) commit(ctx context.Context, p *pending) error {
 			return s.unlessConflict(ctx, c, err)
 		}
 		if !hasCallbacks(p.queued) {
-			if p.alone = suspect; !suspect {
-				s.projected.do(ctx, p)
-			}
+			s.projected.do(ctx, p)
 			return s.settle(ctx, p, s.tryProjected)
 		}
 	}
@@ -125,23 +120,8 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 	case len(batch) == 1:
 		batch[0].refer(err)
 	default:
-		s.isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })
+		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })
 	}
-}
-
-// isolate calls again with parts of a batch that failed for something in one of its commits. Bodies that jsonb would refuse are
-// known without asking; else the culprit is looked for by halves.
-func (s *Store) isolate(batch []*pending, err error, again func(part []*pending)) {
-	if hasClass(pgError(err).Code, "22", "54") {
-		good, bad := splitByBody(batch)
-		if len(bad) > 0 && len(good) > 0 {
-			leaveAlone(bad)
-			again(good)
-			return
-		}
-	}
-	again(batch[:len(batch)/2])
-	again(batch[len(batch)/2:])
 }
 
 // firstEvent stands for all of them where it is not known which one it was.

@@ -19,13 +19,8 @@ var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.R
 // Until COMMIT is sent, whatever happens is definite: the server can't commit by itself.
 func (s *Store) tryDirect(own projections) attempt {
 	return func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error {
-		ctx, cancel := s.sending(ctx)
-		defer cancel()
-		defer func() {
-			if ctx.Err() != nil {
-				discard(conn)
-			}
-		}()
+		ctx, end := s.seenThrough(ctx, conn)
+		defer end()
 		tx, err := s.begin(ctx, conn, p, lock)
 		if tx != nil {
 			defer rollback(ctx, conn, tx)

@@ -15,8 +15,8 @@ import (
 
 // insert stores what it can of batch, which is sorted, in one statement, and marks it. It sees the statement through.
 func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending, timeout string) error {
-	defer s.watchdog.end(s.watchdog.begin(conn))
-	ctx = seenThrough(ctx)
+	ctx, end := s.seenThrough(ctx, conn)
+	defer end()
 	if s.calm.holds() {
 		sql, args, release := s.plainCall(batch, timeout)
 		tag, err := conn.Exec(ctx, sql, args...)

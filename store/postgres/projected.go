@@ -53,7 +53,7 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 	case f == fateSettled || f == fateStale:
 		leaveAlone(batch)
 	default:
-		s.isolate(batch, err, func(part []*pending) { s.shareTx(ctx, conn, part, s.isolatingLock, regroups) })
+		isolate(batch, err, func(part []*pending) { s.shareTx(ctx, conn, part, s.isolatingLock, regroups) })
 	}
 }
 
@@ -99,8 +99,8 @@ func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending
 // commit whose projection it struck, if it is known; that the rows of others are in the same transaction is a
 // possible reason of it.
 func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) (*pending, error) {
-	defer s.watchdog.end(s.watchdog.begin(conn))
-	ctx = seenThrough(ctx)
+	ctx, end := s.seenThrough(ctx, conn)
+	defer end()
 	if s.calm.holds() {
 		sql, args, release := s.plainCall(batch, lock)
 		at, err := s.pipeline(ctx, conn, batch, sql, args, false)

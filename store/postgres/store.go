@@ -25,7 +25,6 @@ type Store struct {
 	plain     *combiner     // of commits without projections
 	projected *combiner     // of commits whose projections only queue statements
 	patient   chan struct{} // as many places as may wait long for a lock at once
-	watchdog  watchdog
 	calm      calm
 	columns   columnsPool
 	pendings  pendings
@@ -59,7 +58,6 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	}
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
-	s.watchdog.bound = s.o.CommitTimeout
 	s.calm.begin(s.o.Committers, int(pool.Config().MaxConns))
 	s.longLock = milliseconds(s.o.LockTimeout)
 	s.sharedLock = milliseconds(min(sharedLock, s.o.LockTimeout))
@@ -139,6 +137,18 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 // but a bound of its own.
 func (s *Store) sending(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), s.o.CommitTimeout)
+}
+
+// seenThrough is sending for a statement that stores something, on conn. A connection whose answer was
+// overdue when end is called is not used again.
+func (s *Store) seenThrough(ctx context.Context, conn *pgxpool.Conn) (_ context.Context, end func()) {
+	ctx, cancel := s.sending(ctx)
+	return ctx, func() {
+		if ctx.Err() != nil {
+			discard(conn)
+		}
+		cancel()
+	}
 }
 
 // querier is what a pool, a connection and a transaction have in common.
