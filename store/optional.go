@@ -48,9 +48,9 @@ type Flusher interface {
 
 // Transactor is an optional capability of an Adapter: transactions that the library begins and ends.
 type Transactor interface {
-	// Begin returns a transaction at READ COMMITTED. The values of ctx, not its end, may be kept for
+	// BeginTx returns a transaction at READ COMMITTED. The values of ctx, not its end, may be kept for
 	// its statements. Nothing need be sent yet.
-	Begin(ctx context.Context) (OwnTx, error)
+	BeginTx(ctx context.Context) (OwnTx, error)
 }
 
 // OwnTx is a transaction that the library began. It ends with exactly one call of End or Abort, after
@@ -82,4 +82,8 @@ type OwnTx interface {
 
 	// Abort rolls back. After End it does nothing.
 	Abort(ctx context.Context)
+
+	// Repeatable reports whether err, of one of the application's own statements in the transaction,
+	// is a conflict with another transaction, so that the whole may succeed when it is repeated.
+	Repeatable(err error) bool
 }
