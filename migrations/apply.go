@@ -34,7 +34,7 @@ func Apply(ctx context.Context, db DB, o *Options) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lockKey); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", unprepared, lockKey); err != nil {
 			return fmt.Errorf("migrations: lock: %w", err)
 		}
 		if err := createSchema(ctx, tx, o, names); err != nil {
@@ -56,7 +56,7 @@ func createSchema(ctx context.Context, tx pgx.Tx, o *Options, n *names) error {
 		return nil
 	}
 	var there bool
-	row := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", o.Schema)
+	row := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", unprepared, o.Schema)
 	if err := row.Scan(&there); err != nil {
 		return fmt.Errorf("migrations: look for schema %s: %w", n.Schema, err)
 	}

@@ -55,12 +55,16 @@ const (
 	FROM pg_catalog.pg_constraint WHERE conrelid = $1 AND contype = 'c' AND convalidated`
 )
 
+// unprepared is how the catalog is asked: a statement that the driver had prepared once fails where the server has forgotten it, and
+// nobody looks at the catalog so often that preparing would pay.
+const unprepared = pgx.QueryExecModeExec
+
 // lookUp reads a table from the catalog by its name as it stands in SQL text. The
 // error is errNoTable if nothing, or something else than a table, has the name.
 func lookUp(ctx context.Context, db DB, name string) (*table, error) {
 	t := &table{columns: map[string]column{}}
 	var oid uint32
-	err := db.QueryRow(ctx, tableSQL, name).Scan(&oid, &t.partitions)
+	err := db.QueryRow(ctx, tableSQL, unprepared, name).Scan(&oid, &t.partitions)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, errNoTable
 	}
@@ -90,7 +94,7 @@ func lookUp(ctx context.Context, db DB, name string) (*table, error) {
 
 // each runs a query about a table and calls visit after each row's scan.
 func each(ctx context.Context, db DB, sql string, oid uint32, into []any, visit func()) error {
-	rows, err := db.Query(ctx, sql, oid)
+	rows, err := db.Query(ctx, sql, unprepared, oid)
 	if err != nil {
 		return err
 	}

@@ -43,11 +43,16 @@ func (s *Store) pruneFrom(ctx context.Context, q querier, t time.Time) (int64, e
 	if err := s.recording(); err != nil {
 		return 0, err
 	}
-	tag, err := q.Exec(ctx, s.sql.prune, t)
+	var forgotten int64
+	err := s.planned(ctx, q, func(q querier) error {
+		tag, err := q.Exec(ctx, s.sql.prune, t)
+		forgotten = tag.RowsAffected()
+		return err
+	})
 	if err != nil {
 		return 0, readError(ctx, "prune commands", err)
 	}
-	return tag.RowsAffected(), nil
+	return forgotten, nil
 }
 
 // recording returns why there are no command records.
@@ -65,7 +70,9 @@ func (s *Store) recording() error {
 func (s *Store) lookup(ctx context.Context, q querier, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
 	var fingerprint []byte
 	var first, last int32
-	err := q.QueryRow(ctx, s.sql.lookup, aggregateID[:], commandID).Scan(&fingerprint, &first, &last)
+	err := s.planned(ctx, q, func(q querier) error {
+		return q.QueryRow(ctx, s.sql.lookup, aggregateID[:], commandID).Scan(&fingerprint, &first, &last)
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil

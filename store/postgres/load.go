@@ -63,25 +63,28 @@ func (s *Store) read(ctx context.Context, q querier, doing, sql string, id hlc.T
 	// Cancelled only to get rid of what an early end of the loop leaves unread.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	rows, err := q.Query(ctx, sql, id[:], after, last)
-	if err != nil {
-		return readError(ctx, fmt.Sprint(doing, " ", id), err)
-	}
-	defer rows.Close()
-	d := decoder{id: id, metadata: s.o.Metadata, log: s.o.Logger}
-	for rows.Next() {
-		e, err := d.entry(rows)
+	err := s.planned(ctx, q, func(q querier) error {
+		rows, err := q.Query(ctx, sql, id[:], after, last)
 		if err != nil {
-			return readError(ctx, fmt.Sprint(doing, " ", id), err)
+			return err
 		}
-		if !each(e) {
-			if _, inTx := q.(pgx.Tx); !inTx && !exhaust(rows) {
-				cancel()
+		defer rows.Close()
+		d := decoder{id: id, metadata: s.o.Metadata, log: s.o.Logger}
+		for rows.Next() {
+			e, err := d.entry(rows)
+			if err != nil {
+				return err
 			}
-			return nil
+			if !each(e) {
+				if _, inTx := q.(pgx.Tx); !inTx && !exhaust(rows) {
+					cancel()
+				}
+				return nil
+			}
 		}
-	}
-	if err := rows.Err(); err != nil {
+		return rows.Err() // of a stale plan before the first row, or never
+	})
+	if err != nil {
 		return readError(ctx, fmt.Sprint(doing, " ", id), err)
 	}
 	return nil
@@ -118,7 +121,9 @@ func (s *Store) snapshotFrom(ctx context.Context, q querier, id hlc.Timestamp, r
 	}
 	var sequence int32
 	var body []byte
-	err := q.QueryRow(ctx, s.sql.snapshot, id[:], after, last).Scan(&sequence, &body)
+	err := s.planned(ctx, q, func(q querier) error {
+		return q.QueryRow(ctx, s.sql.snapshot, id[:], after, last).Scan(&sequence, &body)
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil

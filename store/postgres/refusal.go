@@ -69,7 +69,9 @@ func (s *Store) conflicting(ctx context.Context, q querier, c *store.Commit) (fo
 		return false, nil
 	}
 	first, last := c.Events[0].Sequence, c.Events[len(c.Events)-1].Sequence
-	err = q.QueryRow(ctx, s.sql.conflict, c.AggregateID[:], int32(first), int32(last)).Scan(&found)
+	err = s.planned(ctx, q, func(q querier) error {
+		return q.QueryRow(ctx, s.sql.conflict, c.AggregateID[:], int32(first), int32(last)).Scan(&found)
+	})
 	return found, err
 }
 
@@ -94,8 +96,10 @@ func (s *Store) describe(ctx context.Context, q querier, c *store.Commit, err er
 	pgErr := pgError(err)
 	if pgErr.Code == codeUniqueViolation {
 		var timestamps bool
-		row := q.QueryRow(ctx, s.sql.covers, pgErr.SchemaName, pgErr.ConstraintName)
-		if readErr := row.Scan(&timestamps); readErr == nil && timestamps {
+		readErr := s.planned(ctx, q, func(q querier) error {
+			return q.QueryRow(ctx, s.sql.covers, pgErr.SchemaName, pgErr.ConstraintName).Scan(&timestamps)
+		})
+		if readErr == nil && timestamps {
 			return fmt.Errorf("%w: %w", store.ErrDuplicateTimestamp, err)
 		}
 	}
@@ -147,6 +151,8 @@ func (s *Store) refuses(ctx context.Context, q querier, low, high int, text func
 		}
 	}
 	var n int64
-	err := s.isolated(ctx, q, func(q querier) error { return q.QueryRow(ctx, s.sql.badText, list).Scan(&n) })
+	err := s.isolated(ctx, q, func(q querier) error {
+		return s.planned(ctx, q, func(q querier) error { return q.QueryRow(ctx, s.sql.badText, list).Scan(&n) })
+	})
 	return err != nil && fateOf(err) == fateParticular
 }

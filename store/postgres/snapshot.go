@@ -32,7 +32,10 @@ func (s *Store) saveSnapshot(ctx context.Context, q querier, snapshot types.Snap
 	if err := checkSnapshot(snapshot); err != nil {
 		return err
 	}
-	_, err := q.Exec(ctx, s.sql.saveSnapshot, snapshot.AggregateID[:], int32(snapshot.Sequence), string(snapshot.Body))
+	err := s.planned(ctx, q, func(q querier) error {
+		_, err := q.Exec(ctx, s.sql.saveSnapshot, snapshot.AggregateID[:], int32(snapshot.Sequence), string(snapshot.Body))
+		return err
+	})
 	return bodyError(ctx, "commit snapshot", snapshot.AggregateID, snapshot.Sequence, err)
 }
 
@@ -65,7 +68,9 @@ func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, sequence types.Seq
 	}
 	defer conn.Release()
 	var found int64
-	err = conn.QueryRow(ctx, s.sql.redact, id[:], int32(sequence), string(body)).Scan(&found)
+	err = s.planned(ctx, conn, func(q querier) error {
+		return q.QueryRow(ctx, s.sql.redact, id[:], int32(sequence), string(body)).Scan(&found)
+	})
 	if err != nil {
 		return bodyError(ctx, "redact", id, sequence, err)
 	}

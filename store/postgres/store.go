@@ -95,7 +95,11 @@ func (s *Store) Validate(ctx context.Context) error {
 	}
 	defer conn.Release()
 	for _, probe := range s.probes() {
-		if _, err := conn.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...); err != nil {
+		err := s.planned(ctx, conn, func(q querier) error {
+			_, err := q.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...)
+			return err
+		})
+		if err != nil {
 			return plainError("validate: "+probe.what, err)
 		}
 	}

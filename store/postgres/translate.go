@@ -72,7 +72,7 @@ func fateOf(err error) fate {
 		return fateRaced
 	case errors.As(err, &projection):
 		return fateSettled
-	case pgErr.Code == codeNoStatement || pgErr.Code == codeFeatureNotSupported && strings.Contains(pgErr.Message, "cached plan"):
+	case pgErr.Code == codeNoStatement || pgErr.Code == codeFeatureNotSupported && ofCachedPlan(pgErr):
 		return fateStale
 	case affectsAll(pgErr.Code):
 		return fateGeneral
@@ -109,6 +109,12 @@ func definite(e *pgconn.PgError) bool {
 // or the table does.
 func affectsAll(code string) bool {
 	return hasClass(code, "25", "28", "3D", "3F", "42", "53", "57", "F0", "XX")
+}
+
+// ofCachedPlan reports whether a plan's result would be of another type than when it was made. The code means much else,
+// and the message may be in any language.
+func ofCachedPlan(e *pgconn.PgError) bool {
+	return e.Routine == "RevalidateCachedQuery" || strings.Contains(e.Message, "cached plan")
 }
 
 func hasClass(code string, classes ...string) bool {

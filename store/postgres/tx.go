@@ -103,6 +103,8 @@ func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 			return notSent(ctx, "commit events", p.err)
 		case errors.As(p.err, &projection), f == fateSettled:
 			return p.err
+		case f == fateStale:
+			return nil // the savepoint is gone, and with it nothing
 		case f == fateUnknown:
 			return fmt.Errorf("%w: commit events: the transaction is lost: %w", store.ErrUnavailable, p.err)
 		case pgErr != nil && pgErr.Code == codeSerialization:
