@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
 // EvaluateTx is EvaluateEvents as part of a transaction that the application began: tx is what the
-// Tx method of the supervisor's store makes of it. Events, projections and command ID are stored with
+// Tx method of the supervisor's store makes of it, or that of the store to which a router deals the aggregate. Events, projections and command ID are stored with
 // it or not at all. The command sees what earlier commands in the transaction did; nobody else
 // does before it commits. When it returns an error the transaction is still usable.
 //
@@ -24,7 +25,7 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	if !known {
 		return nil, &InvalidHandlerError{Root: r.family.name, Type: command.Type}
 	}
-	if isNil(tx) || !sameStore(tx.Base(), r.sup.store) {
+	if isNil(tx) || !sameStore(tx.Base(), r.sup.store, command.AggregateID) {
 		return nil, ErrOtherStore
 	}
 	t := transaction[S]{Tx: tx, command: command, handler: handler}
@@ -45,15 +46,24 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	return events, nil
 }
 
-// sameStore reports whether a is b, or something that b wraps.
-func sameStore(a, b store.Adapter) bool {
+// sameStore reports whether a is b, or something that b wraps, or the store to which b deals the aggregate.
+func sameStore(a, b store.Adapter, id hlc.Timestamp) bool {
 	for b != nil {
 		if a == b {
 			return true
 		}
-		b = unwrap(b)
+		if d, ok := b.(dealer); ok {
+			b = d.For(id)
+		} else {
+			b = unwrap(b)
+		}
 	}
 	return false
+}
+
+// dealer is a store that deals aggregates to others, such as a *router.Store.
+type dealer interface {
+	For(id hlc.Timestamp) store.Adapter
 }
 
 // unwrap returns what a wraps, or nil.

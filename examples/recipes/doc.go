@@ -16,5 +16,5 @@
 //	inspect_test.go      a log that can't be read, a body that has to go
 //	watched_test.go      hooks and the logger
 //	partitions_test.go   a log in 64 partitions
-//	shards_test.go       aggregates on several servers
+//	slots_test.go        aggregates on several servers; a slot moved from one to another under load
 package recipes

@@ -1,0 +1,135 @@
+package router
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+var (
+	_ store.Adapter    = (*Store)(nil)
+	_ store.CommandLog = (*Store)(nil)
+	_ store.Redactor   = (*Store)(nil)
+	_ store.Projector  = (*Store)(nil)
+)
+
+// on calls f with the store that has an aggregate.
+func (s *Store) on(ctx context.Context, id hlc.Timestamp, f func(a store.Adapter) error) error {
+	at, err := s.at(id)
+	if err != nil {
+		return err
+	}
+	a, err := at.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer at.leave()
+	return f(a)
+}
+
+// each is a loop of the store that has an aggregate.
+func each[T any](ctx context.Context, s *Store, id hlc.Timestamp, loop func(a store.Adapter) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := s.on(ctx, id, func(a store.Adapter) error {
+			loop(a)(yield)
+			return nil
+		})
+		if err != nil {
+			yield(*new(T), err)
+		}
+	}
+}
+
+// Commit is that of the aggregate's store.
+func (s *Store) Commit(ctx context.Context, c store.Commit) error {
+	return s.on(ctx, c.AggregateID, func(a store.Adapter) error { return a.Commit(ctx, c) })
+}
+
+// Load is that of the aggregate's store.
+func (s *Store) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
+	return each(ctx, s, id, func(a store.Adapter) iter.Seq2[store.Entry, error] { return a.Load(ctx, id, r) })
+}
+
+// Events is that of the aggregate's store.
+func (s *Store) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	return each(ctx, s, id, func(a store.Adapter) iter.Seq2[types.Event, error] { return a.Events(ctx, id, r) })
+}
+
+// LatestSnapshot is that of the aggregate's store.
+func (s *Store) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (sn *types.Snapshot, err error) {
+	err = s.on(ctx, id, func(a store.Adapter) error {
+		sn, err = a.LatestSnapshot(ctx, id, r)
+		return err
+	})
+	return sn, err
+}
+
+// CommitSnapshot is that of the aggregate's store.
+func (s *Store) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
+	return s.on(ctx, sn.AggregateID, func(a store.Adapter) error { return a.CommitSnapshot(ctx, sn) })
+}
+
+// LookupCommand is that of the aggregate's store.
+func (s *Store) LookupCommand(ctx context.Context, id hlc.Timestamp, command string) (record *store.CommandRecord, err error) {
+	err = s.on(ctx, id, func(a store.Adapter) error {
+		log, ok := a.(store.CommandLog)
+		if !ok {
+			return unsupported("command ids")
+		}
+		record, err = log.LookupCommand(ctx, id, command)
+		return err
+	})
+	return record, err
+}
+
+// PruneCommands forgets command IDs in all stores, one after the other, and returns how many. It goes on after an
+// error, and returns all of them joined.
+func (s *Store) PruneCommands(ctx context.Context, before time.Time) (pruned int64, err error) {
+	for _, a := range s.stores() {
+		log, ok := a.(store.CommandLog)
+		if !ok {
+			err = errors.Join(err, unsupported("command ids"))
+			continue
+		}
+		n, failed := log.PruneCommands(ctx, before)
+		pruned, err = pruned+n, errors.Join(err, failed)
+	}
+	return pruned, err
+}
+
+// Redact is that of the aggregate's store.
+func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, at types.Sequence, body json.RawMessage) error {
+	return s.on(ctx, id, func(a store.Adapter) error {
+		redactor, ok := a.(store.Redactor)
+		if !ok {
+			return unsupported("redaction")
+		}
+		return redactor.Redact(ctx, id, at, body)
+	})
+}
+
+// StoreKind is that of the stores inside.
+func (s *Store) StoreKind() string { return s.kind }
+
+// stores returns every store of the table once.
+func (s *Store) stores() (all []store.Adapter) {
+	seen := map[store.Adapter]bool{}
+	for _, a := range s.Table() {
+		if !seen[a] {
+			seen[a] = true
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+func unsupported(what string) error {
+	return fmt.Errorf("router: %w: %s, by the store that has the slot", store.ErrUnsupported, what)
+}
