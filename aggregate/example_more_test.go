@@ -99,12 +99,12 @@ func ExampleRoot_EvaluateTx() {
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
 
-	tx := s.Begin() // with Postgres: pool.Begin(ctx)
-	defer tx.Rollback(ctx)
-	_, err := root.EvaluateTx(ctx, s.Tx(tx), by(id, 5))
+	tx, _ := s.Begin(ctx) // with Postgres: tx of pool.Begin(ctx), and s.Tx(tx)
+	defer tx.Abort(ctx)
+	_, err := root.EvaluateTx(ctx, tx, by(id, 5))
 	before, _ := root.Fetch(ctx, id)
 	fmt.Println(err, before.Value)
-	err = tx.Commit(ctx)
+	err = tx.End(ctx)
 	after, _ := root.Fetch(ctx, id)
 	fmt.Println(err, after.Value)
 	// Output:

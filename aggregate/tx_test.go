@@ -28,6 +28,13 @@ type appTx struct {
 	}
 }
 
+// inMemory is the end of a transaction in memory.
+type inMemory struct{ store.OwnTx }
+
+func (tx inMemory) Commit(ctx context.Context) error { return tx.End(ctx) }
+
+func (tx inMemory) Rollback(ctx context.Context) error { tx.Abort(ctx); return nil }
+
 // onEveryTx runs a test with transactions of memory and of Postgres, with command ids.
 func onEveryTx(t *testing.T, test func(t *testing.T, s store.Adapter, begin func() appTx)) {
 	t.Helper()
@@ -35,8 +42,9 @@ func onEveryTx(t *testing.T, test func(t *testing.T, s store.Adapter, begin func
 		t.Parallel()
 		s := memory.New()
 		test(t, s, func() appTx {
-			tx := s.Begin()
-			return appTx{s.Tx(tx), tx}
+			tx, err := s.Begin(t.Context())
+			require.NoError(t, err)
+			return appTx{tx, inMemory{tx}}
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
@@ -157,13 +165,10 @@ func TestATransactionOfAnotherStoreIsRefused(t *testing.T) {
 	s, other := memory.New(), memory.New()
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
-	tx := other.Begin()
-	defer tx.Rollback(t.Context())
-	_, err := root.EvaluateTx(t.Context(), other.Tx(tx), adds(id, 1))
-	require.ErrorIs(t, err, aggregate.ErrOtherStore)
-	_, err = root.EvaluateTx(t.Context(), s.Tx(tx), adds(id, 1))
-	require.ErrorIs(t, err, aggregate.ErrOtherStore)
-	_, err = root.EvaluateTx(t.Context(), nil, adds(id, 1))
+	tx, err := other.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Abort(t.Context())
+	_, err = root.EvaluateTx(t.Context(), tx, adds(id, 1))
 	require.ErrorIs(t, err, aggregate.ErrOtherStore)
 }
 
@@ -172,11 +177,12 @@ func TestAMemoryTransactionThatWasOvertakenLoses(t *testing.T) {
 	s := memory.New()
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
-	tx := s.Begin()
-	_, err := root.EvaluateTx(t.Context(), s.Tx(tx), notes(id, "mine"))
+	tx, err := s.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = root.EvaluateTx(t.Context(), tx, notes(id, "mine"))
 	require.NoError(t, err)
 	evaluate(t, root, notes(id, "theirs"))
-	require.ErrorIs(t, tx.Commit(t.Context()), store.ErrConflict)
+	require.ErrorIs(t, tx.End(t.Context()), store.ErrConflict)
 	require.Equal(t, []string{"theirs"}, fetch(t, root, id).Notes)
 }
 

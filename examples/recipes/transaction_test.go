@@ -87,16 +87,19 @@ func Example_transaction() {
 		return
 	}
 	transfer := func(amount int) error {
-		tx := s.Begin()
-		defer tx.Rollback(ctx)
-		if _, err := accounts.EvaluateTx(ctx, s.Tx(tx), depositing(to, amount)); err != nil {
+		tx, err := s.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer tx.Abort(ctx)
+		if _, err := accounts.EvaluateTx(ctx, tx, depositing(to, amount)); err != nil {
 			return err
 		}
 		withdrawal := types.Command{AggregateID: from, Type: "withdraw", Data: Withdraw{amount}}
-		if _, err := accounts.EvaluateTx(ctx, s.Tx(tx), withdrawal); err != nil {
+		if _, err := accounts.EvaluateTx(ctx, tx, withdrawal); err != nil {
 			return err
 		}
-		return tx.Commit(ctx)
+		return tx.End(ctx)
 	}
 	fmt.Println(transfer(30))
 	fmt.Println(transfer(300))

@@ -1,46 +1,37 @@
 package main
 
 var memoryMutants = []mutant{
-	{"store/memory/attempt.go", "a conflict is not noticed", `		if first <= end {
-			return store.ErrConflict
-		}`, ``, memorySuites},
-	{"store/memory/attempt.go", "a used command ID is not noticed", `if hasCommand(r.ID) || repeated(p.commit.Commands[:i], r.ID) {`, `if repeated(p.commit.Commands[:i], r.ID) {`, memorySuites},
-	{"store/memory/commit.go", "a timestamp can be used twice", `!s.timestamps.add(p.log.rows) {`, `!s.timestamps.add(p.log.rows) && len(p.log.rows) > 99 {`, memorySuites},
-	{"store/memory/commit.go", "a commit does not wait for one with projections", `if turn == nil {`, `if true {`, memorySuites},
-	{"store/memory/projection.go", "a projection that refuses is passed over", `	if err := run(ctx, tx, projections, p.commit.Events); err != nil {
+	{"store/memory/commit.go", "a conflict is not noticed", `		if before < end {`, `		if before < end-1 {`, memorySuites},
+	{"store/memory/commit.go", "a gap is stored", `before > end || before > 0 &&`, `before > end+1 || before == end && before > 0 &&`, memorySuites},
+	{"store/memory/commit.go", "the timestamp of the predecessor is not compared", `events[before-1].Timestamp != a.Predecessor {`, `events[before-1].Timestamp.IsZero() {`, memorySuites},
+	{"store/memory/commit.go", "a missing predecessor is told before a conflict", `		if before < end {
+			news, more`, `		if before < end && before > 0 && !a.Predecessor.IsZero() && events[before-1].Timestamp != a.Predecessor {
+			return &store.PredecessorError{AggregateID: a.AggregateID, Sequence: before, Timestamp: a.Predecessor}
+		}
+		if before < end {
+			news, more`, memorySuites},
+	{"store/memory/commit.go", "the news of a conflict lacks the predecessor", `since(events, before)`, `since(events, before+1)`, memorySuites},
+	{"store/memory/commit.go", "a used command ID is not noticed", `if _, ok := c.commands[commandKey{a.AggregateID, r.ID}]; ok {`, `if _, ok := c.commands[commandKey{a.AggregateID, r.ID}]; ok && r.After > 99 {`, memorySuites},
+	{"store/memory/commit.go", "a command ID can be in a commit twice", `if own[r.ID] {`, `if own[r.ID] && r.After > 99 {`, memorySuites},
+	{"store/memory/commit.go", "a timestamp can be used twice", `if _, ok := c.timestamps[a.events[i].Timestamp]; ok {`, `if _, ok := c.timestamps[a.events[i].Timestamp]; ok && len(a.events) > 99 {`, memorySuites},
+	{"store/memory/commit.go", "a reader gets the bodies that are kept", `	e.Body = slices.Clone(e.Body)
+`, ``, memorySuites},
+	{"store/memory/extras.go", "a redaction writes to the events that readers have", `events := slices.Clone(s.kept.events[id])`, `events := s.kept.events[id]`, memorySuites},
+	{"store/memory/extras.go", "a redacted event is still in the snapshot", `sn != nil && sn.Sequence >= seq {`, `sn != nil && sn.Sequence > 99+seq {`, memorySuites},
+	{"store/memory/store.go", "an older snapshot replaces a newer one", `there == nil || there.Sequence < sn.Sequence {`, `there == nil || there.Sequence != sn.Sequence {`, memorySuites},
+	{"store/memory/store.go", "what is stored after the store went back is written to what readers have", `events[id] = slices.Clip(events[id])`, `events[id] = events[id]`, memorySuites},
+	{"store/memory/tx.go", "a projection that refuses is passed over", `	if err := run(ctx, &tx.tables, projections, c.Events); err != nil {
 		return err
-	}`, `	_ = run(ctx, tx, projections, p.commit.Events)`, memorySuites},
-	{"store/memory/log.go", "the bodies after a redacted one keep their places", `		c.rows[j].body += len(body) - len(old)
-`, `		_ = j
-`, memorySuites},
-	{"store/memory/log.go", "a redaction writes to the rows that readers have", `c.rows, c.text = slices.Clone(l.rows), `, `c.rows, c.text = l.rows, `, memorySuites},
-	{"store/memory/log.go", "a redaction writes to the text that readers have", `slices.Concat(l.text[:start], body, l.text[start+len(old):])`, `slices.Replace(l.text, start, start+len(old), body...)`, memorySuites},
-	{"store/memory/log.go", "what is appended has the places of its own text", `		r.body += shift
-`, `		_ = shift
-`, memorySuites},
-	{"store/memory/log.go", "what is appended has its own numbers of types", `		r.kind = l.kind(other.types[r.kind])`, `		_ = l.kind(other.types[r.kind])`, memorySuites},
-	{"store/memory/log.go", "metadata that is appended goes to the first events", `l.describe(n+i, meta)`, `l.describe(i, meta)`, memorySuites},
-	{"store/memory/log.go", "what a transaction appends to all events is seen outside", `		c.rows, c.text, c.metas = slices.Clip(c.rows), slices.Clip(c.text), slices.Clip(c.metas)
+	}`, `	_ = run(ctx, &tx.tables, projections, c.Events)`, memorySuites},
+	{"store/memory/tx.go", "what a projection wrote before it refused stays in the transaction", `	defer func() { undo() }()`, `	_ = undo`, memorySuites},
+	{"store/memory/tx.go", "a transaction that was overtaken is stored", `int(own[0].Sequence)-1 != len(tx.store.kept.events[id])`, `int(own[0].Sequence)-1 > len(tx.store.kept.events[id])`, memorySuites},
+	{"store/memory/tx.go", "a transaction that began before the store went back is stored", `if tx.epoch != tx.store.epoch {`, `if tx.epoch > tx.store.epoch {`, memorySuites},
+	{"store/memory/tx.go", "what a transaction adds overwrites what readers have", `events = slices.Concat(events[:min(int(own[0].Sequence)-1, len(events))], own)`, `events = append(events[:min(int(own[0].Sequence)-1, len(events))], own...)`, memorySuites},
+	{"store/memory/tx.go", "a transaction goes on after a staged commit was refused", `			tx.broken = true
+			return err`, `			return err`, memorySuites},
+	{"store/memory/tx.go", "a transaction that was aborted keeps its locks", `	tx.store.release(&tx.party)
 `, ``, memorySuites},
-	{"store/memory/log.go", "the types of what a transaction appends to all events are seen outside", `		c.types = slices.Clip(c.types)
-`, ``, memorySuites},
-	{"store/memory/log.go", "the index of types is shared with a transaction", `		c.kinds = nil
-`, ``, memorySuites},
-	{"store/memory/log.go", "what a transaction appends to some events overwrites the next rows", `log{rows: l.rows[:n:n], types`, `log{rows: l.rows[:n], types`, memorySuites},
-	{"store/memory/log.go", "what a transaction appends to some events overwrites the next bodies", `l.text[:l.rows[n].body:l.rows[n].body]`, `l.text[:l.rows[n].body]`, memorySuites},
-	{"store/memory/log.go", "what a transaction appends to some events overwrites the next metadata", `	c.metas = l.metas[:m:m]`, `	c.metas = l.metas[:m]`, memorySuites},
-	{"store/memory/log.go", "the types of what a transaction appends to some events are seen outside", `types: slices.Clip(l.types)}`, `types: l.types}`, memorySuites},
-	{"store/memory/log.go", "a log that is used again remembers the numbers of types", `types: l.types[:0], metas`, `types: l.types[:0], kinds: l.kinds, metas`, memorySuites},
-	{"store/memory/log.go", "the index of many types lacks those before it", `			l.kinds[s] = uint32(i)`, `			l.kinds[s] = 0 * uint32(i)`, memorySuites},
-	{"store/memory/timestamps.go", "the word that was used last serves for other blocks", `if s.word == nil || s.recent != b {`, `if s.word == nil {`, memorySuites},
-	{"store/memory/timestamps.go", "the word that was used last serves for other nodes", `s.recent != b {`, `s.recent.number != b.number {`, memorySuites},
-	{"store/memory/timestamps.go", "the word that was used last outlives its removal", `		s.word = nil
-`, ``, memorySuites},
-	{"store/memory/timestamps.go", "a commit that is refused keeps its timestamps", `for _, r := range rows[:i] {`, `for _, r := range rows[:0] {`, memorySuites},
-	{"store/memory/timestamps.go", "a commit that is refused gives back those of its neighbours", `	if *word &^= p.bit; *word == 0 {`, `	if *word = 0; *word != 0 {`, memorySuites},
-	{"store/memory/timestamps.go", "timestamps that differ in the lowest bits are taken for one", `mix(b.number, b.node)>>(64-setBits) + lane)`, `mix(b.number, b.node)>>(64-setBits) + 0*lane)`, memorySuites},
-	{"store/memory/timestamps.go", "nodes are not told apart", `block{node: t.Node(), number`, `block{node: 0 * t.Node(), number`, memorySuites},
-	{"store/memory/timestamps.go", "a used timestamp is not noticed before the projections run", `t.sets[p.set].has(p) {
-			return true`, `t.sets[p.set].has(p) {
-			return false`, memorySuites},
+	{"store/memory/lines.go", "a deadlock is not noticed", `if first = s.lines[first.waits][0]; first == p {`, `if first = s.lines[first.waits][0]; first == p && len(p.holds) > 99 {`, memorySuites},
+	{"store/memory/lines.go", "who gives up stays in line", `	s.leave(p, id)
+	return err`, `	return err`, memorySuites},
 }

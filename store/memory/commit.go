@@ -3,69 +3,149 @@ package memory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/jsonb"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
+// newsLimit is how many events a conflict or a lock brings along at most.
+const newsLimit = 1000
+
 // Commit stores the events, runs the projections and records the command IDs of c, all or nothing, as
-// [store.Adapter] says. Of its errors ErrUnavailable and ErrOutcomeUnknown do not occur here.
+// [store.Adapter] says. A conflict is a [*store.ConflictError]. [store.ErrOutcomeUnknown] does not occur
+// here, [store.ErrUnavailable] only where another commit or transaction writes into tables for too long.
 //
 // Projections run one commit at a time, in this goroutine, before the events can be read. They get a
 // context that does not end. One that panics refuses the commit with a *store.ProjectionError around
-// a *store.PanicError.
+// a *store.PanicError. While they run, somebody else may commit events of the same aggregate without
+// projections; the answer is a conflict then, and what they wrote is forgotten.
 func (s *Store) Commit(ctx context.Context, c store.Commit) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("memory: commit: %w", err)
-	}
-	if err := c.Check(); err != nil {
+	if err := ended(ctx, "commit"); err != nil {
 		return err
 	}
-	p := newAttempt(c)
-	defer p.release()
-	if projections := runnable(c.Projections); len(projections) > 0 {
-		return s.commitProjected(ctx, p, projections)
+	if len(runnable(c.Projections)) > 0 {
+		tx := s.begin()
+		defer tx.Abort(ctx)
+		if err := tx.Commit(ctx, c); err != nil {
+			return err
+		}
+		return tx.End(context.WithoutCancel(ctx))
 	}
-	sh := s.shard(c.AggregateID)
-	st, err := sh.lock(ctx, c.AggregateID)
+	a, err := prepare(c)
 	if err != nil {
 		return err
 	}
-	defer sh.mu.Unlock()
-	if err := p.check(st.end(), st.hasCommand); err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := a.admit(s.kept.events[c.AggregateID], &s.kept); err != nil {
 		return err
 	}
-	return s.store(sh, p)
+	s.kept.add(a)
+	return nil
 }
 
-// lock takes the shard's lock at a moment when nobody has the aggregate's turn.
-func (sh *shard) lock(ctx context.Context, id hlc.Timestamp) (*stream, error) {
-	for {
-		sh.mu.Lock()
-		st := sh.stream(id)
-		turn := st.waiting()
-		if turn == nil {
-			return st, nil
+// attempt is a commit on its way, with its events as they are kept.
+type attempt struct {
+	store.Commit
+	events  []types.Event
+	bodyErr error // why one has another body; told only if there is no conflict
+}
+
+// prepare copies what the store keeps of c.
+func prepare(c store.Commit) (*attempt, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	a := &attempt{Commit: c, events: slices.Clone(c.Events)}
+	for i := range a.events {
+		e := &a.events[i]
+		if e.Body, a.bodyErr = jsonb.Canonical(e.Body); a.bodyErr != nil {
+			a.bodyErr = refused(e.AggregateID, e.Sequence, "body", a.bodyErr)
+			break
 		}
-		sh.mu.Unlock()
-		select {
-		case <-turn:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("memory: commit: %w", ctx.Err())
+	}
+	return a, nil
+}
+
+func refused(id hlc.Timestamp, s types.Sequence, field string, err error) error {
+	return &store.InvalidEventError{AggregateID: id, Sequence: s, Field: field, Reason: "is refused", Err: err}
+}
+
+// admit says why the attempt can't be stored behind the events, or returns nil. Command IDs and timestamps are
+// those that are used in the store, and in the transaction.
+func (a *attempt) admit(events []*types.Event, used ...*content) error {
+	if len(a.events) > 0 {
+		before, end := a.events[0].Sequence-1, types.Sequence(len(events))
+		if before < end {
+			news, more := since(events, before)
+			return &store.ConflictError{AggregateID: a.AggregateID, Events: news, More: more}
 		}
+		if a.bodyErr != nil {
+			return a.bodyErr
+		}
+		if before > end || before > 0 && !a.Predecessor.IsZero() && events[before-1].Timestamp != a.Predecessor {
+			return &store.PredecessorError{AggregateID: a.AggregateID, Sequence: before, Timestamp: a.Predecessor}
+		}
+	}
+	own := make(map[string]bool)
+	for _, r := range a.Commands {
+		if own[r.ID] {
+			return store.ErrDuplicateCommand
+		}
+		own[r.ID] = true
+	}
+	for _, c := range used {
+		for _, r := range a.Commands {
+			if _, ok := c.commands[commandKey{a.AggregateID, r.ID}]; ok {
+				return store.ErrDuplicateCommand
+			}
+		}
+		for i := range a.events {
+			if _, ok := c.timestamps[a.events[i].Timestamp]; ok {
+				return store.ErrDuplicateTimestamp
+			}
+		}
+	}
+	return nil
+}
+
+// add stores a commit that was admitted.
+func (c *content) add(a *attempt) {
+	for i := range a.events {
+		e := &a.events[i]
+		c.events[e.AggregateID] = append(c.events[e.AggregateID], e)
+		c.timestamps[e.Timestamp] = struct{}{}
+	}
+	for _, r := range a.Commands {
+		c.commands[commandKey{a.AggregateID, r.ID}] = command{record: r, at: time.Now()}
 	}
 }
 
-// store makes an attempt that passed its check visible. The caller holds the lock of the shard.
-func (s *Store) store(sh *shard, p *attempt) error {
-	if len(p.log.rows) > 0 && !s.timestamps.add(p.log.rows) {
-		return store.ErrDuplicateTimestamp
+// since returns copies of the events from a sequence on, and whether there are more than are told at once.
+func since(events []*types.Event, from types.Sequence) (news []types.Event, more bool) {
+	for _, e := range events[min(max(from, 1)-1, types.Sequence(len(events))):] {
+		if len(news) == newsLimit {
+			return news, true
+		}
+		news = append(news, own(*e))
 	}
-	st := sh.make(p.commit.AggregateID)
-	st.events.append(&p.log)
-	if len(p.commit.Commands) > 0 {
-		st.use(p.commit.Commands, time.Now())
+	return news, false
+}
+
+// own returns a copy of e that shares nothing with it.
+func own(e types.Event) types.Event {
+	e.Body = slices.Clone(e.Body)
+	return e
+}
+
+// ended is the error of a context that has ended, with what was to be done, or nil.
+func ended(ctx context.Context, what string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory: %s: %w", what, err)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 		Lacks:      []storetest.Feature{storetest.FeatureProcesses},
 		Projection: callback,
 		Recorder:   recorder,
-		Begin:      begin,
+		Begin:      transaction,
 	})
 }
 
@@ -41,8 +41,7 @@ func recorder(_ testing.TB, a store.Adapter) storetest.Recorder {
 	}
 }
 
-func begin(_ testing.TB, a store.Adapter) storetest.Transaction {
-	s := a.(*memory.Store)
-	tx := s.Begin()
-	return storetest.Transaction{Adapter: s.Tx(tx), Commit: tx.Commit, Rollback: tx.Rollback}
+func transaction(t testing.TB, a store.Adapter) storetest.Transaction {
+	tx := begin(t, a.(*memory.Store))
+	return storetest.Transaction{Adapter: tx, Commit: tx.End, Rollback: func(ctx context.Context) error { tx.Abort(ctx); return nil }}
 }

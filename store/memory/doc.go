@@ -1,7 +1,7 @@
 // Package memory is the [store.Adapter] without a database: for unit tests, and for
 // programs that need no log after they end. It is the executable specification of
 // the contract: what is promised there is what happens here, conflicts, refused
-// bodies and copies included.
+// bodies and copies included. It is written to be read; commit.go comes first.
 //
 // Read the package's example; then [NewTable], where your aggregates have projections.
 //
@@ -9,15 +9,13 @@
 //
 // Bodies are kept in the form in which PostgreSQL's jsonb type prints them, and what
 // jsonb refuses is refused, so that a test against this package and a program on
-// a database see the same bytes. Timestamps are unique in the whole store. A commit that
-// leaves a gap before its first event is [store.ErrInvalidEvent]; other adapters need not notice.
+// a database see the same bytes. Timestamps are unique in the whole store.
 // Nothing is ever forgotten but pruned command IDs and redacted bodies: the store grows until it is garbage.
 //
 // # Concurrency
 //
-// Commits of different aggregates do not wait for one another: aggregates are spread over locks
-// by their ids, timestamps over others. Only commits with projections are serialised, and a commit
-// without waits for one with, on the same aggregate.
+// One lock guards all that is stored, for as long as a commit takes. No code of the application runs
+// under it: commits with projections are a transaction each, and wait for one another in a line.
 //
 // # Projections
 //
@@ -27,5 +25,9 @@
 //
 // # Transactions
 //
-// [Store.Begin] starts a transaction of the application, which [Tx] describes; [Store.Tx] gives it to the library.
+// [Store.Begin] starts a [Tx], of the application or of the library.
+//
+// # What a database may do
+//
+// [Store.Checkpoint] lets a store go back, as after a failover, for tests of what happens then.
 package memory

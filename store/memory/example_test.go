@@ -79,13 +79,12 @@ func ExampleStore_Begin() {
 	s := memory.New()
 	from, to := now(), now()
 
-	tx := s.Begin()
-	defer tx.Rollback(ctx)
-	inside := s.Tx(tx)
-	if err := inside.Commit(ctx, increments(from, 1, -5)); err != nil {
+	tx, _ := s.Begin(ctx)
+	defer tx.Abort(ctx)
+	if err := tx.Commit(ctx, increments(from, 1, -5)); err != nil {
 		fmt.Println(err)
 	}
-	if err := inside.Commit(ctx, increments(to, 1, 5)); err != nil {
+	if err := tx.Commit(ctx, increments(to, 1, 5)); err != nil {
 		fmt.Println(err)
 	}
 	count := func() (n int) {
@@ -99,7 +98,7 @@ func ExampleStore_Begin() {
 		return n
 	}
 	fmt.Println("before:", count())
-	fmt.Println(tx.Commit(ctx))
+	fmt.Println(tx.End(ctx))
 	fmt.Println("after:", count())
 	// Output:
 	// before: 0

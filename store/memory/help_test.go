@@ -54,3 +54,10 @@ func counting(table *memory.Table[hlc.Timestamp, int]) store.Projection {
 		return nil
 	})
 }
+
+// begin starts a transaction.
+func begin(t require.TestingT, s *memory.Store) store.OwnTx {
+	tx, err := s.Begin(context.Background())
+	require.NoError(t, err)
+	return tx
+}

@@ -22,7 +22,7 @@ type model struct {
 	s       *memory.Store
 	ids     []hlc.Timestamp
 	outside map[hlc.Timestamp][]types.Event
-	tx      *memory.Tx // nil: none
+	tx      store.OwnTx // nil: none
 	inside  map[hlc.Timestamp]own
 	loops   []loop
 }
@@ -89,7 +89,7 @@ func (m *model) commit() {
 
 func (m *model) commitInTx() {
 	if m.tx == nil {
-		m.tx, m.inside = m.s.Begin(), map[hlc.Timestamp]own{}
+		m.tx, m.inside = begin(m, m.s), map[hlc.Timestamp]own{}
 	}
 	id := m.id()
 	o, staged := m.inside[id]
@@ -97,7 +97,7 @@ func (m *model) commitInTx() {
 		o.base = len(m.outside[id])
 	}
 	c := store.Commit{AggregateID: id, Events: m.events(id, o.base+len(o.events))}
-	err := m.s.Tx(m.tx).Commit(m.Context(), c)
+	err := m.tx.Commit(m.Context(), c)
 	if len(m.outside[id]) > o.base {
 		require.ErrorIs(m, err, store.ErrConflict)
 		return
@@ -115,7 +115,7 @@ func (m *model) endTx() {
 	for id, o := range m.inside {
 		overtaken = overtaken || len(m.outside[id]) > o.base
 	}
-	err := m.tx.Commit(m.Context())
+	err := m.tx.End(m.Context())
 	m.tx = nil
 	if overtaken {
 		require.ErrorIs(m, err, store.ErrConflict)
@@ -146,9 +146,9 @@ func (m *model) view(id hlc.Timestamp, inTx bool) (store.Adapter, []types.Event)
 	}
 	o, staged := m.inside[id]
 	if !staged {
-		return m.s.Tx(m.tx), m.outside[id]
+		return m.tx, m.outside[id]
 	}
-	return m.s.Tx(m.tx), slices.Concat(m.outside[id][:o.base], o.events)
+	return m.tx, slices.Concat(m.outside[id][:o.base], o.events)
 }
 
 func (m *model) beginLoop() {

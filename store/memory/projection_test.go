@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
@@ -128,48 +127,30 @@ func TestCommitsWithProjectionsRunOneAfterTheOther(t *testing.T) {
 	require.Equal(t, 400, n)
 }
 
-// TestAProjectionRunsOnlyForEventsThatWillBeStored lets plain commits of the same aggregate come while the projection
-// runs.
-func TestAProjectionRunsOnlyForEventsThatWillBeStored(t *testing.T) {
+// TestACommitThatIsOvertakenWhileItsProjectionsRunConflictsAndLeavesNoRows lets a plain commit of the same aggregate
+// come while the projection runs.
+func TestACommitThatIsOvertakenWhileItsProjectionsRunConflictsAndLeavesNoRows(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := memory.New()
-		id := now()
-		running, goOn := make(chan struct{}), make(chan struct{})
-		waiting := memory.Projection(func(context.Context, *memory.ProjectionTx, types.Event) error {
-			close(running)
-			<-goOn
-			return nil
-		})
-		first, second, other := make(chan error, 1), make(chan error, 1), make(chan error, 1)
-		go func() { first <- s.Commit(t.Context(), commitOf(id, 1, 1, waiting)) }()
-		<-running
-		go func() { second <- s.Commit(t.Context(), commitOf(id, 1, 1)) }()
-		tx := s.Begin()
-		require.NoError(t, s.Tx(tx).Commit(t.Context(), commitOf(id, 1, 1)))
-		go func() { other <- tx.Commit(t.Context()) }()
-		synctest.Wait()
-		require.Empty(t, second, "it waits for the one that runs")
-		require.Empty(t, other)
-		require.NoError(t, s.Commit(t.Context(), commitOf(now(), 1, 1)), "another aggregate does not")
-		ended, cancel := context.WithCancel(t.Context())
-		go cancel()
-		require.ErrorIs(t, s.Commit(ended, commitOf(id, 1, 1)), context.Canceled)
-		close(goOn)
-		require.NoError(t, <-first)
-		require.ErrorIs(t, <-second, store.ErrConflict)
-		require.ErrorIs(t, <-other, store.ErrConflict)
-		require.Equal(t, 1, length(t, s, id))
+	s := memory.New()
+	id := now()
+	counts := memory.NewTable[hlc.Timestamp, int](s)
+	first := commitOf(id, 1, 1)
+	overtaking := memory.Projection(func(context.Context, *memory.ProjectionTx, types.Event) error {
+		return s.Commit(t.Context(), first)
 	})
+	require.ErrorIs(t, s.Commit(t.Context(), commitOf(id, 1, 2, counting(counts), overtaking)), store.ErrConflict)
+	require.Equal(t, 1, length(t, s, id))
+	require.Zero(t, counts.Len())
+	require.NoError(t, s.Commit(t.Context(), commitOf(id, 2, 1, counting(counts))))
 }
 
 func TestAContextEndsTheWaitForOtherProjections(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	counts := memory.NewTable[hlc.Timestamp, int](s)
-	tx := s.Begin()
-	defer tx.Rollback(t.Context())
-	require.NoError(t, s.Tx(tx).Commit(t.Context(), commitOf(now(), 1, 1, counting(counts))))
+	tx := begin(t, s)
+	defer tx.Abort(t.Context())
+	require.NoError(t, tx.Commit(t.Context(), commitOf(now(), 1, 1, counting(counts))))
 	ctx, cancel := context.WithCancel(t.Context())
 	go cancel()
 	id := now()

@@ -10,36 +10,24 @@ import (
 // that it is given to, and not safe for concurrent use. [Table.In] makes use of it.
 type ProjectionTx struct {
 	store  *Store
-	parent *ProjectionTx         // of the application's transaction; nil: the tables themselves are below
-	tables map[any]stagedChanges // by *Table
+	tables map[any]written // by *Table
 	ended  bool
 }
 
-// stagedChanges is a *Rows of any type.
-type stagedChanges interface {
+// written is the changes of a table, of any type.
+type written interface {
 	apply()
-	merge()
+	clone() written
 }
 
-func newProjectionTx(s *Store, parent *ProjectionTx) *ProjectionTx {
-	return &ProjectionTx{store: s, parent: parent, tables: make(map[any]stagedChanges)}
-}
-
-// apply makes everything visible to all readers.
-func (tx *ProjectionTx) apply() {
-	for _, t := range tx.tables {
-		t.apply()
+// savepoint returns what takes back all that is written since.
+func (tx *ProjectionTx) savepoint() (undo func()) {
+	saved := make(map[any]written, len(tx.tables))
+	for t, w := range tx.tables {
+		saved[t] = w.clone()
 	}
+	return func() { tx.tables = saved }
 }
-
-// merge makes everything visible in the parent.
-func (tx *ProjectionTx) merge() {
-	for _, t := range tx.tables {
-		t.merge()
-	}
-}
-
-func (tx *ProjectionTx) end() { tx.ended = true }
 
 func (tx *ProjectionTx) mustBeOpen() {
 	if tx.ended {
@@ -47,38 +35,60 @@ func (tx *ProjectionTx) mustBeOpen() {
 	}
 }
 
-// Rows is a [Table] inside of a commit: what is committed, with the changes of the commit so far. It is valid as long as its
-// ProjectionTx, and not safe for concurrent use; its methods panic afterwards.
+// Rows is a [Table] inside of a commit: what is committed, with the changes of the commit so far. It is valid as
+// long as its ProjectionTx, and not safe for concurrent use; its methods panic afterwards.
 type Rows[K comparable, V any] struct {
-	table   *Table[K, V]
-	tx      *ProjectionTx
-	under   *Rows[K, V] // in the parent; nil: table is below
-	changes map[K]change[V]
+	table *Table[K, V]
+	tx    *ProjectionTx
 }
 
-// change is a row's new value, or its absence.
-type change[V any] struct {
-	value   V
-	present bool
+// changes are the rows of a table that were written. One that was deleted is nil.
+type changes[K comparable, V any] struct {
+	table *Table[K, V]
+	rows  map[K]*V
+}
+
+func (c changes[K, V]) clone() written { return changes[K, V]{c.table, maps.Clone(c.rows)} }
+
+// apply makes them visible to all readers.
+func (c changes[K, V]) apply() {
+	c.table.mu.Lock()
+	defer c.table.mu.Unlock()
+	c.write(c.table.rows)
+}
+
+func (c changes[K, V]) write(rows map[K]V) {
+	for k, v := range c.rows {
+		if v != nil {
+			rows[k] = *v
+		} else {
+			delete(rows, k)
+		}
+	}
+}
+
+func (r *Rows[K, V]) changes() changes[K, V] {
+	r.tx.mustBeOpen()
+	c, ok := r.tx.tables[r.table].(changes[K, V])
+	if !ok {
+		c = changes[K, V]{r.table, make(map[K]*V)}
+		r.tx.tables[r.table] = c
+	}
+	return c
 }
 
 // Get returns the row with key k, and whether there is one.
-func (r *Rows[K, V]) Get(k K) (V, bool) {
-	r.tx.mustBeOpen()
-	if c, ok := r.changes[k]; ok {
-		return c.value, c.present
+func (r *Rows[K, V]) Get(k K) (v V, ok bool) {
+	if changed, ok := r.changes().rows[k]; !ok {
+		return r.table.Get(k)
+	} else if changed != nil {
+		return *changed, true
 	}
-	if r.under != nil {
-		return r.under.Get(k)
-	}
-	return r.table.Get(k)
+	return v, false
 }
 
 // Put sets the row with key k, whether or not there is one.
-func (r *Rows[K, V]) Put(k K, v V) {
-	r.tx.mustBeOpen()
-	r.changes[k] = change[V]{value: v, present: true}
-}
+func (r *Rows[K, V]) Put(k K, v V) { r.changes().rows[k] = &v }
 
 // Insert adds a row. If there is one with the key, it is left alone and the error is [ErrExists].
 func (r *Rows[K, V]) Insert(k K, v V) error {
@@ -92,9 +102,7 @@ func (r *Rows[K, V]) Insert(k K, v V) error {
 // Delete removes the row with key k and reports whether there was one.
 func (r *Rows[K, V]) Delete(k K) bool {
 	_, ok := r.Get(k)
-	if ok {
-		r.changes[k] = change[V]{}
-	}
+	r.changes().rows[k] = nil
 	return ok
 }
 
@@ -102,40 +110,8 @@ func (r *Rows[K, V]) Delete(k K) bool {
 // costs a copy of the whole table.
 func (r *Rows[K, V]) All() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
-		for k, v := range r.all() {
-			if !yield(k, v) {
-				return
-			}
-		}
-	}
-}
-
-func (r *Rows[K, V]) all() map[K]V {
-	r.tx.mustBeOpen()
-	var rows map[K]V
-	if r.under != nil {
-		rows = r.under.all()
-	} else {
-		rows = maps.Collect(r.table.All())
-	}
-	write(rows, r.changes)
-	return rows
-}
-
-func (r *Rows[K, V]) apply() {
-	r.table.mu.Lock()
-	defer r.table.mu.Unlock()
-	write(r.table.rows, r.changes)
-}
-
-func (r *Rows[K, V]) merge() { maps.Copy(r.under.changes, r.changes) }
-
-func write[K comparable, V any](rows map[K]V, changes map[K]change[V]) {
-	for k, c := range changes {
-		if c.present {
-			rows[k] = c.value
-		} else {
-			delete(rows, k)
-		}
+		rows := r.table.copied()
+		r.changes().write(rows)
+		maps.All(rows)(yield)
 	}
 }

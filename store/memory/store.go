@@ -1,80 +1,112 @@
 package memory
 
 import (
-	"encoding/binary"
-	"math/bits"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // Kind is the StoreKind of the projections that this package runs.
 const Kind = "memory"
-
-// shardBits makes 256 shards: enough that 64 busy aggregates seldom share a lock, and few
-// enough that a store for one test costs little (16 KiB).
-const shardBits = 8
 
 var (
 	_ store.Adapter    = (*Store)(nil)
 	_ store.CommandLog = (*Store)(nil)
 	_ store.Redactor   = (*Store)(nil)
 	_ store.Projector  = (*Store)(nil)
+	_ store.Flusher    = (*Store)(nil)
+	_ store.Transactor = (*Store)(nil)
 )
 
-// Store is a [store.Adapter], [store.CommandLog] and [store.Redactor] in memory. Make it with
-// [New]. It is safe for concurrent use and must not be copied. There is nothing to close.
+// Store is a [store.Adapter] in memory, with every optional capability. Make it with [New]. It is safe
+// for concurrent use and must not be copied. There is nothing to close.
 type Store struct {
-	shards     [1 << shardBits]shard
-	timestamps timestamps
+	reader // of what is committed
 
-	// projecting has room for one: the commit, or the transaction, that may write into tables. It is a channel
-	// and not a mutex, so that a context can end the wait.
-	projecting chan struct{}
+	mu     sync.Mutex
+	kept   content                    // guarded by mu, like all that follows
+	lines  map[hlc.Timestamp][]*party // who has an aggregate locked, and who waits for it
+	tables []interface{ save() func() }
+	epoch  int // how often the store went back
 }
 
 // New returns an empty store. Two supervisors on one store are like two processes on one database.
 func New() *Store {
-	return &Store{projecting: make(chan struct{}, 1)}
+	s := &Store{kept: newContent(), lines: make(map[hlc.Timestamp][]*party)}
+	s.reader = reader{s}
+	return s
 }
 
 // StoreKind is Kind.
 func (*Store) StoreKind() string { return Kind }
 
-// shard holds a part of the aggregates. When several locks are held, they were taken in this
-// order: shards by index, then timestamps by index, then tables.
-type shard struct {
-	mu      sync.Mutex
-	streams map[hlc.Timestamp]*stream // guarded by mu, like all that is in the streams
-
-	_ [64 - 16]byte // a cache line each: neighbours are locked by other processors
+// content is what is stored, or what a transaction adds to it. Events and snapshots are never modified: who
+// took them out of the maps may go on reading after the lock is released.
+type content struct {
+	events     map[hlc.Timestamp][]*types.Event // by aggregate; the one with sequence n has index n-1
+	snapshots  map[hlc.Timestamp]*types.Snapshot
+	commands   map[commandKey]command
+	timestamps map[hlc.Timestamp]struct{} // of all events: they are unique in the whole store
 }
 
-// stream returns the aggregate's stream, or nil if nothing is stored of it.
-func (sh *shard) stream(id hlc.Timestamp) *stream { return sh.streams[id] }
-
-// make returns the aggregate's stream, a new one if there is none.
-func (sh *shard) make(id hlc.Timestamp) *stream {
-	st := sh.streams[id]
-	if st == nil {
-		if sh.streams == nil {
-			sh.streams = make(map[hlc.Timestamp]*stream)
-		}
-		st = new(stream)
-		sh.streams[id] = st
+// commandKey names a used command ID, and command says when and for what it was.
+type (
+	commandKey struct {
+		aggregate hlc.Timestamp
+		id        string
 	}
-	return st
+	command struct {
+		record store.CommandRecord
+		at     time.Time
+	}
+)
+
+func newContent() content {
+	return content{
+		make(map[hlc.Timestamp][]*types.Event), make(map[hlc.Timestamp]*types.Snapshot),
+		make(map[commandKey]command), make(map[hlc.Timestamp]struct{}),
+	}
 }
 
-func (s *Store) shard(id hlc.Timestamp) *shard { return &s.shards[shardIndex(id)] }
-
-func shardIndex(id hlc.Timestamp) int {
-	return int(mix(binary.BigEndian.Uint64(id[:8]), id.Node()) >> (64 - shardBits))
+// keep stores a snapshot unless there is one as new.
+func (c *content) keep(sn *types.Snapshot) {
+	if there := c.snapshots[sn.AggregateID]; there == nil || there.Sequence < sn.Sequence {
+		c.snapshots[sn.AggregateID] = sn
+	}
 }
 
-// mix spreads all bits of both numbers into the upper ones of the result. The ids of one process differ in
-// a few bits of the counter and the milliseconds only.
-func mix(a, b uint64) uint64 {
-	return (a ^ bits.RotateLeft64(b, 29)) * 0x9E3779B97F4A7C15
+// Checkpoint remembers what is stored at this moment, tables included. The function that it returns
+// takes the store back to that, as a failover to a standby that lags behind does, or a backup that is
+// restored; it may be called more than once. Transactions that began before are lost: their End fails.
+// It is for tests of what happens then.
+func (s *Store) Checkpoint() (goBack func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	saved, tables := s.kept.clone(), slices.Clone(s.tables)
+	restore := make([]func(), len(tables))
+	for i, t := range tables {
+		restore[i] = t.save()
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.kept = saved.clone()
+		s.epoch++
+		for _, f := range restore {
+			f()
+		}
+	}
+}
+
+func (c *content) clone() content {
+	events := maps.Clone(c.events)
+	for id := range events {
+		events[id] = slices.Clip(events[id]) // what is appended to one is not seen in the other
+	}
+	return content{events, maps.Clone(c.snapshots), maps.Clone(c.commands), maps.Clone(c.timestamps)}
 }

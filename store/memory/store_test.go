@@ -164,23 +164,3 @@ func TestALoopGoesOnWithWhatWasThereWhenAnEventIsRedacted(t *testing.T) {
 		require.Equal(t, `null`, string(e.Body))
 	}
 }
-
-// TestACommitAllocatesNothingButTheBody is the bound that the memory benchmark rests on: the string of the body, and
-// now and then a longer list of events.
-func TestACommitAllocatesNothingButTheBody(t *testing.T) {
-	s := memory.New()
-	c := commitOf(now(), 1, 1)
-	ctx := t.Context()
-	got := testing.AllocsPerRun(2000, func() {
-		c.Events[0].Timestamp = now()
-		if err := s.Commit(ctx, c); err != nil {
-			t.Fatal(err)
-		}
-		c.Events[0].Sequence++
-	})
-	limit := 2.0
-	if raceEnabled {
-		limit = 4 // sync.Pool drops what it holds, at random
-	}
-	require.LessOrEqual(t, got, limit)
-}

@@ -22,7 +22,11 @@ type Table[K comparable, V any] struct {
 
 // NewTable returns an empty table for the projections of s.
 func NewTable[K comparable, V any](s *Store) *Table[K, V] {
-	return &Table[K, V]{store: s, rows: make(map[K]V)}
+	t := &Table[K, V]{store: s, rows: make(map[K]V)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tables = append(s.tables, t)
+	return t
 }
 
 // Get returns the row with key k, and whether there is one.
@@ -42,15 +46,22 @@ func (t *Table[K, V]) Len() int {
 
 // All returns the rows as they are when the loop begins, in no order.
 func (t *Table[K, V]) All() iter.Seq2[K, V] {
-	return func(yield func(K, V) bool) {
-		t.mu.RLock()
-		rows := maps.Clone(t.rows)
-		t.mu.RUnlock()
-		for k, v := range rows {
-			if !yield(k, v) {
-				return
-			}
-		}
+	return func(yield func(K, V) bool) { maps.All(t.copied())(yield) }
+}
+
+func (t *Table[K, V]) copied() map[K]V {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return maps.Clone(t.rows)
+}
+
+// save is for [Store.Checkpoint].
+func (t *Table[K, V]) save() (restore func()) {
+	rows := t.copied()
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.rows = maps.Clone(rows)
 	}
 }
 
@@ -61,13 +72,5 @@ func (t *Table[K, V]) In(tx *ProjectionTx) *Rows[K, V] {
 	if tx.store != t.store {
 		panic("memory: Table.In with a transaction of another store")
 	}
-	if r, ok := tx.tables[t]; ok {
-		return r.(*Rows[K, V])
-	}
-	r := &Rows[K, V]{table: t, tx: tx, changes: make(map[K]change[V])}
-	if tx.parent != nil {
-		r.under = t.In(tx.parent)
-	}
-	tx.tables[t] = r
-	return r
+	return &Rows[K, V]{table: t, tx: tx}
 }

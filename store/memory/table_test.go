@@ -78,12 +78,12 @@ func TestATableIsAMapThatChangesWithTheCommit(t *testing.T) {
 		table := memory.NewTable[int, int](s)
 		want := map[int]int{}
 		for range rapid.IntRange(1, 8).Draw(t, "transactions") {
-			tx := s.Begin()
+			tx := begin(t, s)
 			staged := maps.Clone(want)
 			for range rapid.IntRange(0, 4).Draw(t, "commits") {
 				trial := maps.Clone(staged)
 				fail := rapid.Bool().Draw(t, "fail")
-				err := s.Tx(tx).Commit(ctx, commitOf(now(), 1, 1, changing(t, table, trial, fail)))
+				err := tx.Commit(ctx, commitOf(now(), 1, 1, changing(t, table, trial, fail)))
 				if fail != errors.Is(err, errRefused) {
 					t.Fatal(err)
 				}
@@ -93,11 +93,9 @@ func TestATableIsAMapThatChangesWithTheCommit(t *testing.T) {
 				equal(t, want, table)
 			}
 			if rapid.Bool().Draw(t, "roll back") {
-				if err := tx.Rollback(ctx); err != nil {
-					t.Fatal(err)
-				}
+				tx.Abort(ctx)
 			} else {
-				if err := tx.Commit(ctx); err != nil {
+				if err := tx.End(ctx); err != nil {
 					t.Fatal(err)
 				}
 				want = staged

@@ -18,8 +18,8 @@ func TestTheTextsOfErrors(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, load := s.LatestSnapshot(ended, id, store.Range{})
-	tx := s.Begin()
-	_, prune := s.Tx(tx).(store.CommandLog).PruneCommands(t.Context(), id.Time())
+	tx := begin(t, s)
+	_, prune := tx.(store.CommandLog).PruneCommands(t.Context(), id.Time())
 	for _, test := range []struct {
 		err  error
 		text string
@@ -29,11 +29,11 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{s.Commit(ended, commitOf(id, 2, 1)), "memory: commit: context canceled"},
 		{load, "memory: snapshot: context canceled"},
 		{s.Commit(t.Context(), commitOf(id, 1, 1)), "store: sequence conflict"},
-		{s.Commit(t.Context(), commitOf(id, 3, 1)), "store: invalid event: aggregate " + id.String() + ", sequence 3: sequence leaves a gap after 1"},
+		{s.Commit(t.Context(), commitOf(id, 3, 1)), "store: predecessor is not in the log: aggregate " + id.String() + " has no event at sequence 2"},
 		{s.Redact(t.Context(), id, 7, []byte("{}")), "store: no such event: aggregate " + id.String() + ", sequence 7"},
 		{prune, "store: not supported: a transaction in memory prunes no command ids: call PruneCommands of the store"},
-		{tx.Commit(ended), "memory: commit transaction: context canceled"},
-		{tx.Commit(t.Context()), "memory: transaction has ended"},
+		{tx.End(ended), "memory: commit transaction: context canceled"},
+		{tx.End(t.Context()), "memory: transaction has ended"},
 	} {
 		require.EqualError(t, test.err, test.text)
 	}

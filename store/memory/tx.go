@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,226 +13,272 @@ import (
 )
 
 var (
-	_ store.Tx         = txStore{}
-	_ store.CommandLog = txStore{}
+	_ store.OwnTx      = (*Tx)(nil)
+	_ store.CommandLog = (*Tx)(nil)
 )
 
-// Tx is a transaction that the application began with [Store.Begin]; [Store.Tx] is the adapter in it, as with the
-// Postgres store and a pgx.Tx. What is stored through that is visible
-// to it alone until [Tx.Commit]; [Tx.Rollback] forgets it. A Tx is not safe for concurrent use.
+// Tx is a transaction, and the adapter in it. What is stored through it is visible to it alone until [Tx.End];
+// [Tx.Abort] forgets it. A Tx is not safe for concurrent use.
 //
 // It behaves as a Postgres transaction at READ COMMITTED does: every read sees what was committed by then, and
 // the transaction's own rows; a commit that is refused leaves it usable. It differs in one point. Where
 // Postgres would make a second writer of the same aggregate wait for the transaction, this one
-// lets it go first, and Commit answers [store.ErrConflict]: the transaction is the one that loses.
+// lets it go first, and End answers [store.ErrConflict]: the transaction is the one that loses.
 //
 // With its first commit that has projections, the transaction becomes the one that may write into tables,
-// until it ends: other commits with projections wait for it, or for the end of their
-// context. A test that begins one and commits beside it in the same goroutine would wait for itself.
+// until it ends: other commits with projections wait for it, for up to 5 seconds. A test that begins one
+// and commits beside it in the same goroutine would wait for itself.
 type Tx struct {
-	store   *Store
-	streams map[hlc.Timestamp]*staged
-	tables  *ProjectionTx // nil until a projection runs; then the transaction holds store.projecting
-	ended   bool
+	reader // with the transaction's own rows
+
+	store  *Store
+	epoch  int // the store's, when the transaction began
+	own    content
+	staged []store.Commit
+	tables ProjectionTx
+	party  party
+	ended  bool
+	broken bool // it can only be aborted
 }
 
-// staged is what the transaction adds to one aggregate.
-type staged struct {
-	base     types.Sequence // the aggregate's last sequence when events was empty
-	events   log
-	snapshot *types.Snapshot
-	commands []store.CommandRecord
-}
-
-// Begin starts a transaction. It takes nothing that others could miss, but it has to be ended:
+// Begin starts a transaction, of the application or of the library. It takes nothing that others could
+// miss, but it has to be ended:
 //
-//	tx := s.Begin()
-//	defer tx.Rollback(ctx)
-//	_, err := root.EvaluateTx(ctx, s.Tx(tx), command)
+//	tx, err := s.Begin(ctx)
+//	defer tx.Abort(ctx)
+//	_, err = root.EvaluateTx(ctx, tx, command)
 //	…
-//	err = tx.Commit(ctx)
-func (s *Store) Begin() *Tx {
-	return &Tx{store: s, streams: make(map[hlc.Timestamp]*staged)}
+//	err = tx.End(ctx)
+func (s *Store) Begin(ctx context.Context) (store.OwnTx, error) {
+	return s.begin(), ended(ctx, "begin")
 }
 
-// Tx returns an adapter that works inside of tx, which [Store.Begin] of the same store returned. One of
-// another store stays that store's: its Base is that, so EvaluateTx refuses it.
-func (s *Store) Tx(tx *Tx) store.Tx { return txStore{tx} }
+func (s *Store) begin() *Tx {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx := &Tx{store: s, epoch: s.epoch, own: newContent(), tables: ProjectionTx{store: s, tables: make(map[any]written)}}
+	tx.reader = reader{tx}
+	return tx
+}
 
-// txStore is the adapter inside of a transaction of the application.
-type txStore struct{ *Tx }
+// Base returns the store.
+func (tx *Tx) Base() store.Adapter { return tx.store }
 
-func (tx txStore) Base() store.Adapter { return tx.store }
-
-// Rollback ends the transaction and forgets what it stored, also when ctx has ended. After the end it only
-// returns [ErrTxDone].
-func (tx *Tx) Rollback(context.Context) error {
-	if tx.ended {
-		return ErrTxDone
+// Tables waits until the transaction may write into tables, and returns what [Table.In] takes for that.
+// It is valid until the transaction ends. The errors are those of [Tx.Lock].
+func (tx *Tx) Tables(ctx context.Context) (*ProjectionTx, error) {
+	if err := tx.send(ctx, "tables"); err != nil {
+		return nil, err
 	}
-	tx.end()
+	return &tx.tables, tx.take(ctx, tableLine)
+}
+
+// Lock waits in the aggregate's line, as [store.OwnTx] says, for up to 5 seconds. It does not send what is staged.
+func (tx *Tx) Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence) ([]types.Event, bool, error) {
+	if err := tx.check(ctx, "lock"); err != nil {
+		return nil, false, err
+	}
+	if err := tx.take(ctx, id); err != nil {
+		return nil, false, err
+	}
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	events, _ := tx.sees(id)
+	news, more := since(events, from)
+	return news, more, nil
+}
+
+func (tx *Tx) take(ctx context.Context, id hlc.Timestamp) error {
+	err := tx.store.take(ctx, &tx.party, id)
+	tx.broken = err != nil
+	return err
+}
+
+// Stage keeps c until the next call of another method, but for Lock.
+func (tx *Tx) Stage(c store.Commit) error {
+	tx.staged = append(tx.staged, c)
+	return tx.check(context.Background(), "stage")
+}
+
+// Send stores in the transaction what is staged, in the order of the aggregates' ids.
+func (tx *Tx) Send(ctx context.Context) error { return tx.send(ctx, "send") }
+
+func (tx *Tx) send(ctx context.Context, before string) error {
+	if err := tx.check(ctx, before); err != nil {
+		return err
+	}
+	staged := tx.staged
+	tx.staged = nil
+	slices.SortStableFunc(staged, func(a, b store.Commit) int { return a.AggregateID.Compare(b.AggregateID) })
+	for _, c := range staged {
+		if err := tx.commit(ctx, c); err != nil {
+			tx.broken = true
+			return err
+		}
+	}
 	return nil
 }
 
-func (tx *Tx) end() {
-	if tx.ended {
-		return
+// check says why the transaction can't do what.
+func (tx *Tx) check(ctx context.Context, what string) error {
+	if tx.ended || tx.broken {
+		return ErrTxDone
 	}
-	tx.ended = true
-	tx.streams = nil
-	if tx.tables != nil {
-		tx.tables.end()
-		tx.store.endProjecting()
-	}
+	return ended(ctx, what)
 }
 
 // Commit stores c in the transaction, with the errors of [Store.Commit]. It stays refusable until the
 // transaction commits: somebody else may store the same sequence first.
-func (tx txStore) Commit(ctx context.Context, c store.Commit) error {
-	if err := tx.check(ctx, "commit"); err != nil {
+func (tx *Tx) Commit(ctx context.Context, c store.Commit) error {
+	if err := tx.send(ctx, "commit"); err != nil {
 		return err
 	}
-	if err := c.Check(); err != nil {
-		return err
-	}
-	p := newAttempt(c)
-	defer p.release()
-	there, overtaken := tx.events(c.AggregateID)
-	if overtaken && len(c.Events) > 0 {
-		return store.ErrConflict
-	}
-	if err := p.check(there.end(), func(id string) bool { return tx.command(c.AggregateID, id) != nil }); err != nil {
-		return err
-	}
-	if tx.isStamped(p.log.rows) {
-		return store.ErrDuplicateTimestamp
-	}
-	if err := tx.project(ctx, c); err != nil {
-		return err
-	}
-	st := tx.stage(c.AggregateID)
-	if st.events.end() == 0 {
-		st.base = there.end()
-	}
-	st.events.append(&p.log)
-	st.commands = append(st.commands, c.Commands...)
-	return nil
+	return tx.commit(ctx, c)
 }
 
-// project runs the projections on top of those of the transaction's earlier commits.
-func (tx *Tx) project(ctx context.Context, c store.Commit) error {
-	projections := runnable(c.Projections)
-	if len(projections) == 0 {
-		return nil
-	}
-	if tx.tables == nil {
-		if err := tx.store.beginProjecting(ctx); err != nil {
-			return err
-		}
-		tx.tables = newProjectionTx(tx.store, nil)
-	}
-	savepoint := newProjectionTx(tx.store, tx.tables)
-	defer savepoint.end()
-	if err := run(ctx, savepoint, projections, c.Events); err != nil {
-		return err
-	}
-	savepoint.merge()
-	return nil
-}
-
-// Commit ends the transaction and makes all that it stored visible at one moment. Its errors are those of
-// [Store.Commit], an ended context, and [ErrTxDone]; the transaction is rolled back then.
-func (tx *Tx) Commit(ctx context.Context) error {
-	if err := tx.check(ctx, "commit transaction"); err != nil {
-		tx.end()
-		return err
-	}
-	defer tx.end() // after the fact it only gives back what the transaction holds
-	unlock, err := tx.lock(ctx)
+func (tx *Tx) commit(ctx context.Context, c store.Commit) error {
+	a, err := prepare(c)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	var all []row
-	used := false
-	for id, st := range tx.streams {
-		there := tx.store.shard(id).stream(id)
-		if st.overtaken(there) {
+	projections := runnable(c.Projections)
+	if len(projections) > 0 {
+		if err := tx.take(ctx, tableLine); err != nil {
+			return err
+		}
+	}
+	if err := tx.admit(a); err != nil {
+		return err
+	}
+	undo := tx.tables.savepoint()
+	defer func() { undo() }() // also when a projection ends this goroutine
+	if err := run(ctx, &tx.tables, projections, c.Events); err != nil {
+		return err
+	}
+	tx.own.add(a)
+	undo = func() {}
+	return nil
+}
+
+func (tx *Tx) admit(a *attempt) error {
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	if len(a.events) > 0 && tx.overtaken(a.AggregateID) {
+		return store.ErrConflict
+	}
+	events, _ := tx.sees(a.AggregateID)
+	return a.admit(events, &tx.store.kept, &tx.own)
+}
+
+// overtaken reports whether somebody else has stored events in the place of the transaction's own.
+func (tx *Tx) overtaken(id hlc.Timestamp) bool {
+	own := tx.own.events[id]
+	return len(own) > 0 && int(own[0].Sequence)-1 != len(tx.store.kept.events[id])
+}
+
+// End makes all that the transaction stored visible at one moment. Its errors are those of
+// [Store.Commit], an ended context, and [ErrTxDone]; the transaction is rolled back then.
+func (tx *Tx) End(ctx context.Context) error {
+	defer tx.Abort(ctx) // after the fact it only gives back what the transaction holds
+	if err := tx.send(ctx, "commit transaction"); err != nil {
+		return err
+	}
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	if err := tx.refused(); err != nil {
+		return err
+	}
+	kept := &tx.store.kept
+	for id, events := range tx.own.events {
+		kept.events[id] = append(kept.events[id], events...)
+	}
+	for _, sn := range tx.own.snapshots {
+		kept.keep(sn)
+	}
+	maps.Copy(kept.commands, tx.own.commands)
+	maps.Copy(kept.timestamps, tx.own.timestamps)
+	for _, w := range tx.tables.tables {
+		w.apply()
+	}
+	return nil
+}
+
+// refused says what was stored since by others that refuses the transaction.
+func (tx *Tx) refused() error {
+	kept := &tx.store.kept
+	if tx.epoch != tx.store.epoch {
+		return fmt.Errorf("%w: the store went back, and the transaction is lost", store.ErrUnavailable)
+	}
+	for id := range tx.own.events {
+		if tx.overtaken(id) {
 			return store.ErrConflict
 		}
-		used = used || st.used(there)
-		all = append(all, st.events.rows...)
 	}
-	if used {
-		return store.ErrDuplicateCommand
-	}
-	if len(all) > 0 && !tx.store.timestamps.add(all) {
-		return store.ErrDuplicateTimestamp
-	}
-	now := time.Now()
-	for id, st := range tx.streams {
-		st.apply(tx.store.shard(id).make(id), now)
-	}
-	if tx.tables != nil {
-		tx.tables.apply()
-	}
-	return nil
-}
-
-// lock takes the locks of all shards that the transaction touched, by index, at a moment when no commit
-// with projections is under way on any of its aggregates.
-func (tx *Tx) lock(ctx context.Context) (unlock func(), err error) {
-	var indices []int
-	for id := range tx.streams {
-		indices = append(indices, shardIndex(id))
-	}
-	slices.Sort(indices)
-	indices = slices.Compact(indices)
-	unlock = func() {
-		for _, i := range indices {
-			tx.store.shards[i].mu.Unlock()
+	for key := range tx.own.commands {
+		if kept.command(key.aggregate, key.id) != nil {
+			return store.ErrDuplicateCommand
 		}
 	}
-	for {
-		for _, i := range indices {
-			tx.store.shards[i].mu.Lock()
-		}
-		turn := tx.waiting()
-		if turn == nil {
-			return unlock, nil
-		}
-		unlock()
-		select {
-		case <-turn:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("memory: commit transaction: %w", ctx.Err())
-		}
-	}
-}
-
-func (tx *Tx) waiting() <-chan struct{} {
-	for id := range tx.streams {
-		if turn := tx.store.shard(id).stream(id).waiting(); turn != nil {
-			return turn
+	for t := range tx.own.timestamps {
+		if _, ok := kept.timestamps[t]; ok {
+			return store.ErrDuplicateTimestamp
 		}
 	}
 	return nil
 }
 
-// overtaken reports whether somebody else has stored events in the place of those that are staged.
-func (st *staged) overtaken(there *stream) bool { return st.events.end() > 0 && there.end() != st.base }
-
-// used reports whether somebody else has used one of the command IDs meanwhile.
-func (st *staged) used(there *stream) bool {
-	return slices.ContainsFunc(st.commands, func(r store.CommandRecord) bool { return there.hasCommand(r.ID) })
+// Abort forgets what the transaction stored and ends it, also when ctx has ended. After the end it does nothing.
+func (tx *Tx) Abort(context.Context) {
+	tx.ended, tx.tables.ended = true, true
+	tx.store.release(&tx.party)
 }
 
-func (st *staged) apply(to *stream, now time.Time) {
-	to.events.append(&st.events)
-	if st.snapshot != nil {
-		to.keep(st.snapshot)
+func (tx *Tx) view(ctx context.Context, what string, id hlc.Timestamp) ([]*types.Event, *types.Snapshot, error) {
+	if err := tx.send(ctx, what); err != nil {
+		return nil, nil, err
 	}
-	if len(st.commands) > 0 {
-		to.use(st.commands, now)
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	events, snapshot := tx.sees(id)
+	return events, snapshot, nil
+}
+
+// sees is called with the store's lock held.
+func (tx *Tx) sees(id hlc.Timestamp) (events []*types.Event, sn *types.Snapshot) {
+	events, sn = tx.store.kept.events[id], tx.store.kept.snapshots[id]
+	if own := tx.own.events[id]; len(own) > 0 {
+		events = slices.Concat(events[:min(int(own[0].Sequence)-1, len(events))], own)
 	}
+	if own := tx.own.snapshots[id]; own != nil && (sn == nil || sn.Sequence < own.Sequence) {
+		sn = own
+	}
+	return events, sn
+}
+
+// CommitSnapshot is [Store.CommitSnapshot], visible to others once the transaction commits.
+func (tx *Tx) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
+	if err := tx.send(ctx, "commit snapshot"); err != nil {
+		return err
+	}
+	kept, err := prepareSnapshot(ctx, sn)
+	if err == nil {
+		tx.own.keep(kept)
+	}
+	return err
+}
+
+// LookupCommand is [Store.LookupCommand] with the command IDs that the transaction used.
+func (tx *Tx) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
+	if err := tx.send(ctx, "look up command"); err != nil {
+		return nil, err
+	}
+	if r := tx.own.command(aggregateID, commandID); r != nil {
+		return r, nil
+	}
+	return tx.store.LookupCommand(ctx, aggregateID, commandID)
+}
+
+// PruneCommands is not offered in a transaction: it returns [store.ErrUnsupported].
+func (tx *Tx) PruneCommands(context.Context, time.Time) (int64, error) {
+	return 0, fmt.Errorf("%w: a transaction in memory prunes no command ids: call PruneCommands of the store", store.ErrUnsupported)
 }

@@ -16,13 +16,13 @@ func TestATransactionThatSomebodyOvertookLoses(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	a, b := now(), now()
-	tx := s.Begin()
-	require.NoError(t, s.Tx(tx).Commit(t.Context(), commitOf(a, 1, 2)))
-	require.NoError(t, s.Tx(tx).Commit(t.Context(), commitOf(b, 1, 1)))
+	tx := begin(t, s)
+	require.NoError(t, tx.Commit(t.Context(), commitOf(a, 1, 2)))
+	require.NoError(t, tx.Commit(t.Context(), commitOf(b, 1, 1)))
 	require.NoError(t, s.Commit(t.Context(), commitOf(a, 1, 1)))
-	require.ErrorIs(t, s.Tx(tx).Commit(t.Context(), commitOf(a, 3, 1)), store.ErrConflict)
-	require.Equal(t, 2, length(t, s.Tx(tx), a), "it sees its own events")
-	require.ErrorIs(t, tx.Commit(t.Context()), store.ErrConflict)
+	require.ErrorIs(t, tx.Commit(t.Context(), commitOf(a, 3, 1)), store.ErrConflict)
+	require.Equal(t, 2, length(t, tx, a), "it sees its own events")
+	require.ErrorIs(t, tx.End(t.Context()), store.ErrConflict)
 	require.Equal(t, 1, length(t, s, a))
 	require.Zero(t, length(t, s, b), "all of it or nothing")
 }
@@ -32,17 +32,17 @@ func TestATransactionLosesWithATimestampOrACommandIDThatWasTaken(t *testing.T) {
 	s := memory.New()
 	a, b := now(), now()
 	c := commitOf(a, 1, 1)
-	stamped := s.Begin()
-	require.NoError(t, s.Tx(stamped).Commit(t.Context(), c))
+	stamped := begin(t, s)
+	require.NoError(t, stamped.Commit(t.Context(), c))
 	other := commitOf(b, 1, 1)
 	other.Events[0].Timestamp = c.Events[0].Timestamp
-	used := s.Begin()
+	used := begin(t, s)
 	id := store.Commit{AggregateID: b, Commands: []store.CommandRecord{{ID: "a"}}}
-	require.NoError(t, s.Tx(used).Commit(t.Context(), id))
+	require.NoError(t, used.Commit(t.Context(), id))
 	require.NoError(t, s.Commit(t.Context(), other))
 	require.NoError(t, s.Commit(t.Context(), id))
-	require.ErrorIs(t, stamped.Commit(t.Context()), store.ErrDuplicateTimestamp)
-	require.ErrorIs(t, used.Commit(t.Context()), store.ErrDuplicateCommand)
+	require.ErrorIs(t, stamped.End(t.Context()), store.ErrDuplicateTimestamp)
+	require.ErrorIs(t, used.End(t.Context()), store.ErrDuplicateCommand)
 	require.Zero(t, length(t, s, a))
 }
 
@@ -51,37 +51,37 @@ func TestATransactionOfSeveralAggregatesLooksForAConflictFirst(t *testing.T) {
 	for range 20 { // the order of the aggregates is left to chance
 		s := memory.New()
 		a, b := now(), now()
-		tx := s.Begin()
+		tx := begin(t, s)
 		id := store.Commit{AggregateID: b, Commands: []store.CommandRecord{{ID: "a"}}}
-		require.NoError(t, s.Tx(tx).Commit(t.Context(), commitOf(a, 1, 1)))
-		require.NoError(t, s.Tx(tx).Commit(t.Context(), id))
+		require.NoError(t, tx.Commit(t.Context(), commitOf(a, 1, 1)))
+		require.NoError(t, tx.Commit(t.Context(), id))
 		require.NoError(t, s.Commit(t.Context(), commitOf(a, 1, 1)))
 		require.NoError(t, s.Commit(t.Context(), id))
-		require.ErrorIs(t, tx.Commit(t.Context()), store.ErrConflict)
+		require.ErrorIs(t, tx.End(t.Context()), store.ErrConflict)
 	}
 }
 
 func TestATransactionThatHasEndedSaysSo(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
-	tx := s.Begin()
-	require.NoError(t, tx.Commit(t.Context()))
+	tx := begin(t, s)
+	require.NoError(t, tx.End(t.Context()))
 	ctx, id := t.Context(), now()
-	require.ErrorIs(t, tx.Rollback(ctx), memory.ErrTxDone)
-	require.ErrorIs(t, tx.Commit(ctx), memory.ErrTxDone)
-	require.ErrorIs(t, s.Tx(tx).Commit(ctx, commitOf(id, 1, 1)), memory.ErrTxDone)
-	require.ErrorIs(t, s.Tx(tx).CommitSnapshot(ctx, types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte("1")}), memory.ErrTxDone)
-	_, err := s.Tx(tx).LatestSnapshot(ctx, id, store.Range{})
+	tx.Abort(ctx)
+	require.ErrorIs(t, tx.End(ctx), memory.ErrTxDone)
+	require.ErrorIs(t, tx.Commit(ctx, commitOf(id, 1, 1)), memory.ErrTxDone)
+	require.ErrorIs(t, tx.CommitSnapshot(ctx, types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte("1")}), memory.ErrTxDone)
+	_, err := tx.LatestSnapshot(ctx, id, store.Range{})
 	require.ErrorIs(t, err, memory.ErrTxDone)
-	_, err = s.Tx(tx).(store.CommandLog).LookupCommand(ctx, id, "a")
+	_, err = tx.(store.CommandLog).LookupCommand(ctx, id, "a")
 	require.ErrorIs(t, err, memory.ErrTxDone)
-	for _, err := range s.Tx(tx).Events(ctx, id, store.Range{}) {
+	for _, err := range tx.Events(ctx, id, store.Range{}) {
 		require.ErrorIs(t, err, memory.ErrTxDone)
 	}
-	for _, err := range s.Tx(tx).Load(ctx, id, store.Range{}) {
+	for _, err := range tx.Load(ctx, id, store.Range{}) {
 		require.ErrorIs(t, err, memory.ErrTxDone)
 	}
-	_, err = s.Tx(tx).(store.CommandLog).PruneCommands(ctx, now().Time())
+	_, err = tx.(store.CommandLog).PruneCommands(ctx, now().Time())
 	require.ErrorIs(t, err, store.ErrUnsupported)
 }
 
@@ -90,11 +90,11 @@ func TestATransactionWhoseContextHasEndedIsRolledBack(t *testing.T) {
 	s := memory.New()
 	counts := memory.NewTable[hlc.Timestamp, int](s)
 	id := now()
-	tx := s.Begin()
-	require.NoError(t, s.Tx(tx).Commit(t.Context(), commitOf(id, 1, 1, counting(counts))))
+	tx := begin(t, s)
+	require.NoError(t, tx.Commit(t.Context(), commitOf(id, 1, 1, counting(counts))))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, tx.Commit(ended), context.Canceled)
+	require.ErrorIs(t, tx.End(ended), context.Canceled)
 	require.Zero(t, length(t, s, id))
 	require.NoError(t, s.Commit(t.Context(), commitOf(id, 1, 1, counting(counts))), "nobody waits for it")
 	n, _ := counts.Get(id)
@@ -105,14 +105,14 @@ func TestATransactionsOlderSnapshotDoesNotReplaceANewerOne(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	sn := types.Snapshot{AggregateID: now(), Sequence: 2, Body: []byte(`2`)}
-	tx := s.Begin()
-	require.NoError(t, s.Tx(tx).CommitSnapshot(t.Context(), sn))
+	tx := begin(t, s)
+	require.NoError(t, tx.CommitSnapshot(t.Context(), sn))
 	sn.Sequence, sn.Body = 3, []byte(`3`)
 	require.NoError(t, s.CommitSnapshot(t.Context(), sn))
-	seen, err := s.Tx(tx).LatestSnapshot(t.Context(), sn.AggregateID, store.Range{})
+	seen, err := tx.LatestSnapshot(t.Context(), sn.AggregateID, store.Range{})
 	require.NoError(t, err)
 	require.Equal(t, sn, *seen)
-	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, tx.End(t.Context()))
 	kept, err := s.LatestSnapshot(t.Context(), sn.AggregateID, store.Range{})
 	require.NoError(t, err)
 	require.Equal(t, sn, *kept)
@@ -133,18 +133,18 @@ func TestTransactionsOfTheSameAggregatesNeverDeadlock(t *testing.T) {
 	for w := range 8 {
 		writers.Go(func() {
 			for range 50 {
-				tx := s.Begin()
+				tx := begin(t, s)
 				for i := range ids {
 					id := ids[(i*3+w)%len(ids)]
 					next := types.Sequence(1)
-					for _, err := range s.Tx(tx).Events(t.Context(), id, store.Range{}) {
+					for _, err := range tx.Events(t.Context(), id, store.Range{}) {
 						if err == nil {
 							next++
 						}
 					}
-					_ = s.Tx(tx).Commit(t.Context(), commitOf(id, next, 1)) // a conflict is all right
+					_ = tx.Commit(t.Context(), commitOf(id, next, 1)) // a conflict is all right
 				}
-				if tx.Commit(t.Context()) == nil {
+				if tx.End(t.Context()) == nil {
 					mu.Lock()
 					committed++
 					mu.Unlock()

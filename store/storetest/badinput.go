@@ -169,10 +169,10 @@ func goesOn(v *env) {
 func gapRefused(v *env) {
 	id := v.stamp()
 	for _, s := range []types.Sequence{2, 3, 1000, types.MaxSequence} {
-		require.ErrorIs(v, v.commit(v.event(id, s)), store.ErrInvalidEvent)
+		require.ErrorIs(v, v.commit(v.event(id, s)), store.ErrNoPredecessor)
 	}
 	log := v.history(id, 2)
-	require.ErrorIs(v, v.commit(v.event(id, 4)), store.ErrInvalidEvent)
+	require.ErrorIs(v, v.commit(v.event(id, 4)), store.ErrNoPredecessor)
 	v.holds(id, log...)
 }
 

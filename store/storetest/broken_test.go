@@ -103,12 +103,21 @@ func (tx inside) Commit(ctx context.Context, c store.Commit) error {
 func (tx inside) Base() store.Adapter { return tx.base }
 
 func (b *broken) transaction() Transaction {
-	tx := b.Store.Begin()
-	return Transaction{
-		Adapter:  inside{b.Store.Tx(tx), b},
-		Commit:   tx.Commit,
-		Rollback: tx.Rollback,
+	tx := began(b.Store)
+	tx.Adapter = inside{tx.Adapter, b}
+	return tx
+}
+
+// began starts a transaction of the application.
+func began(s *memory.Store) Transaction {
+	tx, err := s.Begin(context.Background())
+	if err != nil {
+		panic(err)
 	}
+	return Transaction{Adapter: tx, Commit: tx.End, Rollback: func(ctx context.Context) error {
+		tx.Abort(ctx)
+		return nil
+	}}
 }
 
 // harness runs the suite on adapters that broken returns. Two "processes" are two adapters on one store.

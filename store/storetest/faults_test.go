@@ -35,12 +35,9 @@ func TestWithoutFaultsTheAdapterIsWhatItWas(t *testing.T) {
 		},
 		Begin: func(_ testing.TB, a store.Adapter) Transaction {
 			inner := a.(*Faults).Unwrap().(*memory.Store)
-			tx := inner.Begin()
-			return Transaction{
-				Adapter:  a.(*Faults).Tx(inner.Tx(tx)),
-				Commit:   tx.Commit,
-				Rollback: tx.Rollback,
-			}
+			tx := began(inner)
+			tx.Adapter = a.(*Faults).Tx(tx.Adapter)
+			return tx
 		},
 	})
 }
