@@ -60,7 +60,7 @@ func (c *crew) start(p *place) error {
 	b := brief{
 		Name: fmt.Sprintf("w%dg%d", p.number, p.lives), URL: c.url, Dir: c.dir,
 		Seed: c.seed*1000 + uint64(p.number*100+p.lives), Callers: c.callers, Pace: 30 * time.Millisecond,
-		Field: c.field, Settling: settling,
+		Field: c.field, Settling: settling, Committing: c.commitTimeout(), Failover: c.kind != single,
 	}
 	switch p.number {
 	case 0, 1: // two nodes with one id, and clocks that agree

@@ -4,23 +4,22 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/eventmaestro/maestro/types"
 )
 
 // verdict is what the comparison came to. All but the first three have to be 0.
 type verdict struct {
-	classes    map[string]int
-	acked      int
-	unknown    int
-	lost       int // acknowledged, and not in the log, or not all of it
-	duplicated int // in the log twice, or although its caller was told that it is not
-	reordered  int // gaps, repeats, falling timestamps, states and answers that no order explains
-	lies       int // definite errors that are not the handler's, the caller's or an absent database's
-	aggregates int
-	events     int
-	searched   int // aggregates whose history was searched for an order
-	findings   []string
+	classes     map[string]int
+	acked       int
+	unknown     int
+	lost        int // acknowledged, and not in the log, or not all of it
+	duplicated  int // in the log twice, or although its caller was told that it is not
+	reordered   int // gaps, repeats, falling timestamps, states and answers that no order explains
+	replication int // acknowledged before an asynchronous standby was promoted that had not got it
+	lies        int // definite errors that are not the handler's, the caller's or an absent database's
+	aggregates  int
+	events      int
+	searched    int // aggregates whose history was searched for an order
+	findings    []string
 }
 
 func (v *verdict) broken() bool { return v.lost+v.duplicated+v.reordered+v.lies > 0 }
@@ -48,6 +47,7 @@ func judge(r *record) *verdict {
 	for _, attempts := range groups {
 		v.judgeCommand(attempts, r)
 	}
+	v.judgePromotions(r)
 	for _, l := range r.live {
 		v.judgeLive(l, r)
 	}
@@ -66,8 +66,8 @@ func (o *op) class() string {
 func (v *verdict) judgeLog(place [2]int, h *history) {
 	seen := map[string]bool{}
 	for i, e := range h.events {
-		if e.Sequence != types.Sequence(i+1) {
-			v.find(&v.reordered, "%v: sequence %d at place %d", place, e.Sequence, i+1)
+		if i == 0 && e.Sequence != 1 || i > 0 && e.Sequence != h.events[i-1].Sequence+1 {
+			v.find(&v.reordered, "%v: a gap: sequence %d at place %d", place, e.Sequence, i+1)
 		}
 		if i > 0 && !h.events[i-1].Timestamp.Before(e.Timestamp) {
 			v.find(&v.reordered, "%v: timestamp %v at sequence %d is not after %v", place, e.Timestamp, e.Sequence, h.events[i-1].Timestamp)
@@ -102,11 +102,14 @@ func (v *verdict) judgeAnswer(o *op, r *record) {
 	case wrong:
 		v.find(&v.lies, "%s op %d: %s", o.writer, o.asked.Op, o.told.Err)
 	}
-	h := r.logs[o.place()]
-	if h == nil || o.told == nil || o.told.State == nil {
+	if o.told == nil || o.told.State == nil {
 		return
 	}
-	if s := *o.told.State; s.Events >= len(h.states) || h.states[s.Events] != s {
+	h := r.logs[o.place()]
+	if h == nil {
+		h = newHistory()
+	}
+	if s := *o.told.State; !h.had(s) && !o.excused(r) {
 		v.find(&v.reordered, "%s op %d was given a state that never was: %+v", o.writer, o.asked.Op, s)
 	}
 }
@@ -145,6 +148,8 @@ func (v *verdict) judgeCommand(attempts []*op, r *record) {
 		return slices.ContainsFunc(attempts, func(o *op) bool { return o.class() == class })
 	}
 	switch {
+	case n == 0 && slices.ContainsFunc(attempts, func(o *op) bool { return o.replicationLost(r) }):
+		v.replication++
 	case has(acked) && o.asked.Parts > 0 && n == 0:
 		v.find(&v.lost, "%s %s was acknowledged and is not in the log", o.writer, o.asked.Token)
 	case !has(acked) && !has(unknown) && n > 0:
@@ -164,14 +169,21 @@ func (v *verdict) judgeLive(l entry, r *record) {
 	if h == nil {
 		h = newHistory()
 	}
+	if l.Err != "" {
+		v.find(&v.reordered, "period %d, aggregate %d: %s", l.Period, l.Index, l.Err)
+		return
+	}
 	if *l.State != *l.Replayed || l.State.Events >= len(h.states) || h.states[l.State.Events] != *l.State {
 		v.find(&v.reordered, "period %d, aggregate %d: in memory %+v, replayed %+v", l.Period, l.Index, *l.State, *l.Replayed)
 	}
 }
 
-func (v *verdict) print(out io.Writer, p *plan) {
-	fmt.Fprintf(out, "faults=%d acked=%d unknown=%d lost=%d duplicated=%d reordered=%d false_errors=%d\n",
-		p.number(""), v.acked, v.unknown, v.lost, v.duplicated, v.reordered, v.lies)
+func (v *verdict) print(out io.Writer, k kind, p *plan) {
+	if k == asynchronous {
+		fmt.Fprintf(out, "acknowledged, and gone with a primary whose standby had not got them: %d commands, the last of their aggregates\n", v.replication)
+	}
+	fmt.Fprintf(out, "round=%s faults=%d acked=%d unknown=%d lost=%d duplicated=%d reordered=%d false_errors=%d\n",
+		k, p.number(""), v.acked, v.unknown, v.lost, v.duplicated, v.reordered, v.lies)
 	for _, line := range p.lines() {
 		fmt.Fprintln(out, line)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -17,6 +18,8 @@ type settings struct {
 	restarts   int
 	kills      int
 	terminates int
+	promotions int
+	only       string
 	duration   time.Duration
 	limit      time.Duration
 	seed       uint64
@@ -29,11 +32,13 @@ type settings struct {
 func parse(args []string) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	f.BoolVar(&s.short, "short", false, "the round of CI: 250 cuts, 6 restarts, 25 kills, 50 terminated backends")
+	f.BoolVar(&s.short, "short", false, "the round of CI: 250 cuts, 6 restarts, 25 kills, 50 terminated backends, 8 promotions")
 	f.IntVar(&s.cuts, "cuts", 2000, "go on until so many connections were cut inside of a commit")
 	f.IntVar(&s.restarts, "restarts", 10, "… and the server was stopped and started so often")
 	f.IntVar(&s.kills, "kills", 40, "… and so many writers were killed")
 	f.IntVar(&s.terminates, "terminates", 200, "… and so many backends were terminated")
+	f.IntVar(&s.promotions, "promotions", 60, "… and a standby was promoted so often, half of them while commits wait for it")
+	f.StringVar(&s.only, "only", "", "one `kind` of round: single, async or sync; empty means all three")
 	f.DurationVar(&s.duration, "duration", 2*time.Minute, "over which the faults are spread; it goes on until all have happened")
 	f.DurationVar(&s.limit, "limit", 0, "give up after so long; 0 means three times the duration and a minute")
 	f.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of all that is left to chance here; the operating system keeps its own")
@@ -45,15 +50,37 @@ func parse(args []string) (settings, error) {
 		return s, err
 	}
 	if s.short {
-		s.cuts, s.restarts, s.kills, s.terminates, s.duration = 250, 6, 25, 50, 75*time.Second
+		s.cuts, s.restarts, s.kills, s.terminates, s.promotions, s.duration = 250, 6, 25, 50, 8, 75*time.Second
 	}
 	if s.limit == 0 {
 		s.limit = 3*s.duration + time.Minute
+	}
+	if !slices.Contains([]string{"", string(single), string(asynchronous), string(synchronous)}, s.only) {
+		return s, fmt.Errorf("chaos: -only is %q: must be single, async or sync", s.only)
 	}
 	if s.writers < 4 {
 		return s, fmt.Errorf("chaos: -writers is %d: must be 4 at least", s.writers)
 	}
 	return s, nil
+}
+
+// kinds are the rounds to make.
+func (s settings) kinds() []kind {
+	if s.only != "" {
+		return []kind{kind(s.only)}
+	}
+	if s.promotions == 0 {
+		return []kind{single}
+	}
+	return []kind{single, asynchronous, synchronous}
+}
+
+// promotionsOf is how many a round of that kind has.
+func (s settings) promotionsOf(k kind) int {
+	if k == synchronous {
+		return s.promotions - s.promotions/2
+	}
+	return s.promotions / 2
 }
 
 // roleWriter is the argument that makes the program a writer.

@@ -100,8 +100,14 @@ func (o *op) operation(r *record) (p porcupine.Operation, ok bool) {
 	p = porcupine.Operation{Input: a, Call: o.asked.At, Return: never}
 	switch o.class() {
 	case acked:
+		if o.excused(r) || o.replicationLost(r) {
+			return p, false // it was true of a log that is no more
+		}
 		a.told, p.Return = o.told.State, o.told.At
 	case rejected:
+		if o.unsteady(r) {
+			return p, false
+		}
 		a.rejected, p.Return = true, o.told.At
 	case unknown:
 		return p, !a.read && a.place >= 0

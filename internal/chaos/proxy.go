@@ -6,13 +6,14 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // proxy stands between the writers and the server and cuts connections as the plan says.
 type proxy struct {
 	plan     *plan
-	upstream string
+	upstream atomic.Value // a string
 	listener net.Listener
 	open     sync.WaitGroup
 }
@@ -23,7 +24,8 @@ func listen(upstream string, p *plan) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &proxy{plan: p, upstream: upstream, listener: l}
+	x := &proxy{plan: p, listener: l}
+	x.turn(upstream)
 	x.open.Go(x.accept)
 	return x, nil
 }
@@ -37,6 +39,9 @@ func (x *proxy) accept() {
 		x.open.Go(func() { x.serve(client) })
 	}
 }
+
+// turn leads new connections to another server. Those that are open stay where they are.
+func (x *proxy) turn(upstream string) { x.upstream.Store(upstream) }
 
 // close stops taking connections and waits until those that are open have ended.
 func (x *proxy) close() {
@@ -65,7 +70,7 @@ type unit struct {
 
 func (x *proxy) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.DialTimeout("tcp", x.upstream, time.Second)
+	server, err := net.DialTimeout("tcp", x.upstream.Load().(string), time.Second)
 	if err != nil {
 		return // the server is down, and so the client finds it
 	}

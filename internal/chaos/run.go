@@ -6,34 +6,54 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventmaestro/maestro/internal/pgserver"
 	"github.com/eventmaestro/maestro/migrations"
+	"github.com/eventmaestro/maestro/store/postgres"
 )
 
 // arena is all that a round needs.
 type arena struct {
 	settings
+	kind   kind
 	plan   *plan
-	server *pgserver.Server
+	server *pgserver.Server // the primary, where there are two
+	spare  *pgserver.Server // its standby, or nil
 	proxy  *proxy
 	crew   *crew
 	dir    string
 	field  field
+
+	promotions []promotion // read when all is over
 }
 
-// run makes a round, and reports whether a promise was broken.
+// run makes a round of each kind that is wanted, and reports whether a promise was broken.
 func run(ctx context.Context, s settings) (found bool, err error) {
-	a := &arena{settings: s, plan: newPlan(s.seed)}
-	a.say("seed %d", s.seed)
-	if a.dir = s.keep; a.dir == "" {
-		if a.dir, err = os.MkdirTemp("", "maestro-chaos-"); err != nil {
-			return false, err
+	for _, k := range s.kinds() {
+		broken, err := round(ctx, s, k)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", k, err)
 		}
+		found = found || broken
+	}
+	return found, nil
+}
+
+func round(ctx context.Context, s settings, k kind) (found bool, err error) {
+	a := &arena{settings: s, kind: k, plan: newPlan(s.seed)}
+	a.say("%s, seed %d", k, s.seed)
+	if s.keep != "" {
+		a.dir = filepath.Join(s.keep, string(k))
+		err = os.MkdirAll(a.dir, 0o755)
+	} else if a.dir, err = os.MkdirTemp("", "maestro-chaos-"); err == nil {
 		defer os.RemoveAll(a.dir)
+	}
+	if err != nil {
+		return false, err
 	}
 	a.server, err = pgserver.Start(ctx, &pgserver.Config{Durable: true, Settings: map[string]string{
 		"shared_buffers": "64MB", "max_wal_size": "1GB", "idle_in_transaction_session_timeout": "5s",
@@ -41,12 +61,18 @@ func run(ctx context.Context, s settings) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer a.server.Close()
+	defer func() { _ = a.server.Close() }() // which may be another one then
 	if err := a.prepare(ctx); err != nil {
 		return false, err
 	}
+	if k != single {
+		if err := a.follow(ctx); err != nil {
+			return false, err
+		}
+		defer func() { _ = a.spare.Close() }()
+	}
 	began := time.Now()
-	a.field = field{Began: began, Period: 5 * time.Second, Size: 6}
+	a.field = field{Began: began, Period: a.period(), Size: 6}
 	if err := a.injure(ctx); err != nil {
 		return false, err
 	}
@@ -55,7 +81,7 @@ func run(ctx context.Context, s settings) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	v.print(os.Stdout, a.plan)
+	v.print(os.Stdout, k, a.plan)
 	return v.broken(), nil
 }
 
@@ -88,7 +114,7 @@ func (a *arena) injure(ctx context.Context) error {
 	a.crew = &crew{arena: a, url: address.String()}
 	limited, cancel := context.WithTimeout(ctx, a.limit)
 	defer cancel()
-	injuries := a.faults(limited)
+	injuries := a.injuries(limited)
 	if err := a.crew.work(limited); err != nil {
 		return err
 	}
@@ -100,6 +126,30 @@ func (a *arena) injure(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("chaos: not all faults happened within %v", a.limit))
 	}
 	return errors.Join(err, ctx.Err(), a.crew.dismiss())
+}
+
+// injuries begins the faults of the round's kind.
+func (a *arena) injuries(ctx context.Context) []injury {
+	if a.kind == single {
+		return a.faults(ctx)
+	}
+	return a.failovers(ctx)
+}
+
+// period is how long writers stay with the same aggregates: longer than a promotion takes, where there are some.
+func (a *arena) period() time.Duration {
+	if a.kind == single {
+		return 5 * time.Second
+	}
+	return 15 * time.Second
+}
+
+// commitTimeout is that of the writers. Where commits wait for a standby that is gone, the wait is to be over soon.
+func (a *arena) commitTimeout() time.Duration {
+	if a.kind == synchronous {
+		return 700 * time.Millisecond
+	}
+	return postgres.DefaultCommitTimeout
 }
 
 func (a *arena) say(format string, args ...any) {

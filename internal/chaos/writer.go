@@ -36,6 +36,9 @@ type brief struct {
 	Jumps    bool          `json:"jumps"`
 	Field    field         `json:"field"`
 	Settling time.Duration `json:"settling"`
+
+	Committing time.Duration `json:"committing"`
+	Failover   bool          `json:"failover"` // the log can go back
 }
 
 // writer is a process that lives until its standard input ends.
@@ -93,7 +96,9 @@ func (w *writer) open(pool *pgxpool.Pool) error {
 	clock := hlc.NewClock(&hlc.Options{Node: w.Node, Now: func() time.Time {
 		return time.Now().Add(time.Duration(w.skew.Load()))
 	}})
-	adapter := postgres.New(pool, &postgres.Options{Commands: true, Metadata: true, Logger: quiet})
+	adapter := postgres.New(pool, &postgres.Options{
+		Commands: true, Metadata: true, Logger: quiet, CommitTimeout: w.Committing, LockTimeout: w.Committing / 2,
+	})
 	w.sup = aggregate.NewSupervisor(adapter, &aggregate.Options{
 		Clock: clock, Logger: quiet, SettleTimeout: w.Settling, MaxAttempts: 1000, MaxLive: 200,
 	})
@@ -236,18 +241,30 @@ func (w *writer) finish() error {
 	defer cancel()
 	for live := range w.sup.Aggregates() {
 		period, index := w.Field.place(live.AggregateID)
-		root := w.roots[rootOf(index)]
-		state, err := root.Get(ctx, live.AggregateID)
-		if err != nil {
-			return fmt.Errorf("chaos: get: %w", err)
+		e := entry{Kind: "live", Period: period, Index: index}
+		state, replayed, err := w.compare(ctx, w.roots[rootOf(index)], live.AggregateID)
+		if e.State, e.Replayed = &state, &replayed; err != nil {
+			e.Err = err.Error()
 		}
-		replayed, err := root.Replay(ctx, live.AggregateID, types.Sequence(state.Events))
-		if err != nil {
-			return fmt.Errorf("chaos: replay: %w", err)
-		}
-		must(w.journal.write(entry{Kind: "live", Period: period, Index: index, State: &state, Replayed: &replayed}))
+		must(w.journal.write(e))
 	}
 	return w.sup.Shutdown(ctx)
+}
+
+// compare returns what is in memory, and what the store leads to at that sequence. Where the log can go back it is what
+// a Fetch finds: Get may be stale, and an aggregate that nobody has touched since can't know.
+func (w *writer) compare(ctx context.Context, root *aggregate.Root[counter], id hlc.Timestamp) (state, replayed counter, err error) {
+	get := root.Get
+	if w.Failover {
+		get = root.Fetch
+	}
+	if state, err = get(ctx, id); err != nil {
+		return state, replayed, fmt.Errorf("get: %w", err)
+	}
+	if replayed, err = root.Replay(ctx, id, types.Sequence(state.Events)); err != nil {
+		return state, replayed, fmt.Errorf("replay: %w", err)
+	}
+	return state, replayed, nil
 }
 
 // must ends the writer where it can't keep its journal: it would prove nothing.
