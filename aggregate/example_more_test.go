@@ -99,7 +99,7 @@ func ExampleRoot_EvaluateTx() {
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
 
-	tx, _ := s.Begin(ctx) // with Postgres: tx of pool.Begin(ctx), and s.Tx(tx)
+	tx, _ := s.BeginTx(ctx) // with Postgres: tx of pool.Begin(ctx), and s.Tx(tx)
 	defer tx.Abort(ctx)
 	_, err := root.EvaluateTx(ctx, tx, by(id, 5))
 	before, _ := root.Fetch(ctx, id)

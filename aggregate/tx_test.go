@@ -42,7 +42,7 @@ func onEveryTx(t *testing.T, test func(t *testing.T, s store.Adapter, begin func
 		t.Parallel()
 		s := memory.New()
 		test(t, s, func() appTx {
-			tx, err := s.Begin(t.Context())
+			tx, err := s.BeginTx(t.Context())
 			require.NoError(t, err)
 			return appTx{tx, inMemory{tx}}
 		})
@@ -165,7 +165,7 @@ func TestATransactionOfAnotherStoreIsRefused(t *testing.T) {
 	s, other := memory.New(), memory.New()
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
-	tx, err := other.Begin(t.Context())
+	tx, err := other.BeginTx(t.Context())
 	require.NoError(t, err)
 	defer tx.Abort(t.Context())
 	_, err = root.EvaluateTx(t.Context(), tx, adds(id, 1))
@@ -177,7 +177,7 @@ func TestAMemoryTransactionThatWasOvertakenLoses(t *testing.T) {
 	s := memory.New()
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
-	tx, err := s.Begin(t.Context())
+	tx, err := s.BeginTx(t.Context())
 	require.NoError(t, err)
 	_, err = root.EvaluateTx(t.Context(), tx, notes(id, "mine"))
 	require.NoError(t, err)

@@ -87,7 +87,7 @@ func Example_transaction() {
 		return
 	}
 	transfer := func(amount int) error {
-		tx, err := s.Begin(ctx)
+		tx, err := s.BeginTx(ctx)
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@
 //
 // # Transactions
 //
-// [Store.Begin] starts a [Tx], of the application or of the library.
+// [Store.BeginTx] starts a [Tx], of the application or of the library.
 //
 // # What a database may do
 //

@@ -74,12 +74,12 @@ func ExampleProjection() {
 }
 
 // Two aggregates change together, or neither.
-func ExampleStore_Begin() {
+func ExampleStore_BeginTx() {
 	ctx := context.Background()
 	s := memory.New()
 	from, to := now(), now()
 
-	tx, _ := s.Begin(ctx)
+	tx, _ := s.BeginTx(ctx)
 	defer tx.Abort(ctx)
 	if err := tx.Commit(ctx, increments(from, 1, -5)); err != nil {
 		fmt.Println(err)

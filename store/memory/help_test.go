@@ -57,7 +57,7 @@ func counting(table *memory.Table[hlc.Timestamp, int]) store.Projection {
 
 // begin starts a transaction.
 func begin(t require.TestingT, s *memory.Store) store.OwnTx {
-	tx, err := s.Begin(context.Background())
+	tx, err := s.BeginTx(context.Background())
 	require.NoError(t, err)
 	return tx
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,15 +42,15 @@ type Tx struct {
 	broken bool // it can only be aborted
 }
 
-// Begin starts a transaction, of the application or of the library. It takes nothing that others could
+// BeginTx starts a transaction, of the application or of the library. It takes nothing that others could
 // miss, but it has to be ended:
 //
-//	tx, err := s.Begin(ctx)
+//	tx, err := s.BeginTx(ctx)
 //	defer tx.Abort(ctx)
 //	_, err = root.EvaluateTx(ctx, tx, command)
 //	…
 //	err = tx.End(ctx)
-func (s *Store) Begin(ctx context.Context) (store.OwnTx, error) {
+func (s *Store) BeginTx(ctx context.Context) (store.OwnTx, error) {
 	return s.begin(), ended(ctx, "begin")
 }
 
@@ -232,6 +233,9 @@ func (tx *Tx) Abort(context.Context) {
 	tx.ended, tx.tables.ended = true, true
 	tx.store.release(&tx.party)
 }
+
+// Repeatable reports whether the wait for tables was one for a transaction that waits for this one.
+func (tx *Tx) Repeatable(err error) bool { return errors.Is(err, store.ErrDeadlock) }
 
 func (tx *Tx) view(ctx context.Context, what string, id hlc.Timestamp) ([]*types.Event, *types.Snapshot, error) {
 	if err := tx.send(ctx, what); err != nil {

@@ -41,17 +41,17 @@ func (s *Store) Flush(ctx context.Context) error {
 	return err
 }
 
-// Begin returns a transaction on the store of the first aggregate that it is used for. Another one of the same
+// BeginTx returns a transaction on the store of the first aggregate that it is used for. Another one of the same
 // store may follow; one of another store is refused with ErrUnsupported. A slot that it touched is not moved before
 // it ends.
-func (s *Store) Begin(ctx context.Context) (store.OwnTx, error) {
+func (s *Store) BeginTx(ctx context.Context) (store.OwnTx, error) {
 	return &ownTx{s: s, ctx: ctx}, nil
 }
 
 // ownTx is a transaction on one of the stores, once it is known on which.
 type ownTx struct {
 	s     *Store
-	ctx   context.Context //nolint:containedctx // that of Begin, which is kept until it is known where to begin
+	ctx   context.Context //nolint:containedctx // that of BeginTx, which is kept until it is known where to begin
 	a     store.Adapter   // where it is; nil before the first use
 	inner store.OwnTx
 	held  []*slot
@@ -93,7 +93,7 @@ func (t *ownTx) begin(a store.Adapter) (err error) {
 		return unsupported("transactions")
 	}
 	t.a = a
-	t.inner, err = transactor.Begin(t.ctx)
+	t.inner, err = transactor.BeginTx(t.ctx)
 	return err
 }
 
@@ -149,6 +149,9 @@ func (t *ownTx) Abort(ctx context.Context) {
 	defer t.leave()
 	t.inner.Abort(ctx)
 }
+
+// Repeatable asks the transaction of the store.
+func (t *ownTx) Repeatable(err error) bool { return t.inner != nil && t.inner.Repeatable(err) }
 
 func (t *ownTx) Commit(ctx context.Context, c store.Commit) error {
 	tx, err := t.on(ctx, c.AggregateID)

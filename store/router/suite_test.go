@@ -49,12 +49,20 @@ func TestARouterOverThreeStoresInMemoryKeepsTheContract(t *testing.T) {
 			t.Helper()
 			return beginAll(t, a, func(a store.Adapter) (store.Tx, ender) {
 				s := a.(*memory.Store)
-				tx := s.Begin()
-				return s.Tx(tx), tx
+				tx, err := s.BeginTx(t.Context())
+				require.NoError(t, err)
+				return tx, inMemory{tx}
 			})
 		},
 	})
 }
+
+// inMemory is the end of a transaction in memory.
+type inMemory struct{ store.OwnTx }
+
+func (tx inMemory) Commit(ctx context.Context) error { return tx.End(ctx) }
+
+func (tx inMemory) Rollback(ctx context.Context) error { tx.Abort(ctx); return nil }
 
 // memoryRecorder has a table in each store: the one of the event's aggregate is found by trying.
 func memoryRecorder(_ testing.TB, a store.Adapter) storetest.Recorder {

@@ -110,7 +110,7 @@ func (b *broken) transaction() Transaction {
 
 // began starts a transaction of the application.
 func began(s *memory.Store) Transaction {
-	tx, err := s.Begin(context.Background())
+	tx, err := s.BeginTx(context.Background())
 	if err != nil {
 		panic(err)
 	}
