@@ -75,3 +75,15 @@ func (f frame) bound() string {
 
 // endsUnit reports whether the client waits for an answer after the message.
 func (f frame) endsUnit() bool { return f.kind == 'S' || f.kind == 'Q' || f.kind == 'H' }
+
+// field returns a field of an ErrorResponse or a NoticeResponse, such as C, the SQLSTATE.
+func (f frame) field(kind byte) string {
+	for rest := f.body(); len(rest) > 1; {
+		var text string
+		this := rest[0]
+		if text, rest = cut(rest[1:]); this == kind {
+			return text
+		}
+	}
+	return ""
+}

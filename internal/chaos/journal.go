@@ -12,7 +12,7 @@ import (
 
 // entry is a line of a writer's journal: what it is about to ask, or what it was told.
 type entry struct {
-	Kind   string `json:"k"` // asked, told, live
+	Kind   string `json:"k"` // asked, told, live, paths, clock
 	Op     int    `json:"op,omitempty"`
 	At     int64  `json:"t,omitempty"` // nanoseconds of this machine's clock
 	Period int    `json:"p"`
@@ -28,6 +28,9 @@ type entry struct {
 	State  *counter `json:"s,omitempty"`
 	Stamps []string `json:"stamps,omitempty"`
 	Err    string   `json:"err,omitempty"`
+
+	// paths
+	Paths map[string]int `json:"paths,omitempty"`
 
 	// live: State is what was in memory, Replayed what the store leads to
 	Replayed *counter `json:"r,omitempty"`
@@ -73,23 +76,24 @@ type op struct {
 }
 
 // readJournals reads what all writers wrote. A line that a kill cut short was not told to anybody.
-func readJournals(dir string) (ops []*op, live []entry, err error) {
+func readJournals(dir string) (r *record, err error) {
+	r = newRecord()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.journal"))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, path := range paths {
 		byNumber := map[int]*op{}
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		lines := bufio.NewScanner(f)
 		lines.Buffer(nil, 1<<20)
 		var broken error
 		for lines.Scan() {
 			if broken != nil {
-				return nil, nil, fmt.Errorf("%s: in the middle: %w", path, broken)
+				return nil, fmt.Errorf("%s: in the middle: %w", path, broken)
 			}
 			var e entry
 			if broken = json.Unmarshal(lines.Bytes(), &e); broken != nil {
@@ -99,19 +103,23 @@ func readJournals(dir string) (ops []*op, live []entry, err error) {
 			case "asked":
 				o := &op{writer: filepath.Base(path), asked: e}
 				byNumber[e.Op] = o
-				ops = append(ops, o)
+				r.ops = append(r.ops, o)
 			case "told":
 				byNumber[e.Op].told = &e
 			case "live":
-				live = append(live, e)
+				r.live = append(r.live, e)
+			case "paths":
+				for name, n := range e.Paths {
+					r.paths[name] += n
+				}
 			}
 		}
 		if err := lines.Err(); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		_ = f.Close()
 	}
-	return ops, live, nil
+	return r, nil
 }
 
 func now() int64 { return time.Now().UnixNano() }

@@ -20,9 +20,13 @@ type verdict struct {
 	events      int
 	searched    int // aggregates whose history was searched for an order
 	findings    []string
+	paths       map[string]int
+	missing     []string // paths that must have been taken, and were not
 }
 
-func (v *verdict) broken() bool { return v.lost+v.duplicated+v.reordered+v.lies > 0 }
+func (v *verdict) broken() bool {
+	return v.lost+v.duplicated+v.reordered+v.lies > 0 || len(v.missing) > 0
+}
 
 func (v *verdict) find(counter *int, format string, args ...any) {
 	*counter++
@@ -31,7 +35,7 @@ func (v *verdict) find(counter *int, format string, args ...any) {
 
 // judge compares journals, log and projection.
 func judge(r *record) *verdict {
-	v := &verdict{classes: map[string]int{}, aggregates: len(r.logs)}
+	v := &verdict{classes: map[string]int{}, aggregates: len(r.logs), paths: r.paths, missing: missing(r.paths, r.must)}
 	for place, h := range r.logs {
 		v.events += len(h.events)
 		v.judgeLog(place, h)
@@ -187,6 +191,7 @@ func (v *verdict) print(out io.Writer, k kind, p *plan) {
 	for _, line := range p.lines() {
 		fmt.Fprintln(out, line)
 	}
+	v.printPaths(out)
 	fmt.Fprintf(out, "answers: %v\nlog: %d events of %d aggregates, the histories of %d searched for an order\n",
 		v.classes, v.events, v.aggregates, v.searched)
 	for i, finding := range v.findings {

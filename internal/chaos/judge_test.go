@@ -26,11 +26,8 @@ func sound(t *testing.T) *record {
 		}))
 	}
 	place := [2]int{0, 1}
-	r := &record{
-		logs:      map[[2]int]*history{place: h},
-		projected: map[[2]int]projection{place: {3, 8, 3}},
-		found:     map[*op]int{}, elsewhere: map[*op]int{},
-	}
+	r := newRecord()
+	r.logs[place], r.projected[place] = h, projection{3, 8, 3}
 	told := func(number int, q request, class string, state *counter) *op {
 		o := &op{writer: "w", asked: entry{Op: number, At: int64(10 * number), Index: 1, request: q, Read: q.Token == ""}}
 		o.told = &entry{Op: number, At: int64(10*number + 5), Class: class, State: state}
@@ -117,6 +114,9 @@ func TestWhatIsBrokenIsFound(t *testing.T) {
 		"a refusal without a reason": {
 			func(r *record) { r.ops[2].asked.By = 1 }, func(v *verdict) int { return v.reordered },
 		},
+		"a path that was never taken": {
+			func(r *record) { r.paths[pathOurs], r.must = 1, []string{pathOurs, pathGuard} }, func(v *verdict) int { return len(v.missing) },
+		},
 		"an error that should have been absorbed": {
 			func(r *record) { r.ops[2].told.Class = wrong }, func(v *verdict) int { return v.lies },
 		},
@@ -142,12 +142,12 @@ func TestAKilledWritersLastLineIsPassedOver(t *testing.T) {
 	require.NoError(t, j.write(entry{Kind: "asked", Op: 2, At: 8, Read: true}))
 	_, err = j.file.WriteString(`{"k":"told","op":2,`)
 	require.NoError(t, err)
-	ops, live, err := readJournals(dir)
+	r, err := readJournals(dir)
 	require.NoError(t, err)
-	require.Empty(t, live)
-	require.Len(t, ops, 2)
-	require.Equal(t, acked, ops[0].class())
-	require.Equal(t, unknown, ops[1].class())
+	require.Empty(t, r.live)
+	require.Len(t, r.ops, 2)
+	require.Equal(t, acked, r.ops[0].class())
+	require.Equal(t, unknown, r.ops[1].class())
 }
 
 func TestEveryPlaceHasAnIDOfItsOwn(t *testing.T) {

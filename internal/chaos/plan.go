@@ -31,6 +31,7 @@ type cutting struct {
 type plan struct {
 	share atomic.Int64 // of 10,000 requests that are part of a commit, so many are cut
 	cuts  atomic.Int64
+	paths paths // that the proxy sees
 
 	mu     sync.Mutex
 	rng    *rand.Rand     // guarded by mu

@@ -53,10 +53,16 @@ func (x *proxy) close() {
 type link struct {
 	plan           *plan
 	client, server net.Conn
-	statements     map[string]bool // of prepared statements by name: is it part of a commit
+	statements     map[string]statement // that are prepared, by name
 
 	mu      sync.Mutex
 	pending []*unit // guarded by mu; requests whose answer has not ended
+}
+
+// statement is what the proxy knows of one.
+type statement struct {
+	commit bool   // it is part of a commit
+	path   string // that is taken with it, or ""
 }
 
 // unit is a request: the messages up to the one after which the client waits.
@@ -75,7 +81,7 @@ func (x *proxy) serve(client net.Conn) {
 		return // the server is down, and so the client finds it
 	}
 	defer server.Close()
-	l := &link{plan: x.plan, client: client, server: server, statements: map[string]bool{}}
+	l := &link{plan: x.plan, client: client, server: server, statements: map[string]statement{}}
 	var replies sync.WaitGroup
 	replies.Go(l.answer)
 	l.request()
@@ -116,13 +122,16 @@ func (l *link) readUnit(in *bufio.Reader) (*unit, error) {
 		switch f.kind {
 		case 'P':
 			name, sql := f.parsed()
-			l.statements[name] = isCommit(sql)
+			l.statements[name] = statement{isCommit(sql), pathOf(sql)}
 			u.commit = u.commit || isCommit(sql)
 		case 'B':
-			u.commit = u.commit || l.statements[f.bound()]
+			s := l.statements[f.bound()]
+			u.commit = u.commit || s.commit
+			l.plan.paths.addIf(s.path)
 		case 'Q':
 			sql, _ := cut(f.body())
 			u.commit = u.commit || isCommit(sql)
+			l.plan.paths.addIf(pathOf(sql))
 		case 'p', 'X': // a password, the end
 			return u, nil
 		}
@@ -199,6 +208,7 @@ func (l *link) answer() {
 		if err != nil {
 			return
 		}
+		l.plan.paths.hear(f)
 		if l.dropped(f) {
 			continue
 		}

@@ -27,6 +27,8 @@ type history struct {
 type record struct {
 	kind       kind
 	promotions []promotion
+	paths      map[string]int
+	must       []string // paths that must have been taken
 	ops        []*op
 	live       []entry
 	logs       map[[2]int]*history // by period and index
@@ -37,12 +39,22 @@ type record struct {
 
 type projection struct{ sequence, value, events int }
 
+func newRecord() *record {
+	return &record{
+		paths: map[string]int{}, logs: map[[2]int]*history{}, projected: map[[2]int]projection{},
+		found: map[*op]int{}, elsewhere: map[*op]int{},
+	}
+}
+
 // verify reads all there is and compares it.
 func (a *arena) verify(ctx context.Context) (*verdict, error) {
-	r := &record{kind: a.kind, promotions: a.promotions, logs: map[[2]int]*history{}, projected: map[[2]int]projection{}, found: map[*op]int{}, elsewhere: map[*op]int{}}
-	var err error
-	if r.ops, r.live, err = readJournals(a.dir); err != nil {
+	r, err := readJournals(a.dir)
+	if err != nil {
 		return nil, err
+	}
+	r.kind, r.promotions, r.must = a.kind, a.promotions, a.mustReach()
+	for name, n := range a.plan.paths.take() {
+		r.paths[name] += n
 	}
 	pool, err := pgxpool.New(ctx, a.server.URL("postgres"))
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -45,6 +44,7 @@ type brief struct {
 type writer struct {
 	brief
 	journal  *journal
+	paths    paths
 	sup      *aggregate.Supervisor
 	roots    [2]*aggregate.Root[counter]
 	ops      atomic.Int64
@@ -91,16 +91,16 @@ func write(stdin io.Reader) error {
 const writerName = "maestro-chaos-writer"
 
 func (w *writer) open(pool *pgxpool.Pool) error {
-	quiet := slog.New(slog.DiscardHandler)
+	logger := w.paths.logger()
 	w.skew.Store(int64(w.Skew))
 	clock := hlc.NewClock(&hlc.Options{Node: w.Node, Now: func() time.Time {
 		return time.Now().Add(time.Duration(w.skew.Load()))
 	}})
-	adapter := postgres.New(pool, &postgres.Options{
-		Commands: true, Metadata: true, Logger: quiet, CommitTimeout: w.Committing, LockTimeout: w.Committing / 2,
-	})
+	adapter := &watched{paths: &w.paths, doubted: map[hlc.Timestamp]bool{}, Store: postgres.New(pool, &postgres.Options{
+		Commands: true, Metadata: true, Logger: logger, CommitTimeout: w.Committing, LockTimeout: w.Committing / 2,
+	})}
 	w.sup = aggregate.NewSupervisor(adapter, &aggregate.Options{
-		Clock: clock, Logger: quiet, SettleTimeout: w.Settling, MaxAttempts: 1000, MaxLive: 200,
+		Clock: clock, Logger: logger, Hooks: w.paths.hooks(), SettleTimeout: w.Settling, MaxAttempts: 1000, MaxLive: 200,
 	})
 	for i, name := range rootNames {
 		var err error
@@ -125,7 +125,16 @@ func (w *writer) run() {
 	if w.Jumps {
 		callers.Go(w.turnClock)
 	}
+	callers.Go(w.tellPaths)
 	callers.Wait()
+}
+
+// tellPaths writes down every second which paths were taken: the writer may be killed.
+func (w *writer) tellPaths() {
+	for stopped := false; !stopped; {
+		stopped = w.stopped(time.Second)
+		must(w.journal.write(entry{Kind: "paths", Paths: w.paths.take()}))
+	}
 }
 
 // stopped rests for a while and reports whether it is time to end.
@@ -248,6 +257,7 @@ func (w *writer) finish() error {
 		}
 		must(w.journal.write(e))
 	}
+	must(w.journal.write(entry{Kind: "paths", Paths: w.paths.take()}))
 	return w.sup.Shutdown(ctx)
 }
 
