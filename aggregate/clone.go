@@ -3,6 +3,9 @@ package aggregate
 import (
 	"errors"
 	"fmt"
+	"math/big"
+	"net/netip"
+	"net/url"
 	"reflect"
 	"sync"
 	"time"
@@ -45,15 +48,40 @@ func clonerOf[T any]() (func(T) (T, error), error) {
 var lockerType = reflect.TypeFor[sync.Locker]()
 
 func fixerOf(t reflect.Type, path string) (fixer, error) {
-	return (&fixers{known: map[reflect.Type]*fixer{}}).of(t, path)
+	return (&fixers{known: map[reflect.Type]*fixer{}, home: t.PkgPath()}).of(t, path)
 }
 
 // fixers remembers the types under way, for those that contain themselves.
-type fixers struct{ known map[reflect.Type]*fixer }
+type fixers struct {
+	known map[reflect.Type]*fixer
+	home  string // the package of the state's type
+}
+
+// immutable are the types of the standard library that refer to memory which nobody can change: assignment copies them.
+var immutable = map[reflect.Type]bool{
+	reflect.TypeFor[time.Time]():      true,
+	reflect.TypeFor[*time.Location](): true,
+	reflect.TypeFor[netip.Addr]():     true,
+	reflect.TypeFor[netip.AddrPort](): true,
+	reflect.TypeFor[netip.Prefix]():   true,
+	reflect.TypeFor[*url.Userinfo]():  true,
+	reflect.TypeFor[reflect.Type]():   true,
+}
+
+// fixBigInt copies what a number's methods work on in place.
+func fixBigInt(v reflect.Value, _ int) error {
+	var c big.Int
+	c.Set(v.Addr().Interface().(*big.Int))
+	v.Set(reflect.ValueOf(c))
+	return nil
+}
 
 func (f *fixers) of(t reflect.Type, path string) (fixer, error) {
-	if t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[reflect.Type]() {
+	switch {
+	case immutable[t]:
 		return nil, nil
+	case t == reflect.TypeFor[big.Int]():
+		return fixBigInt, nil
 	}
 	if reflect.PointerTo(t).Implements(lockerType) {
 		return nil, uncopyable(path, t, "is a lock and can't be copied: keep it out of the state")
@@ -206,6 +234,9 @@ func (f *fixers) structure(t reflect.Type, path string) (fixer, error) {
 		}
 		if fix == nil {
 			continue
+		}
+		if !field.IsExported() && t.Name() != "" && t.PkgPath() != f.home {
+			return nil, uncopyable(path, t, "refers to memory in its field "+field.Name+", which can't be copied: use a type that shows its fields, such as a string, or set Definition.Clone")
 		}
 		if !field.IsExported() {
 			return nil, uncopyable(path+"."+field.Name, field.Type, "is not exported and refers to memory, so it can't be copied: export it, or set Definition.Clone")

@@ -60,7 +60,9 @@ type Definition[S any] struct {
 
 	// UseSnapshot returns the state that a snapshot stands for; current is the
 	// initial one. An error passes the snapshot over, and the events are replayed. Nil means that
-	// the JSON is decoded into the initial state.
+	// the JSON is decoded into a zero S: what the JSON leaves out is zero, whatever Initial returns.
+	// It is called before a snapshot is stored, too: one that doesn't give the very state back is
+	// not stored, see Root.Snapshot.
 	UseSnapshot func(current Instance[S], snapshot types.Snapshot) (S, error)
 
 	// Idle says what becomes of an aggregate that nobody asks for.

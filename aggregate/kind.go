@@ -1,15 +1,12 @@
 package aggregate
 
 import (
-	"cmp"
-	"encoding"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
+	"sync/atomic"
 
 	"github.com/eventmaestro/maestro/internal/typestring"
 )
@@ -19,6 +16,8 @@ import (
 type kind[S any] struct {
 	Definition[S]
 	clone func(S) (S, error) // nil: assignment copies the state
+
+	toldOfLoss atomic.Bool // the log has it that a snapshot would lose something of a state
 }
 
 // compile checks d and keeps what it found out.
@@ -104,13 +103,19 @@ func (k *kind[S]) checkInitial() error {
 	if err != nil {
 		return k.wrong("Initial", "gives no state: "+bareText(err))
 	}
-	if v := reflect.ValueOf(&s).Elem(); v.Kind() != reflect.Pointer && v.Kind() != reflect.Map || !v.IsNil() {
+	if !nilState(s) {
 		return nil
 	}
 	if k.Initial == nil {
 		return k.wrong("Initial", fmt.Sprintf("is missing, and without it the state is a nil %T: return a new one at each call, or let S be a struct", s))
 	}
 	return k.wrong("Initial", fmt.Sprintf("returns a nil %T: return a new one at each call", s))
+}
+
+// nilState reports whether s is a nil pointer or map, which no handler could work with.
+func nilState[S any](s S) bool {
+	v := reflect.ValueOf(&s).Elem()
+	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil()
 }
 
 func (k *kind[S]) checkRest() error {
@@ -156,65 +161,6 @@ func isNil(v any) bool {
 }
 
 const nameRemedy = "use 1 to 256 bytes of UTF-8"
-
-var (
-	marshalerType     = reflect.TypeFor[json.Marshaler]()
-	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
-)
-
-// lostInJSON names the first field of t that encoding/json would pass over, or returns nil.
-func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
-	p := reflect.PointerTo(t) // it has the methods of t as well
-	if slices.Contains(seen, t) || p.Implements(marshalerType) || p.Implements(textMarshalerType) {
-		return nil
-	}
-	seen = append(seen, t)
-	switch t.Kind() {
-	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
-		return &fieldFault{path, "(" + t.String() + ") has no JSON form, so there is no snapshot of it: keep it out of the state"}
-	case reflect.Interface:
-		if t.NumMethod() > 0 {
-			return &fieldFault{path, "(" + t.String() + ") is an interface, into which a snapshot's JSON can't be decoded: use a struct"}
-		}
-	case reflect.Map:
-		if !isKeyInJSON(t.Key()) {
-			return &fieldFault{path, "(" + t.String() + ") has keys that JSON can't have: use strings, integers or an encoding.TextMarshaler"}
-		}
-		return lostInJSON(t.Elem(), path, seen)
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return lostInJSON(t.Elem(), path, seen)
-	case reflect.Struct:
-		named := map[string]string{} // from the name in JSON to the field's
-		for i := range t.NumField() {
-			f := t.Field(i)
-			if !f.IsExported() && !f.Anonymous {
-				return &fieldFault{path + "." + f.Name, "is not exported, so a snapshot's JSON would lose it: export it"}
-			}
-			if f.Tag.Get("json") == "-" {
-				return &fieldFault{path + "." + f.Name, `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off`}
-			}
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if name = cmp.Or(name, f.Name); named[name] != "" {
-				return &fieldFault{path + "." + f.Name, fmt.Sprintf("has the name %q in JSON as %s has, so a snapshot's JSON would lose it: give it another", name, named[name])}
-			}
-			named[name] = f.Name
-			if lost := lostInJSON(f.Type, path+"."+f.Name, seen); lost != nil {
-				return lost
-			}
-		}
-	}
-	return nil
-}
-
-// isKeyInJSON reports whether encoding/json takes maps with such keys.
-func isKeyInJSON(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		return true
-	}
-	return t.Implements(textMarshalerType)
-}
 
 // initial returns the state before the first event.
 func (k *kind[S]) initial() (s S, err error) {

@@ -147,7 +147,10 @@ func (k *kind[S]) adopt(l *loaded[S], id hlc.Timestamp, s *types.Snapshot) error
 	return nil
 }
 
-var errNoState = errors.New("has no state")
+var (
+	errNoState  = errors.New("has no state")
+	errNilState = errors.New("is null, which no state is")
+)
 
 // bare takes the envelope off, if it is of this definition's version.
 func (k *kind[S]) bare(s types.Snapshot) (types.Snapshot, error) {
@@ -173,8 +176,10 @@ func (k *kind[S]) use(initial Instance[S], s types.Snapshot) (state S, err error
 	if k.UseSnapshot != nil {
 		return k.UseSnapshot(initial, s)
 	}
-	state = initial.State
-	err = json.Unmarshal(s.Body, &state)
+	// Decoded into nothing, not on top of the initial state: what the JSON leaves out is zero, not initial.
+	if err = json.Unmarshal(s.Body, &state); err == nil && nilState(state) {
+		err = errNilState
+	}
 	return state, err
 }
 
@@ -194,7 +199,7 @@ func (k *kind[S]) checkShape(shape any) error {
 func (k *kind[S]) prepare(current Instance[S]) (s types.Snapshot, err error) {
 	defer recovered(&err)
 	s.AggregateID, s.Sequence = current.ID, current.Sequence
-	var shape any = current.State
+	var shape any = &current.State // a method of a pointer's type is found behind a pointer only
 	if k.PrepareSnapshot != nil {
 		if shape, err = k.PrepareSnapshot(current); err != nil {
 			return s, err
@@ -208,4 +213,35 @@ func (k *kind[S]) prepare(current Instance[S]) (s types.Snapshot, err error) {
 	}
 	s.Body, err = encode(envelope{Version: &k.SnapshotVersion, State: s.Body})
 	return s, err
+}
+
+// proven is prepare for a snapshot that is to be stored: a cold start from it gives the very state that it was made of.
+func (k *kind[S]) proven(current Instance[S]) (s types.Snapshot, err error) {
+	was := current.State
+	if k.PrepareSnapshot != nil { // which may work in place
+		if current.State, err = k.copied(was); err != nil {
+			return s, err
+		}
+	}
+	if s, err = k.prepare(current); err != nil {
+		return s, err
+	}
+	var l loaded[S]
+	if l.state, err = k.initial(); err != nil {
+		return s, err
+	}
+	if err = k.adopt(&l, current.ID, &s); err != nil {
+		return s, k.wrong("S", "has a snapshot that no cold start could use: "+bareText(err)+k.snapshotRemedy())
+	}
+	if f := unlike(was, l.state); f != nil {
+		return s, k.wrong(f.path, "would be another one after a cold start from the snapshot: it "+f.reason+k.snapshotRemedy())
+	}
+	return s, nil
+}
+
+func (k *kind[S]) snapshotRemedy() string {
+	if k.PrepareSnapshot != nil && k.UseSnapshot != nil {
+		return "; or let UseSnapshot undo what PrepareSnapshot does"
+	}
+	return "; or set PrepareSnapshot and UseSnapshot"
 }

@@ -113,7 +113,8 @@ func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(contex
 }
 
 // Snapshot stores a snapshot of the latest state, unless there is a newer one. An aggregate
-// without events has nothing to store.
+// without events has nothing to store. A snapshot from which a cold start would get another state than the one it was
+// made of is not stored: a *DefinitionError names the field and the remedy.
 func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
 	current, err := r.instance(ctx, id, true)
 	if err != nil || current.Sequence == 0 {

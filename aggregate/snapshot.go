@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -23,7 +24,7 @@ func (c *cell[S]) save() {
 	if sup.saver.do(func() {
 		ctx, cancel := context.WithTimeout(sup.base, sup.options.ReadTimeout)
 		defer cancel()
-		if err := c.root.store(ctx, current); err != nil {
+		if err := c.root.store(ctx, current); err != nil && !(errors.Is(err, ErrDefinition) && c.root.kind.toldOfLoss.Swap(true)) {
 			sup.log.Warn("snapshot not stored", "root", c.root.family.name, "aggregate", current.ID, "err", err)
 		}
 	}) {
@@ -47,10 +48,11 @@ func (c *cell[S]) farewell() bool {
 	return c.saved >= c.seq
 }
 
-// store writes a snapshot of current, whose state it may keep.
+// store writes a snapshot of current, whose state it may keep. One that would not give the state back is not stored, a
+// *DefinitionError.
 func (r *Root[S]) store(ctx context.Context, current Instance[S]) (err error) {
 	defer recovered(&err)
-	snapshot, err := r.kind.prepare(current)
+	snapshot, err := r.kind.proven(current)
 	if err != nil {
 		err = during("prepare the snapshot", err)
 	} else if err = r.sup.store.CommitSnapshot(ctx, snapshot); err != nil {

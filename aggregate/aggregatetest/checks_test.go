@@ -190,21 +190,21 @@ func TestASnapshotThatLosesSomethingIsFoundOut(t *testing.T) {
 	forgets := carts(func(d *aggregate.Definition[cart]) {
 		d.PrepareSnapshot = func(c aggregate.Instance[cart]) (any, error) { c.State.Log = nil; return c.State, nil }
 	})
-	fails(t, putOn(forgets), "the snapshot at sequence 1, and the events after it, give another state", `state.Log[0]: got nothing, want "fig"`)
+	fails(t, putOn(forgets), "the state at sequence 1 has no snapshot", "S.Log would be another one after a cold start from the snapshot: it comes back as nil")
 	passes(t, func(t aggregatetest.T) {
 		aggregatetest.New(t, forgets).Without(aggregatetest.CheckSnapshots).When("put", put{"a"}).Then(itemWasPut("a"))
 	})
 	refuses := carts(func(d *aggregate.Definition[cart]) {
 		d.UseSnapshot = func(aggregate.Instance[cart], types.Snapshot) (cart, error) { return cart{}, errors.New("too old") }
 	})
-	fails(t, putOn(refuses, itemWasPut("a")), "the snapshot at sequence 1 is of no use", "too old")
+	fails(t, putOn(refuses, itemWasPut("a")), "the state at sequence 1 has no snapshot", "no cold start could use", "too old")
 	can := carts(func(d *aggregate.Definition[cart]) {
 		d.PrepareSnapshot = func(aggregate.Instance[cart]) (any, error) { return nil, errors.New("can't") }
 	})
 	fails(t, putOn(can), "the state at sequence 1 has no snapshot", "can't")
 }
 
-func TestASnapshotAfterWhichEventsCannotBeAppliedIsFoundOut(t *testing.T) {
+func TestASnapshotAfterWhichEventsCouldNotBeAppliedIsFoundOut(t *testing.T) {
 	t.Parallel()
 	// The map is there in a new state and after all events, but not after a snapshot of an empty one.
 	opened := event("opened", func(c cart, _ types.Event) (cart, error) { return c, nil })
@@ -218,6 +218,6 @@ func TestASnapshotAfterWhichEventsCannotBeAppliedIsFoundOut(t *testing.T) {
 			return c.State, nil
 		}
 	})
-	fails(t, putOn(d, types.New("opened", nil)), "after a start from the snapshot at sequence 1", "nil map")
+	fails(t, putOn(d, types.New("opened", nil)), "the state at sequence 1 has no snapshot", "S.Items", "it is empty and comes back as nil")
 	passes(t, putOn(d, itemWasPut("a")))
 }

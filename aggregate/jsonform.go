@@ -1,0 +1,173 @@
+package aggregate
+
+import (
+	"bytes"
+	"cmp"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+var (
+	marshalerType     = reflect.TypeFor[json.Marshaler]()
+	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+// encodesItself reports whether encoding/json leaves the form of a t to its own methods.
+func encodesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t) // it has the methods of t as well
+	return p.Implements(marshalerType) || p.Implements(textMarshalerType)
+}
+
+// lostInJSON names the first field of t that encoding/json would pass over, or returns nil.
+func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
+	if slices.Contains(seen, t) {
+		return nil
+	}
+	if encodesItself(t) {
+		return lostToPromotion(t, path)
+	}
+	seen = append(seen, t)
+	switch t.Kind() {
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
+		return &fieldFault{path, "(" + t.String() + ") has no JSON form, so there is no snapshot of it: keep it out of the state"}
+	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			return &fieldFault{path, "(" + t.String() + ") is an interface, into which a snapshot's JSON can't be decoded: use a struct"}
+		}
+	case reflect.Map:
+		if !isKeyInJSON(t.Key()) {
+			return &fieldFault{path, "(" + t.String() + ") has keys that JSON can't have: use strings, integers or an encoding.TextMarshaler"}
+		}
+		return lostInJSON(t.Elem(), path, seen)
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return lostInJSON(t.Elem(), path, seen)
+	case reflect.Struct:
+		return lostInStruct(t, path, seen, map[string]string{})
+	}
+	return nil
+}
+
+// lostInStruct looks at the fields of a struct and of those that it embeds, which share the names of one JSON object. named
+// leads from a name to the field that has it.
+func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[string]string) *fieldFault {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		at := path + "." + f.Name
+		tag := f.Tag.Get("json")
+		name, _, _ := strings.Cut(tag, ",")
+		elem := f.Type
+		if elem.Kind() == reflect.Pointer {
+			elem = elem.Elem()
+		}
+		inlined := f.Anonymous && name == "" && elem.Kind() == reflect.Struct
+		switch {
+		case tag == "-":
+			return &fieldFault{at, `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off`}
+		case !f.IsExported() && t.Name() != "" && t.PkgPath() != seen[0].PkgPath():
+			return &fieldFault{path, "(" + t.String() + ") hides what it holds, so a snapshot's JSON would lose it: use a type with a JSON form, such as a string"}
+		case !f.IsExported() && (!inlined || f.Type.Kind() == reflect.Pointer):
+			return &fieldFault{at, "is not exported, so a snapshot's JSON would lose it: export it"}
+		case inlined && slices.Contains(seen, elem):
+			return &fieldFault{at, "embeds a type in itself, so a snapshot's JSON would lose it: give the field a name"}
+		case inlined && !encodesItself(elem):
+			if lost := lostInStruct(elem, at, append(seen, elem), named); lost != nil {
+				return lost
+			}
+			continue
+		}
+		name = cmp.Or(name, f.Name)
+		if first := named[name]; first != "" {
+			return &fieldFault{at, fmt.Sprintf("has the name %q in JSON as %s has, so a snapshot's JSON would lose it: give it another", name, first)}
+		}
+		named[name] = strings.TrimPrefix(at, "S.")
+		if lost := lostInJSON(f.Type, at, seen); lost != nil {
+			return lost
+		}
+	}
+	return nil
+}
+
+// lostToPromotion names the first field of a struct whose JSON form is that of a type it embeds: what the embedded
+// type's method writes has no room for the fields beside it.
+func lostToPromotion(t reflect.Type, path string) *fieldFault {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	inner, beside := -1, -1
+	for i := range t.NumField() {
+		switch f := t.Field(i); {
+		case f.Anonymous && encodesItself(f.Type) && f.Type.Kind() != reflect.Interface:
+			inner = i
+		case f.IsExported() && beside < 0:
+			beside = i
+		}
+	}
+	if inner < 0 || beside < 0 {
+		return nil
+	}
+	// It is the other type's method if whatever stands beside makes no difference to the text.
+	empty, full := reflect.New(t), reflect.New(t)
+	for i := range t.NumField() {
+		if i != inner && t.Field(i).IsExported() {
+			fill(full.Elem().Field(i), 0)
+		}
+	}
+	bare, err := json.Marshal(empty.Interface())
+	text, errFull := json.Marshal(full.Interface())
+	if err != nil || errFull != nil || !bytes.Equal(bare, text) {
+		return nil
+	}
+	f := t.Field(inner)
+	return &fieldFault{path + "." + t.Field(beside).Name, fmt.Sprintf("stands beside an embedded %v, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field %s a name of its own", f.Type, f.Name)}
+}
+
+// fill gives v another value than its zero one, as far as it can be known how.
+func fill(v reflect.Value, depth int) {
+	if depth > 8 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		v.SetUint(1)
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(1)
+	case reflect.String:
+		v.SetString("1")
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), depth+1)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.Zero(v.Type().Key()), reflect.Zero(v.Type().Elem()))
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i), depth+1)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				fill(v.Field(i), depth+1)
+			}
+		}
+	}
+}
+
+// isKeyInJSON reports whether encoding/json takes maps with such keys.
+func isKeyInJSON(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return true
+	}
+	return t.Implements(textMarshalerType)
+}
