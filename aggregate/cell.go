@@ -98,7 +98,7 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 	}
 	sup := c.family.sup
 	start := time.Now()
-	read, cancel := context.WithTimeout(c.background(ctx), sup.options.ReadTimeout)
+	read, cancel := sup.reading(c.background(ctx))
 	l, err := c.root.kind.hydrate(read, sup.store, c.id, 0)
 	cancel()
 	if hook := sup.options.Hooks.Load; hook != nil {
@@ -139,7 +139,7 @@ func (c *cell[S]) refreshPast(ctx context.Context, rival hlc.Timestamp) (news bo
 		return false, nil
 	}
 	sup := c.family.sup
-	read, cancel := context.WithTimeout(c.background(ctx), sup.options.ReadTimeout)
+	read, cancel := sup.reading(c.background(ctx))
 	defer cancel()
 	n, err := c.root.kind.catchUp(read, sup.store, c.id, &c.draft, 0, func(e *types.Event) {
 		if e.Timestamp == rival {

@@ -57,7 +57,7 @@ func (c *cell[S]) first(q *request) (found bool, err error) {
 	defer func() { c.reportPanic(q.ctx, q.command.Type, err) }()
 	defer recovered(&err) // an adapter's panic
 	a := c.family.sup.store
-	ctx, cancel := context.WithTimeout(c.background(q.ctx), c.family.sup.options.ReadTimeout)
+	ctx, cancel := c.family.sup.reading(c.background(q.ctx))
 	defer cancel()
 	record, err := lookUp(ctx, a.(store.CommandLog), c.id, q.record)
 	if found = record != nil; !found || err != nil {

@@ -33,6 +33,9 @@ func Apply(ctx context.Context, db DB, o *Options) error {
 	if err != nil {
 		return err
 	}
+	if err := writable(ctx, db); err != nil {
+		return err
+	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", unprepared, lockKey); err != nil {
 			return fmt.Errorf("migrations: lock: %w", err)

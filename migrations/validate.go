@@ -45,7 +45,7 @@ func (e *ValidateError) Error() string {
 // tables, columns with type and nullability, primary and unique keys, checks, and
 // the partitions where o asks for them. Names of indexes and constraints do not
 // matter, further tables, indexes and nullable columns do no harm. It only reads.
-// Other errors are those of [Up] and of the database.
+// A server that takes no writes, such as a hot standby, is another error, whatever its tables are. Other errors are those of [Up] and of the database.
 //
 // It is for whoever migrates: a deployment, a test. postgres.Store.Validate is for
 // the start of a program: it takes the store's own options, lets the server plan
@@ -54,6 +54,9 @@ func (e *ValidateError) Error() string {
 func Validate(ctx context.Context, db DB, o *Options) error {
 	names, _, err := plan(o)
 	if err != nil {
+		return err
+	}
+	if err := writable(ctx, db); err != nil {
 		return err
 	}
 	options := o.orDefault()
@@ -80,6 +83,21 @@ func Validate(ctx context.Context, db DB, o *Options) error {
 	}
 	if len(problems) > 0 {
 		return &ValidateError{Problems: problems}
+	}
+	return nil
+}
+
+// writable says where a server takes no writes, which its tables don't show.
+func writable(ctx context.Context, db DB) error {
+	var standby, readOnly bool
+	row := db.QueryRow(ctx, "SELECT pg_catalog.pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool", unprepared)
+	switch err := row.Scan(&standby, &readOnly); {
+	case err != nil:
+		return fmt.Errorf("migrations: ask whether the server takes writes: %w", err)
+	case standby:
+		return errors.New("migrations: the server is a hot standby, which takes no writes: connect to its primary, with target_session_attrs=read-write")
+	case readOnly:
+		return errors.New("migrations: the server takes no writes: default_transaction_read_only is on")
 	}
 	return nil
 }

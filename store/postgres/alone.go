@@ -76,7 +76,7 @@ func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, lock strin
 		}
 	}()
 	p.stored = false
-	return true, try(ctx, conn, p, lock)
+	return true, s.heard(conn, try(ctx, conn, p, lock))
 }
 
 // queueUp waits for a place among the patient.

@@ -105,7 +105,7 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 	if err != nil && fateOf(err) == fateStale {
 		err = s.insert(ctx, conn, batch, lock)
 	}
-	if err == nil {
+	if err = s.heard(conn, err); err == nil {
 		for _, p := range batch {
 			p.answer()
 		}

@@ -11,7 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+// readCommitted doesn't ask for READ WRITE: a server that can't write refuses that in the words for what it does not know, and one
+// that is not to be written to would be.
+var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 
 // tryDirect is the attempt for a commit whose projections use the transaction: one round trip to begin it and to
 // store the events, those of the projections, one to commit.

@@ -19,12 +19,14 @@ func (s *Store) planned(ctx context.Context, q querier, f func(q querier) error)
 	case pgx.Tx:
 		return f(unplanned(q))
 	case *pgxpool.Pool:
-		conn, err := q.Acquire(ctx)
+		conn, err := s.connection(ctx, false)
 		if err != nil {
 			return err
 		}
 		defer conn.Release()
 		return again(conn, f)
+	case *pgxpool.Conn:
+		return s.heard(q, again(q, f))
 	}
 	return again(q, f)
 }

@@ -32,6 +32,7 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 		return
 	}
 	at, err := s.transact(ctx, conn, batch, lock)
+	err = s.heard(conn, err)
 	switch f := fateOf(err); {
 	case err == nil:
 		for _, p := range batch {
@@ -122,7 +123,7 @@ func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pendi
 // pipeline sends a transaction that inserts by sql, carefully or not, and then does what the projections queued.
 func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, batch []*pending, sql string, args []any, careful bool) (*pending, error) {
 	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 3+len(batch))}
-	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	b.Queue(sql, args...)
 	for _, p := range batch {
 		for _, q := range p.queued {

@@ -38,6 +38,7 @@ var (
 	_ store.CommandLog = (*Store)(nil)
 	_ store.Redactor   = (*Store)(nil)
 	_ store.Projector  = (*Store)(nil)
+	_ store.Flusher    = (*Store)(nil)
 )
 
 // New returns a store on pool; o may be nil. It doesn't talk to the database, nor does it
@@ -82,7 +83,8 @@ func (s *Store) Tx(tx pgx.Tx) store.Tx { return &txStore{s: s, tx: tx} }
 // the unique index exist, and the user may use them. It changes nothing, and is quick enough for every start of a program.
 //
 // It lets the server plan the store's own statements, and its error is what the server says to the first that it can't:
-// so it knows the user's rights, which migrations.Validate does not ask for. That one compares the tables with what
+// so it knows the user's rights, which migrations.Validate does not ask for. A server that takes no writes, such as a standby, is
+// store.ErrUnavailable. That one compares the tables with what
 // they should be: it finds what a plan does not show, such as a missing check or a column of the wrong type, lists
 // everything at once, and prints the DDL.
 func (s *Store) Validate(ctx context.Context) error {
@@ -94,6 +96,9 @@ func (s *Store) Validate(ctx context.Context) error {
 		return err
 	}
 	defer conn.Release()
+	if err := s.standbys(ctx, conn); err != nil {
+		return err
+	}
 	for _, probe := range s.probes() {
 		err := s.planned(ctx, conn, func(q querier) error {
 			_, err := q.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...)
@@ -128,9 +133,9 @@ func (s *Store) probes() []probe {
 	return list
 }
 
-// acquire gets a connection, or says why the database can't be asked.
+// acquire gets a connection that can be written to, or says why the database can't be asked.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.connection(ctx, true)
 	if err != nil {
 		return nil, notSent(ctx, "acquire a connection", err)
 	}

@@ -143,7 +143,7 @@ func translate(doing string, err error) error {
 		return err
 	}
 	if busy(pgError(err).Code) {
-		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
+		return unavailable(doing, err)
 	}
 	return plainError(doing, err)
 }
@@ -172,10 +172,21 @@ var errTxEnded = fmt.Errorf("postgres: the application's transaction has ended: 
 // notSent is the error of a call that ended before it reached the database.
 func notSent(ctx context.Context, doing string, err error) error {
 	if ended := ctx.Err(); ended != nil {
+		// Whose bound it was that ended, the library may have said.
+		if cause := context.Cause(ctx); errors.Is(cause, store.ErrUnavailable) {
+			return fmt.Errorf("%w: %s", cause, doing)
+		}
 		if !errors.Is(err, ended) {
 			err = ended
 		}
 		return fmt.Errorf("postgres: %s: %w", doing, err)
+	}
+	return unavailable(doing, err)
+}
+
+func unavailable(doing string, err error) error {
+	if pgErr := pgError(err); pgErr != nil && pgErr.Code == codeReadOnly {
+		err = fmt.Errorf("%w: %w", errReadOnly, err)
 	}
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 }

@@ -98,6 +98,21 @@ func TestWhatWasNotSentIsTheContextsErrorOrUnavailable(t *testing.T) {
 	}
 }
 
+func TestABoundOfTheLibrarysOwnIsUnavailable(t *testing.T) {
+	t.Parallel()
+	bound := fmt.Errorf("%w: no answer within 3s", store.ErrUnavailable)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 0, bound)
+	defer cancel()
+	for _, err := range []error{
+		notSent(ctx, "acquire", context.DeadlineExceeded),
+		readError(ctx, "acquire", fmt.Errorf("timeout: %w", context.DeadlineExceeded)),
+	} {
+		require.EqualError(t, err, "store: unavailable: no answer within 3s: acquire")
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		require.NotErrorIs(t, err, context.DeadlineExceeded) // the caller has no deadline
+	}
+}
+
 func TestAProjectionsErrorKeepsToItself(t *testing.T) {
 	t.Parallel()
 	for _, sentinel := range []error{store.ErrOutcomeUnknown, store.ErrUnavailable, store.ErrConflict, store.ErrInvalidEvent} {
