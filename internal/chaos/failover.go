@@ -84,11 +84,11 @@ func (a *arena) promote(ctx context.Context, rng *rand.Rand) error {
 	if p.base, err = a.lastSequences(ctx); err != nil {
 		return err
 	}
-	a.proxy.turn(a.server.Address())
+	a.proxy.Turn(a.server.Address())
 	p.switched = now()
 	a.promotions = append(a.promotions, p)
 	a.say("promotion %d: %s", len(a.promotions), p.how)
-	a.plan.count("promotion: " + p.how)
+	a.plan.Count("promotion: " + p.how)
 	if err := a.spare.Rejoin(ctx, a.server, follower); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ WHERE wait_event = 'SyncRep' AND application_name = $1 ORDER BY random() LIMIT 2
 			return err
 		}
 		for range n {
-			a.plan.count(function + " of a commit that waits")
+			a.plan.Count(function + " of a commit that waits")
 		}
 	}
 	return nil
@@ -208,7 +208,7 @@ func (a *arena) lastSequences(ctx context.Context) (map[[2]int]int, error) {
 func (a *arena) failovers(ctx context.Context) []injury {
 	done := make(chan error, 1)
 	rng := rand.New(rand.NewPCG(a.seed, 4))
-	a.plan.share.Store(50)
+	a.plan.Share.Store(50)
 	go func() {
 		defer close(done)
 		for range a.promotionsOf(a.kind) {

@@ -62,17 +62,17 @@ func (a *arena) cut(ctx context.Context) injury {
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)
-		defer a.plan.share.Store(0)
+		defer a.plan.Share.Store(0)
 		began, share := time.Now(), int64(100)
-		for int(a.plan.cuts.Load()) < a.cuts {
+		for int(a.plan.Cuts.Load()) < a.cuts {
 			due := float64(a.cuts) * min(1, float64(time.Since(began))/float64(a.duration))
-			switch behind := due - float64(a.plan.cuts.Load()); {
+			switch behind := due - float64(a.plan.Cuts.Load()); {
 			case behind > 5:
 				share = min(share+share/10+1, 6000)
 			case behind < 0:
 				share = max(share-share/5, 10)
 			}
-			a.plan.share.Store(share)
+			a.plan.Share.Store(share)
 			if !pause(ctx, 100*time.Millisecond) {
 				return
 			}
@@ -94,14 +94,14 @@ func (a *arena) restart(ctx context.Context, rng *rand.Rand) error {
 	if err := a.server.Start(starting); err != nil {
 		return err
 	}
-	a.plan.count("restart of the server")
+	a.plan.Count("restart of the server")
 	return nil
 }
 
 func (a *arena) kill(_ context.Context, rng *rand.Rand) error {
 	number := rng.IntN(a.writers)
 	a.say("kill writer %d", number)
-	a.plan.count("kill -9 of a writer")
+	a.plan.Count("kill -9 of a writer")
 	return a.crew.kill(number)
 }
 
@@ -111,7 +111,7 @@ func (a *arena) terminate(ctx context.Context, _ *rand.Rand) error {
 		switch pid, err := a.terminateOne(ctx); {
 		case err == nil && pid != 0:
 			a.say("terminate backend %d", pid)
-			a.plan.count("terminate a backend")
+			a.plan.Count("terminate a backend")
 			return nil
 		case !pause(ctx, 50*time.Millisecond): // the server is down, or nobody is connected
 			return nil

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/eventmaestro/maestro/internal/pgproxy"
 )
 
 // verdict is what the comparison came to. All but the first three have to be 0.
@@ -182,13 +184,13 @@ func (v *verdict) judgeLive(l entry, r *record) {
 	}
 }
 
-func (v *verdict) print(out io.Writer, k kind, p *plan) {
+func (v *verdict) print(out io.Writer, k kind, p *pgproxy.Plan) {
 	if k == asynchronous {
 		fmt.Fprintf(out, "acknowledged, and gone with a primary whose standby had not got them: %d commands, the last of their aggregates\n", v.replication)
 	}
 	fmt.Fprintf(out, "round=%s faults=%d acked=%d unknown=%d lost=%d duplicated=%d reordered=%d false_errors=%d\n",
-		k, p.number(""), v.acked, v.unknown, v.lost, v.duplicated, v.reordered, v.lies)
-	for _, line := range p.lines() {
+		k, p.Number(""), v.acked, v.unknown, v.lost, v.duplicated, v.reordered, v.lies)
+	for _, line := range p.Lines() {
 		fmt.Fprintln(out, line)
 	}
 	v.printPaths(out)

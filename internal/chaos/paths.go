@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/pgproxy"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
@@ -136,35 +137,28 @@ func (w *watched) Commit(ctx context.Context, c store.Commit) error {
 	return err
 }
 
-// pathOf names the path that is taken where a statement is sent.
-func pathOf(sql string) string {
+// ask counts the statements that are sent on some paths only.
+func (p *paths) ask(sql string) {
 	switch {
 	case strings.Contains(sql, "pg_logical_emit_message"):
-		return pathFlush
+		p.add(pathFlush)
 	case strings.Contains(sql, "pg_advisory_xact_lock"):
-		return pathQueue
-	}
-	return ""
-}
-
-func (p *paths) addIf(name string) {
-	if name != "" {
-		p.add(name)
+		p.add(pathQueue)
 	}
 }
 
 // hear counts what the server says beside its answers.
-func (p *paths) hear(f frame) {
-	if f.kind != 'E' && f.kind != 'N' {
+func (p *paths) hear(f pgproxy.Frame) {
+	if f.Kind != 'E' && f.Kind != 'N' {
 		return
 	}
-	switch message := f.field('M'); {
+	switch message := f.Field('M'); {
 	case strings.Contains(message, "synchronous replication"):
 		p.add(pathNotWaited)
 	case strings.Contains(message, guardMark):
 		p.add(pathGuard)
-	case f.kind == 'E':
-		p.add("server: error " + f.field('C'))
+	case f.Kind == 'E':
+		p.add("server: error " + f.Field('C'))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/eventmaestro/maestro/internal/pgproxy"
 	"github.com/eventmaestro/maestro/internal/pgserver"
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store/postgres"
@@ -20,13 +21,15 @@ import (
 type arena struct {
 	settings
 	kind   kind
-	plan   *plan
+	plan   *pgproxy.Plan
 	server *pgserver.Server // the primary, where there are two
 	spare  *pgserver.Server // its standby, or nil
-	proxy  *proxy
+	proxy  *pgproxy.Proxy
 	crew   *crew
 	dir    string
 	field  field
+
+	seen paths // by the proxy
 
 	promotions []promotion // read when all is over
 }
@@ -44,7 +47,8 @@ func run(ctx context.Context, s settings) (found bool, err error) {
 }
 
 func round(ctx context.Context, s settings, k kind) (found bool, err error) {
-	a := &arena{settings: s, kind: k, plan: newPlan(s.seed)}
+	a := &arena{settings: s, kind: k, plan: pgproxy.NewPlan(s.seed)}
+	a.plan.Asked, a.plan.Said = a.seen.ask, a.seen.hear
 	a.say("%s, seed %d", k, s.seed)
 	if s.keep != "" {
 		a.dir = filepath.Join(s.keep, string(k))
@@ -102,15 +106,15 @@ func (a *arena) prepare(ctx context.Context) error {
 // injure lets writers write while everything breaks.
 func (a *arena) injure(ctx context.Context) error {
 	var err error
-	if a.proxy, err = listen(a.server.Address(), a.plan); err != nil {
+	if a.proxy, err = pgproxy.Listen(a.server.Address(), a.plan); err != nil {
 		return err
 	}
-	defer a.proxy.close()
+	defer a.proxy.Close()
 	address, err := url.Parse(a.server.URL("postgres"))
 	if err != nil {
 		return err
 	}
-	address.Host = a.proxy.listener.Addr().String()
+	address.Host = a.proxy.Address()
 	a.crew = &crew{arena: a, url: address.String()}
 	limited, cancel := context.WithTimeout(ctx, a.limit)
 	defer cancel()
@@ -121,7 +125,7 @@ func (a *arena) injure(ctx context.Context) error {
 	for _, injury := range injuries {
 		err = errors.Join(err, <-injury)
 	}
-	a.plan.share.Store(0)
+	a.plan.Share.Store(0)
 	if limited.Err() != nil && ctx.Err() == nil {
 		err = errors.Join(err, fmt.Errorf("chaos: not all faults happened within %v", a.limit))
 	}

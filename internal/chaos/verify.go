@@ -53,7 +53,7 @@ func (a *arena) verify(ctx context.Context) (*verdict, error) {
 		return nil, err
 	}
 	r.kind, r.promotions, r.must = a.kind, a.promotions, a.mustReach()
-	for name, n := range a.plan.paths.take() {
+	for name, n := range a.seen.take() {
 		r.paths[name] += n
 	}
 	pool, err := pgxpool.New(ctx, a.server.URL("postgres"))

@@ -1,4 +1,4 @@
-package main
+package pgproxy
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 
 // behind returns a connection through a proxy of its own, and another that goes past it. Both see
 // a table event_log.
-func behind(t *testing.T) (p *plan, through, past *pgx.Conn) {
+func behind(t *testing.T) (p *Plan, through, past *pgx.Conn) {
 	t.Helper()
 	pool := pgtest.Plain(t)
-	p = newPlan(1)
+	p = NewPlan(1)
 	config := pool.Config().ConnConfig
-	x, err := listen(net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))), p)
+	x, err := Listen(net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))), p)
 	require.NoError(t, err)
-	t.Cleanup(x.close)
+	t.Cleanup(x.Close)
 	past, err = pgx.ConnectConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = past.Close(context.WithoutCancel(t.Context())) })
@@ -64,13 +64,13 @@ func TestAnUninjuredCommitPasses(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 3, count(t, past))
-	require.Zero(t, p.number(""))
+	require.Zero(t, p.Number(""))
 }
 
 // TestEveryModeDoesWhatItsNameSays cuts one commit a connection until each mode was seen at several messages.
 func TestEveryModeDoesWhatItsNameSays(t *testing.T) {
 	t.Parallel()
-	seen := map[mode]int{}
+	seen := map[Mode]int{}
 	for i := range 24 {
 		p, through, past := behind(t)
 		p.rng.Uint64() // another fate for each
@@ -79,18 +79,18 @@ func TestEveryModeDoesWhatItsNameSays(t *testing.T) {
 		}
 		_, err := through.Prepare(t.Context(), insertOne, insertOne)
 		require.NoError(t, err)
-		p.share.Store(10_000)
+		p.Share.Store(10_000)
 		_, err = through.Exec(t.Context(), insertOne, 1)
 		require.Error(t, err, "the connection was cut")
-		p.share.Store(0)
-		require.Equal(t, 1, p.number("cut "))
-		for _, m := range []mode{before, replyLost, late} {
-			if p.number("cut "+string(m)+":") == 0 {
+		p.Share.Store(0)
+		require.Equal(t, 1, p.Number("cut "))
+		for _, m := range []Mode{Before, ReplyLost, Late} {
+			if p.Number("cut "+string(m)+":") == 0 {
 				continue
 			}
 			seen[m]++
 			want := 1
-			if m == before {
+			if m == Before {
 				want = 0
 			}
 			require.NoError(t, eventually(func() bool { return count(t, past) == want }), "%s", m)

@@ -1,4 +1,4 @@
-package main
+package pgproxy
 
 import (
 	"bufio"
@@ -10,27 +10,27 @@ import (
 	"time"
 )
 
-// proxy stands between the writers and the server and cuts connections as the plan says.
-type proxy struct {
-	plan     *plan
+// Proxy stands between clients and a server, and cuts connections as the plan says.
+type Proxy struct {
+	plan     *Plan
 	upstream atomic.Value // a string
 	listener net.Listener
 	open     sync.WaitGroup
 }
 
-// listen starts a proxy for the server at upstream, on a loopback port of its own.
-func listen(upstream string, p *plan) (*proxy, error) {
+// Listen starts a proxy for the server at upstream, on a loopback port of its own.
+func Listen(upstream string, p *Plan) (*Proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	x := &proxy{plan: p, listener: l}
-	x.turn(upstream)
+	x := &Proxy{plan: p, listener: l}
+	x.Turn(upstream)
 	x.open.Go(x.accept)
 	return x, nil
 }
 
-func (x *proxy) accept() {
+func (x *Proxy) accept() {
 	for {
 		client, err := x.listener.Accept()
 		if err != nil {
@@ -40,48 +40,45 @@ func (x *proxy) accept() {
 	}
 }
 
-// turn leads new connections to another server. Those that are open stay where they are.
-func (x *proxy) turn(upstream string) { x.upstream.Store(upstream) }
+// Turn leads new connections to another server. Those that are open stay where they are.
+func (x *Proxy) Turn(upstream string) { x.upstream.Store(upstream) }
 
-// close stops taking connections and waits until those that are open have ended.
-func (x *proxy) close() {
+// Address returns host:port, for clients to connect to.
+func (x *Proxy) Address() string { return x.listener.Addr().String() }
+
+// Close stops taking connections and waits until those that are open have ended.
+func (x *Proxy) Close() {
 	_ = x.listener.Close()
 	x.open.Wait()
 }
 
-// link is one connection of a writer, with the one to the server that belongs to it.
+// link is one connection of a client, with the one to the server that belongs to it.
 type link struct {
-	plan           *plan
+	plan           *Plan
 	client, server net.Conn
-	statements     map[string]statement // that are prepared, by name
+	statements     map[string]string // that are prepared, by name
 
 	mu      sync.Mutex
 	pending []*unit // guarded by mu; requests whose answer has not ended
 }
 
-// statement is what the proxy knows of one.
-type statement struct {
-	commit bool   // it is part of a commit
-	path   string // that is taken with it, or ""
-}
-
 // unit is a request: the messages up to the one after which the client waits.
 type unit struct {
-	messages []frame
+	messages []Frame
 	commit   bool
 	cutting
 	cutReply bool // the answer is to be dropped from its message number at on
 	answered int  // messages of the answer so far
 }
 
-func (x *proxy) serve(client net.Conn) {
+func (x *Proxy) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.DialTimeout("tcp", x.upstream.Load().(string), time.Second)
 	if err != nil {
 		return // the server is down, and so the client finds it
 	}
 	defer server.Close()
-	l := &link{plan: x.plan, client: client, server: server, statements: map[string]statement{}}
+	l := &link{plan: x.plan, client: client, server: server, statements: map[string]string{}}
 	var replies sync.WaitGroup
 	replies.Go(l.answer)
 	l.request()
@@ -119,19 +116,19 @@ func (l *link) readUnit(in *bufio.Reader) (*unit, error) {
 			return nil, err
 		}
 		u.messages = append(u.messages, f)
-		switch f.kind {
+		switch f.Kind {
 		case 'P':
 			name, sql := f.parsed()
-			l.statements[name] = statement{isCommit(sql), pathOf(sql)}
+			l.statements[name] = sql
 			u.commit = u.commit || isCommit(sql)
 		case 'B':
-			s := l.statements[f.bound()]
-			u.commit = u.commit || s.commit
-			l.plan.paths.addIf(s.path)
+			sql := l.statements[f.bound()]
+			u.commit = u.commit || isCommit(sql)
+			l.plan.asked(sql)
 		case 'Q':
 			sql, _ := cut(f.body())
 			u.commit = u.commit || isCommit(sql)
-			l.plan.paths.addIf(pathOf(sql))
+			l.plan.asked(sql)
 		case 'p', 'X': // a password, the end
 			return u, nil
 		}
@@ -153,7 +150,7 @@ func (l *link) forward(u *unit) bool {
 	if u.commit {
 		u.cutting, wanted = l.plan.draw(len(u.messages))
 	}
-	if wanted && u.mode != replyLost {
+	if wanted && u.mode != ReplyLost {
 		return l.cutRequest(u)
 	}
 	u.cutReply = wanted
@@ -163,9 +160,9 @@ func (l *link) forward(u *unit) bool {
 
 // cutRequest forwards the messages before the one at which it cuts, and the others late or never.
 func (l *link) cutRequest(u *unit) bool {
-	l.plan.countCut(u.mode, u.messages[u.at].kind)
+	l.plan.countCut(u.mode, u.messages[u.at].Kind)
 	sent := l.send(u.messages[:u.at])
-	if u.mode == before || !sent {
+	if u.mode == Before || !sent {
 		_ = l.client.Close()
 		return false
 	}
@@ -180,7 +177,7 @@ func (l *link) cutRequest(u *unit) bool {
 	return false
 }
 
-func (l *link) send(messages []frame) bool {
+func (l *link) send(messages []Frame) bool {
 	var all []byte
 	for _, f := range messages {
 		all = append(all, f.raw...)
@@ -191,7 +188,7 @@ func (l *link) send(messages []frame) bool {
 
 // expect notes that the server will answer u.
 func (l *link) expect(u *unit) {
-	if last := u.messages[len(u.messages)-1].kind; last != 'S' && last != 'Q' {
+	if last := u.messages[len(u.messages)-1].Kind; last != 'S' && last != 'Q' {
 		return
 	}
 	l.mu.Lock()
@@ -208,7 +205,7 @@ func (l *link) answer() {
 		if err != nil {
 			return
 		}
-		l.plan.paths.hear(f)
+		l.plan.said(f)
 		if l.dropped(f) {
 			continue
 		}
@@ -219,7 +216,7 @@ func (l *link) answer() {
 }
 
 // dropped notes a message of the server, and reports whether the client is not to have it.
-func (l *link) dropped(f frame) bool {
+func (l *link) dropped(f Frame) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.pending) == 0 {
@@ -228,18 +225,18 @@ func (l *link) dropped(f frame) bool {
 	u := l.pending[0]
 	number := u.answered
 	u.answered++
-	if f.kind == 'Z' {
+	if f.Kind == 'Z' {
 		l.pending = l.pending[1:]
 	}
 	if !u.cutReply {
 		return false
 	}
 	// The last message is where a cut beyond the answer's length falls.
-	if u.mode == replyLost && (number == u.at || f.kind == 'Z' && number < u.at) {
-		l.plan.countCut(replyLost, f.kind)
+	if u.mode == ReplyLost && (number == u.at || f.Kind == 'Z' && number < u.at) {
+		l.plan.countCut(ReplyLost, f.Kind)
 		_ = l.client.Close()
 	}
-	return number >= u.at || f.kind == 'Z'
+	return number >= u.at || f.Kind == 'Z'
 }
 
 // drain waits until the server has answered all it was asked, or a while.
