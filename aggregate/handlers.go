@@ -45,6 +45,12 @@ type EventHandler[S any] interface {
 	Apply(state S, event types.Event) (S, error)
 }
 
+// Typed is an optional capability of a handler: it says as which Go type it reads a command's data or an event's
+// body. What Command and Event make has it. Describe and aggregatetest.Golden ask for it.
+type Typed interface {
+	GoType() reflect.Type
+}
+
 // Commands is a root's table from command type to handler.
 type Commands[S any] map[string]CommandHandler[S]
 
@@ -75,14 +81,25 @@ func Command[S, C any](f func(context.Context, Instance[S], C) ([]types.Uncommit
 	if data := reflect.TypeFor[C](); data == reflect.TypeFor[types.Command]() || data == reflect.TypeFor[*types.Command]() {
 		return misfit[S]{"takes " + data.String() + " as its data: use CommandFunc"}
 	}
-	return CommandFunc[S](func(ctx context.Context, current Instance[S], command types.Command) ([]types.Uncommitted, error) {
-		data, err := dataAs[C](command)
-		if err != nil {
-			return nil, err
-		}
-		return f(ctx, current, data)
-	})
+	return typedCommand[S, C]{f}
 }
+
+// typedCommand is what Command makes.
+type typedCommand[S, C any] struct {
+	f func(context.Context, Instance[S], C) ([]types.Uncommitted, error)
+}
+
+// Eval decodes the data and calls the function.
+func (h typedCommand[S, C]) Eval(ctx context.Context, current Instance[S], command types.Command) ([]types.Uncommitted, error) {
+	data, err := dataAs[C](command)
+	if err != nil {
+		return nil, err
+	}
+	return h.f(ctx, current, data)
+}
+
+// GoType is the type of the command's data.
+func (typedCommand[S, C]) GoType() reflect.Type { return reflect.TypeFor[C]() }
 
 // Event makes an EventHandler of a function that takes the event's body decoded into the Go
 // type E. Fields of the body that E lacks are ignored.
@@ -93,21 +110,32 @@ func Event[S, E any](f func(S, E) S) EventHandler[S] {
 	if body := reflect.TypeFor[E](); body == reflect.TypeFor[types.Event]() || body == reflect.TypeFor[*types.Event]() {
 		return misfit[S]{"takes " + body.String() + " as its body: use EventFunc"}
 	}
-	plain := flatjson.New(reflect.TypeFor[E]())
-	return EventFunc[S](func(state S, event types.Event) (S, error) {
-		var body E
-		if plain != nil {
-			if plain.Decode(event.Body, reflect.ValueOf(&body).Elem()) {
-				return f(state, body), nil
-			}
-			body = *new(E)
-		}
-		if err := json.Unmarshal(event.Body, &body); err != nil {
-			return state, fmt.Errorf("decode the body into %T: %w", body, err)
-		}
-		return f(state, body), nil
-	})
+	return typedEvent[S, E]{f, flatjson.New(reflect.TypeFor[E]())}
 }
+
+// typedEvent is what Event makes.
+type typedEvent[S, E any] struct {
+	f     func(S, E) S
+	plain *flatjson.Decoder // nil for a type that only encoding/json can decode
+}
+
+// Apply decodes the body and calls the function.
+func (h typedEvent[S, E]) Apply(state S, event types.Event) (S, error) {
+	var body E
+	if h.plain != nil {
+		if h.plain.Decode(event.Body, reflect.ValueOf(&body).Elem()) {
+			return h.f(state, body), nil
+		}
+		body = *new(E)
+	}
+	if err := json.Unmarshal(event.Body, &body); err != nil {
+		return state, fmt.Errorf("decode the body into %T: %w", body, err)
+	}
+	return h.f(state, body), nil
+}
+
+// GoType is the type of the event's body.
+func (typedEvent[S, E]) GoType() reflect.Type { return reflect.TypeFor[E]() }
 
 func dataAs[C any](command types.Command) (C, error) {
 	switch d := command.Data.(type) {
