@@ -25,6 +25,8 @@
 // States are compared field by field, unexported ones included. Nil and empty slices and maps are the same: a
 // snapshot does not tell them apart either. Values behind interfaces have to have the same type.
 //
+// [Golden] is for the day the code changes: it fails when what an older version stored is not read as it was.
+//
 // # What is the same in every run
 //
 // The aggregate's id and the time: the clock stands still at [Epoch] until [Case.At] moves it, and

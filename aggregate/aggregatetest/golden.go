@@ -43,9 +43,9 @@ func updating() bool {
 // passes. -update adds what is new and never changes what is there: to give up what no log has any more, delete its
 // file, or the case in it.
 //
-// Bodies are made up from the handlers' Go types. For those without, such as an EventFunc or the old side of an
-// upcast, and for events that can't be applied first, say so by samples: bodies are then taken from
-// them, and the events of a log before them are applied first, in the order given.
+// Bodies are made up from the handlers' Go types. For those without one, such as an EventFunc or the old side of an
+// upcast, the body is that of the sample of the type. An event that can't be the first of an aggregate has the
+// samples before its own applied first, so they are given in the order of a log.
 func Golden[S any](t T, d aggregate.Definition[S], dir string, samples ...types.Uncommitted) {
 	t.Helper()
 	golden(t, d, dir, updating(), samples)
@@ -91,9 +91,15 @@ type goldenFile struct {
 
 // goldenCase is a body as it is stored, and the state that it leads to.
 type goldenCase struct {
-	After []string        `json:"after,omitempty"` // the types of the samples that are applied first
+	After []goldenBefore  `json:"after,omitempty"` // what is applied first
 	Body  json.RawMessage `json:"body"`
 	State json.RawMessage `json:"state,omitempty"`
+}
+
+// goldenBefore is an event without which another can't be applied.
+type goldenBefore struct {
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body"`
 }
 
 const (
@@ -216,16 +222,12 @@ func (g *goldens[S]) checkState(c goldenCase) string {
 	return ""
 }
 
-// stateOf returns, as JSON, the state after one event, and the samples that go before it.
+// stateOf returns, as JSON, the state after one event, and those that go before it.
 func (g *goldens[S]) stateOf(eventType string, c goldenCase) (json.RawMessage, error) {
 	story := New(quiet{}, g.d)
 	var given []types.Uncommitted
 	for _, before := range c.After {
-		i := slices.IndexFunc(g.samples, func(s types.Uncommitted) bool { return s.Type == before })
-		if i < 0 {
-			return nil, fmt.Errorf("the sample of %q that went before it is missing", before)
-		}
-		given = append(given, g.samples[i])
+		given = append(given, types.New(before.Type, before.Body))
 	}
 	if err := story.append(append(given, types.New(eventType, c.Body))); err != nil {
 		return nil, err

@@ -71,18 +71,26 @@ func (g *goldens[S]) write(name string, f *goldenFile) error {
 
 // eventCase makes a body of an event type up, or takes the sample, and applies it.
 func (g *goldens[S]) eventCase(eventType string) (c goldenCase, err error) {
-	if i := slices.IndexFunc(g.samples, func(s types.Uncommitted) bool { return s.Type == eventType }); i >= 0 {
-		for _, before := range g.samples[:i] {
-			c.After = append(c.After, before.Type)
-		}
-		c.Body, err = encode(g.samples[i].Body)
+	at := slices.IndexFunc(g.samples, func(s types.Uncommitted) bool { return s.Type == eventType })
+	if at >= 0 {
+		c.Body, err = encode(g.samples[at].Body)
 	} else {
 		c.Body, err = g.madeUp(eventType, nil)
 	}
 	if err != nil {
 		return c, err
 	}
-	if c.State, err = g.stateOf(eventType, c); err != nil {
+	if c.State, err = g.stateOf(eventType, c); err != nil && at > 0 {
+		for _, before := range g.samples[:at] {
+			body, err := encode(before.Body)
+			if err != nil {
+				return c, fmt.Errorf("sample of %q: %w", before.Type, err)
+			}
+			c.After = append(c.After, goldenBefore{before.Type, body})
+		}
+		c.State, err = g.stateOf(eventType, c)
+	}
+	if err != nil {
 		return c, fmt.Errorf("%w: give Golden a sample of %q, after samples of the events that go before it", err, eventType)
 	}
 	return c, nil

@@ -17,7 +17,7 @@ func lost(root string, was, is json.RawMessage) string {
 	}
 	var b strings.Builder
 	n := 0
-	compare(root, number(was), number(is), func(format string, args ...any) {
+	missing(root, number(was), number(is), func(format string, args ...any) {
 		if n++; n <= maxShown {
 			fmt.Fprintf(&b, "\n    "+format, args...)
 		}
@@ -38,7 +38,7 @@ func number(raw json.RawMessage) (v any) {
 	return v
 }
 
-func compare(path string, was, is any, report func(format string, args ...any)) {
+func missing(path string, was, is any, report func(format string, args ...any)) {
 	switch was := was.(type) {
 	case map[string]any:
 		now, ok := is.(map[string]any)
@@ -48,7 +48,7 @@ func compare(path string, was, is any, report func(format string, args ...any)) 
 		for _, name := range slices.Sorted(maps.Keys(was)) {
 			at := path + "." + name
 			if member, there := now[name]; there {
-				compare(at, was[name], member, report)
+				missing(at, was[name], member, report)
 			} else {
 				report("%s: was %s, is missing", at, asJSON(was[name]))
 			}
@@ -60,7 +60,7 @@ func compare(path string, was, is any, report func(format string, args ...any)) 
 			break
 		}
 		for i := range was {
-			compare(fmt.Sprintf("%s[%d]", path, i), was[i], now[i], report)
+			missing(fmt.Sprintf("%s[%d]", path, i), was[i], now[i], report)
 		}
 		return
 	default:

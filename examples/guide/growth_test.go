@@ -17,3 +17,7 @@ func TestOldEventsAreReadInTheirNewShape(t *testing.T) {
 		When("withdraw_money", Withdraw{Cents: 200}).
 		ThenState(Account{Owner: "Ada", Balance: 300})
 }
+
+func TestWhatIsStoredCanBeRead(t *testing.T) {
+	aggregatetest.Golden(t, OldAccounts(), "testdata/account", types.New("money_paid_in", map[string]int{"Units": 5}))
+}
