@@ -35,7 +35,7 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock s
 			return nil
 		case p.err != nil && f == fateSettled:
 			// A projection's statements may be refused before any event is looked at.
-			return s.unlessConflict(ctx, p.commit, p.err)
+			return s.unlessConflict(ctx, p, p.err)
 		case p.err != nil && (f == fateUnknown || f == fateGeneral):
 			return translate("commit events", p.err)
 		case p.err != nil && f == fateBlocked:
@@ -75,7 +75,7 @@ func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, lock strin
 			panic(v)
 		}
 	}()
-	p.stored = false
+	p.stored, p.told = false, false
 	return true, s.heard(conn, try(ctx, conn, p, lock))
 }
 

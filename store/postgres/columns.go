@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -16,17 +17,19 @@ type columns struct {
 	sequences              []int32
 	types, bodies          []string
 	metadata               []string
+	predecessors           pgtype.FlatArray[[]byte] // see guardOf
 
 	lengths []int // of the bodies, until they are cut out of text
 	text    strings.Builder
 }
 
-func (c *columns) add(e *types.Event, metadata string) {
+func (c *columns) add(e *types.Event, guard []byte, metadata string) {
 	c.timestamps = append(c.timestamps, e.Timestamp[:])
 	c.aggregates = append(c.aggregates, e.AggregateID[:])
 	c.sequences = append(c.sequences, int32(e.Sequence))
 	c.types = append(c.types, e.Type)
 	c.metadata = append(c.metadata, metadata)
+	c.predecessors = append(c.predecessors, guard)
 	c.text.Write(e.Body)
 	c.lengths = append(c.lengths, len(e.Body))
 }
@@ -39,7 +42,7 @@ func (c *columns) arguments(to []any, metadata bool) []any {
 		c.bodies = append(c.bodies, rest[:n])
 		rest = rest[n:]
 	}
-	to = append(to, c.timestamps, c.aggregates, c.sequences, c.types, c.bodies)
+	to = append(to, c.timestamps, c.aggregates, c.sequences, c.types, c.bodies, c.predecessors)
 	if metadata {
 		to = append(to, c.metadata)
 	}
@@ -52,9 +55,11 @@ func (c *columns) reset() {
 	clear(c.types)
 	clear(c.bodies)
 	clear(c.metadata)
+	clear(c.predecessors)
 	*c = columns{
 		timestamps: c.timestamps[:0], aggregates: c.aggregates[:0], sequences: c.sequences[:0],
 		types: c.types[:0], bodies: c.bodies[:0], metadata: c.metadata[:0], lengths: c.lengths[:0],
+		predecessors: c.predecessors[:0],
 	}
 }
 
@@ -77,6 +82,18 @@ func (p *columnsPool) put(c *columns) {
 	}
 	c.reset()
 	p.pool.Put(c)
+}
+
+// guardOf is what event i of c needs before it, as a statement has it: NULL for nothing, which is so for the first of all
+// and for one that comes with its predecessor; an empty one for any event; else the timestamp of that event.
+func guardOf(c *store.Commit, i int) []byte {
+	switch {
+	case i > 0 || c.Events[0].Sequence == 1:
+		return nil
+	case c.Predecessor.IsZero():
+		return []byte{}
+	}
+	return c.Predecessor[:]
 }
 
 // metadataText is the stored form of m; empty stands for NULL.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -22,10 +23,12 @@ type pending struct {
 	done   chan struct{} // a token once the other fields are final, if waits
 	waits  bool          // for done; else the caller leads
 
-	stored bool  // by the last statement that had it, whether or not its transaction stands
-	alone  bool  // the crowd could not decide: the caller has to send it on its own
-	tried  bool  // with alone: stored and err are the outcome of an attempt
-	err    error // the answer, or with alone and tried what stood against it
+	stored bool          // by the last statement that had it, whether or not its transaction stands
+	news   []types.Event // what that statement said of the log where it didn't store it; see verdict
+	told   bool          // that news is all that there is
+	alone  bool          // the crowd could not decide: the caller has to send it on its own
+	tried  bool          // with alone: stored and err are the outcome of an attempt
+	err    error         // the answer, or with alone and tried what stood against it
 }
 
 // pendings saves the allocations of commits: each escapes to the heap, and has a channel.

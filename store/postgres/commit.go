@@ -46,7 +46,7 @@ func (s *Store) commit(ctx context.Context, p *pending) error {
 	if own.batched() {
 		var err error
 		if p.queued, err = own.queue(c.Events); err != nil {
-			return s.unlessConflict(ctx, c, err)
+			return s.unlessConflict(ctx, p, err)
 		}
 		if !hasCallbacks(p.queued) {
 			s.projected.do(ctx, p)
@@ -127,14 +127,11 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 // firstEvent stands for all of them where it is not known which one it was.
 func (p *pending) firstEvent() types.Event { return p.commit.Events[0] }
 
-// answer takes the statement's word for it. Only a commit with command records has two reasons not to be stored.
+// answer takes the statement's word for it. Where the log doesn't tell why p was not stored, its caller finds out.
 func (p *pending) answer() {
-	switch {
-	case p.stored:
+	if p.stored {
 		p.err = nil
-	case len(p.commit.Commands) == 0:
-		p.err = store.ErrConflict
-	default:
+	} else if p.err = p.verdict(); p.err == nil {
 		p.refer(nil)
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/eventmaestro/maestro/store"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -47,25 +46,15 @@ func (s *Store) tryDirect(own projections) attempt {
 // begin begins a transaction that has stored p, if p is marked, in one round trip.
 func (s *Store) begin(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) (pgx.Tx, error) {
 	batch := []*pending{p}
-	one := simple(batch)
+	sql, args, release := s.carefulCall(batch, lock)
+	defer release()
 	b := &pgx.Batch{}
 	b.BeginTx(readCommitted)
-	if one {
-		b.Queue(s.sql.single, s.oneArguments(p.commit, lock)...)
-	} else {
-		sql, args, release := s.generalCall(batch, lock, false)
-		defer release()
-		b.Queue(sql, args...)
-	}
+	b.Queue(sql, args...)
 	results := conn.SendBatch(ctx, b)
 	_, err := results.Exec()
-	switch {
-	case err == nil && one:
-		var tag pgconn.CommandTag
-		tag, err = results.Exec()
-		p.stored = tag.RowsAffected() == 1
-	case err == nil:
-		err = scanStored(results.QueryRow(), batch)
+	if err == nil {
+		err = s.readBatched(results, batch)
 	}
 	if closeErr := results.Close(); err == nil {
 		err = closeErr

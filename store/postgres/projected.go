@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -43,8 +42,7 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 		for _, p := range batch {
 			p.err = err
 		}
-	case isGuard(err):
-		s.regroup(ctx, conn, batch, unstored(batch, err), lock, regroups)
+	case isRefusal(err) && at == nil && s.regroup(ctx, conn, batch, lock, regroups):
 	case at != nil:
 		at.refer(err)
 		rest := slices.DeleteFunc(slices.Clone(batch), func(p *pending) bool { return p == at })
@@ -58,40 +56,30 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 	}
 }
 
-// regroup answers the commits that the guard named and sends the others again.
-func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch, refused []*pending, lock string, regroups int) {
-	if len(refused) == 0 {
-		leaveAlone(batch)
-		return
+// regroup answers the commits that the log has something against and sends the others again. It reports whether it found any.
+func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, regroups int) bool {
+	asking, end := s.seenThrough(ctx, conn)
+	defer end()
+	if err := s.askNews(asking, conn, batch); err != nil {
+		return false
 	}
-	s.calm.note(len(refused), len(batch))
-	for _, p := range refused {
-		p.stored = false
-		p.answer()
-	}
-	rest := slices.DeleteFunc(slices.Clone(batch), func(p *pending) bool { return slices.Contains(refused, p) })
-	s.shareTx(ctx, conn, rest, lock, regroups)
-}
-
-// unstored are the commits that a strict statement named when it failed.
-func unstored(batch []*pending, guard error) []*pending {
-	var list []*pending
-	for _, name := range guardNames(guard) {
-		for _, p := range batch {
-			if hex.EncodeToString(p.commit.AggregateID[:]) == name {
-				list = append(list, p)
-			}
+	var rest []*pending
+	for _, p := range batch {
+		if p.err = p.verdict(); p.err == nil {
+			rest = append(rest, p)
 		}
 	}
-	return list
+	if len(rest) == len(batch) {
+		return false
+	}
+	s.calm.note(len(batch)-len(rest), len(batch))
+	s.shareTx(ctx, conn, rest, lock, regroups)
+	return true
 }
 
 // tryProjected is the attempt for a commit whose projections only queue statements.
 func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error {
 	_, err := s.transact(ctx, conn, []*pending{p}, lock)
-	if err != nil && isGuard(err) && len(guardNames(err)) > 0 {
-		return nil // it is not marked as stored
-	}
 	p.stored = err == nil
 	return err
 }
@@ -102,48 +90,57 @@ func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending
 func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) (*pending, error) {
 	ctx, end := s.seenThrough(ctx, conn)
 	defer end()
-	if s.calm.holds() {
-		sql, args, release := s.plainCall(batch, lock)
-		at, err := s.pipeline(ctx, conn, batch, sql, args, false)
-		release()
-		if err == nil || at != nil || !isUnique(err) {
-			return at, err
-		}
-		s.calm.ends()
+	at, err := s.pipeline(ctx, conn, &work{begin: true, commit: true, batch: batch, lock: lock})
+	if err != nil {
+		leave(ctx, conn)
+		return at, err
 	}
-	sql, args, release := s.generalCall(batch, lock, true)
-	defer release()
-	at, err := s.pipeline(ctx, conn, batch, sql, args, true)
-	if err == nil {
-		s.calm.note(0, len(batch))
-	}
-	return at, err
+	s.calm.note(0, len(batch))
+	return nil, nil
 }
 
-// pipeline sends a transaction that inserts by sql, carefully or not, and then does what the projections queued.
-func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, batch []*pending, sql string, args []any, careful bool) (*pending, error) {
-	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 3+len(batch))}
-	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
-	b.Queue(sql, args...)
-	for _, p := range batch {
+// work is what is sent to the server in one go: a transaction, or a part of one.
+type work struct {
+	begin, commit bool
+	batch         []*pending // to store, and then to do what their projections queued
+	lock          string     // how long to wait for each row
+	tx            pgx.Tx     // set where it began and didn't commit
+}
+
+// pipeline does w in one round trip. An error comes with the commit whose projection it struck, if it is known.
+func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, w *work) (*pending, error) {
+	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 3+len(w.batch))}
+	switch {
+	case w.begin && w.commit:
+		b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	case w.begin:
+		b.BeginTx(readCommitted)
+	}
+	if len(w.batch) > 0 {
+		sql, args, release := s.plainCall(w.batch, w.lock)
+		defer release()
+		b.Queue(sql, args...)
+	}
+	for _, p := range w.batch {
 		for _, q := range p.queued {
 			// A queued query is used up by sending it.
 			b.Queue(q.SQL, q.Arguments...)
 		}
 	}
-	b.Queue("COMMIT")
+	if w.commit {
+		b.Queue("COMMIT")
+	}
 
 	results := conn.SendBatch(ctx, b)
-	reached, err := receive(results, batch, careful)
+	reached, err := w.receive(results)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
 	}
+	w.tx = results.Tx()
 	if err == nil {
 		return nil, nil
 	}
-	at, err := conclude(conn, batch, reached, err)
-	leave(ctx, conn)
-	return at, err
+	return conclude(conn, w.batch, reached, err)
 }
 
 // reached says which statement of a transaction was the last to be answered.
@@ -162,26 +159,31 @@ const (
 	phaseCommit
 )
 
-// receive reads the results of a transaction until an error.
-func receive(results pgx.BatchResults, batch []*pending, careful bool) (reached, error) {
-	if _, err := results.Exec(); err != nil {
-		return reached{phase: phaseBegin}, err
+// receive reads the results until an error.
+func (w *work) receive(results pgx.BatchResults) (reached, error) {
+	if w.begin {
+		if _, err := results.Exec(); err != nil {
+			return reached{phase: phaseBegin}, err
+		}
 	}
-	if careful {
-		if err := scanStored(results.QueryRow(), batch); err != nil {
+	if len(w.batch) > 0 {
+		tag, err := results.Exec()
+		if err == nil {
+			err = complete(tag, w.batch)
+		}
+		if err != nil {
 			return reached{phase: phaseEvents}, err
 		}
-	} else if tag, err := results.Exec(); err != nil {
-		return reached{phase: phaseEvents}, err
-	} else if err := complete(tag, batch); err != nil {
-		return reached{phase: phaseEvents}, err
 	}
-	for _, p := range batch {
+	for _, p := range w.batch {
 		for _, q := range p.queued {
 			if _, err := results.Exec(); err != nil {
 				return reached{phaseQueries, p, q.event}, err
 			}
 		}
+	}
+	if !w.commit {
+		return reached{}, nil
 	}
 	tag, err := results.Exec()
 	if err == nil && tag.String() != "COMMIT" {
@@ -203,7 +205,7 @@ func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pend
 	switch {
 	case answered && r.phase == phaseQueries:
 		return r.p, &store.ProjectionError{Event: r.p.commit.Events[r.event], Err: err}
-	case answered && r.phase == phaseCommit:
+	case answered && r.phase == phaseCommit && len(batch) > 0:
 		// A deferred constraint: anyone's.
 		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}
 	case pgError(err) == nil && r.phase == phaseBegin && !conn.Conn().IsClosed():

@@ -131,11 +131,13 @@ func TestNoCommitIsEverTorn(t *testing.T) {
 func TestACommitThatOverlapsFromBelowIsAConflict(t *testing.T) {
 	t.Parallel()
 	for _, calm := range []bool{true, false} {
-		s, _ := crowd(t, nil)
+		s, pool := crowd(t, nil)
 		s.SetCalm(calm)
 		id := stamp()
-		// Only a caller that breaks the rules leaves a gap; what it stored must still not be torn by others.
-		require.NoError(t, s.Commit(t.Context(), commit(id, 3, 1)))
+		// A gap that somebody else made; what is behind it must still not be torn.
+		require.NoError(t, s.Commit(t.Context(), commit(id, 1, 3)))
+		_, err := pool.Exec(t.Context(), `DELETE FROM event_log WHERE aggregate_id = $1 AND sequence < 3`, id[:])
+		require.NoError(t, err)
 		require.ErrorIs(t, s.Commit(t.Context(), commit(id, 2, 3)), store.ErrConflict)
 		require.Len(t, stored(t, s, id), 1)
 	}

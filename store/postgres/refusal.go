@@ -22,18 +22,24 @@ func errOr(err error) error {
 // another attempt may succeed. The database is only asked on this path, so its cost does not matter.
 // A conflict comes before all other reasons.
 func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) error {
-	if p.err == nil && len(p.commit.Commands) == 0 {
-		return store.ErrConflict
+	if err := p.verdict(); err != nil {
+		return err
 	}
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
-	if found, err := s.conflicting(ctx, q, p.commit); err != nil {
+	if err := s.lookAgain(ctx, q, p); err != nil {
 		return notAnswered("look for a conflict", err)
-	} else if found {
-		return store.ErrConflict
+	}
+	if err := p.verdict(); err != nil {
+		return err
+	}
+	if len(p.commit.Commands) > 0 {
+		if err := s.usedCommand(ctx, q, p.commit); err != nil {
+			return err
+		}
 	}
 	if p.err == nil || isGuard(p.err) {
-		return s.usedCommand(ctx, q, p.commit)
+		return nil
 	}
 	switch fateOf(p.err) {
 	case fateRaced:
@@ -49,30 +55,28 @@ func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) e
 	return translate("commit events", p.err)
 }
 
-// unlessConflict returns the error of a projection, or ErrConflict if c has that too. Another error it returns as it is.
-func (s *Store) unlessConflict(ctx context.Context, c *store.Commit, err error) error {
+// unlessConflict returns the error of a projection, or what the log has against p. Another error it returns as it is.
+func (s *Store) unlessConflict(ctx context.Context, p *pending, err error) error {
 	var projection *store.ProjectionError
 	if !errors.As(err, &projection) {
 		return err
 	}
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
-	if found, readErr := s.conflicting(ctx, s.pool, c); readErr == nil && found {
-		return store.ErrConflict
+	if s.lookAgain(ctx, s.pool, p) == nil {
+		if refused := p.verdict(); refused != nil {
+			return refused
+		}
 	}
 	return err
 }
 
-// conflicting reports whether there is an event at one of the sequences of c.
-func (s *Store) conflicting(ctx context.Context, q querier, c *store.Commit) (found bool, err error) {
-	if len(c.Events) == 0 {
-		return false, nil
+// lookAgain asks for the news of p.
+func (s *Store) lookAgain(ctx context.Context, q querier, p *pending) error {
+	if len(p.commit.Events) == 0 {
+		return nil
 	}
-	first, last := c.Events[0].Sequence, c.Events[len(c.Events)-1].Sequence
-	err = s.planned(ctx, q, func(q querier) error {
-		return q.QueryRow(ctx, s.sql.conflict, c.AggregateID[:], int32(first), int32(last)).Scan(&found)
-	})
-	return found, err
+	return s.planned(ctx, q, func(q querier) error { return s.askNews(ctx, q, []*pending{p}) })
 }
 
 // usedCommand returns ErrDuplicateCommand if one of the command IDs of c is in use.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/eventmaestro/maestro/internal/pgname"
@@ -10,21 +11,17 @@ import (
 // statements are the texts a Store sends. They differ between stores in the schema and the optional parts only, so that
 // a connection's cache of prepared statements stays small.
 type statements struct {
-	// plainOne and plain store all they are given or fail: one event, or any number. plainRecorded stores
-	// command records too.
-	plainOne, plain, plainRecorded string
+	// one and plain store all they are given or fail: one event, or any number with command records.
+	one, plain string
 
-	// single stores one event, unless it is in conflict: its command tag counts it.
-	single string
+	// careful stores those of several commits that nothing stands against, and tells the news of the others.
+	careful string
 
-	// shared stores those of several events that are not in conflict and returns the ids of their aggregates.
-	shared string
-
-	// general stores those of several commits that are not in conflict and returns their ids, without and with command records.
-	general, recorded string
+	// news are the events from a sequence on, of several aggregates; from of one.
+	news, from string
 
 	load, events, snapshot, saveSnapshot string
-	conflict, badText, covers            string
+	badText, covers                      string
 	lookup, prune, redact                string
 }
 
@@ -36,9 +33,15 @@ const lockTimeout = `set_config('lock_timeout', $1::text, true)`
 // lockTimeoutOr leaves the bound as it is where the parameter is empty.
 const lockTimeoutOr = `set_config('lock_timeout', coalesce(nullif($1::text, ''), current_setting('lock_timeout')), true)`
 
-// guardMark begins what the guard of a general statement raises: a cast that can't succeed is the only way to
-// raise from plain SQL.
+// guardMark begins what a guard raises: a cast that can't succeed is the only way to raise from plain SQL.
 const guardMark = "maestro: "
+
+// predecessor is true where the event before r is in the log, with the timestamp that r asks for. The
+// subquery is a scalar one: as a join, or as EXISTS, the planner may read the whole table for it.
+const predecessor = `(SELECT r.p = '' OR r.p = l."timestamp" FROM {log} l WHERE l.aggregate_id = r.a AND l.sequence = r.s - 1)`
+
+// missing raises where an event has no predecessor. A text of nothing but constants the planner would cast itself.
+const missing = `('{mark}no predecessor, ' || current_setting('lock_timeout'))::int4`
 
 func newStatements(o Options) statements {
 	// The schema's name was accepted with the options.
@@ -47,25 +50,22 @@ func newStatements(o Options) statements {
 	commands, _ := pgname.Qualified(o.Schema, "commands")
 
 	fill := strings.NewReplacer("{log}", log, "{snapshots}", snapshots, "{commands}", commands,
-		"{timeout}", lockTimeout, "{timeout?}", lockTimeoutOr, "{mark}", guardMark).Replace
+		"{timeout}", lockTimeout, "{timeout?}", lockTimeoutOr, "{mark}", guardMark, "{limit}", strconv.Itoa(newsLimit)).Replace
 	return statements{
-		plainOne:      fill(oneSQL(o.Metadata)),
-		plain:         fill(plainSQL(o.Metadata)),
-		plainRecorded: fill(plainRecordedSQL(o.Metadata)),
-		single:        fill(oneSQL(o.Metadata) + " " + onConflict),
-		shared:        fill(plainSQL(o.Metadata) + " " + onConflict + " RETURNING aggregate_id"),
-		general:       fill(generalSQL(o.Metadata, false)),
-		recorded:      fill(generalSQL(o.Metadata, true)),
-		load:          fill(loadSQL(o.Metadata)),
-		events:        fill(eventsSQL(o.Metadata)),
-		snapshot:      fill(snapshotSQL),
-		saveSnapshot:  fill(saveSnapshotSQL),
-		conflict:      fill(conflictSQL),
-		badText:       badTextSQL,
-		covers:        coversSQL,
-		lookup:        fill(lookupSQL),
-		prune:         fill(pruneSQL),
-		redact:        fill(redactSQL),
+		one:          fill(fill(oneSQL(o.Metadata))),
+		plain:        fill(fill(plainSQL(o.Metadata, o.Commands))),
+		careful:      fill(fill(carefulSQL(o.Metadata, o.Commands))),
+		news:         fill(newsSQL(o.Metadata)),
+		from:         fill(fromSQL(o.Metadata)),
+		load:         fill(loadSQL(o.Metadata)),
+		events:       fill(eventsSQL(o.Metadata)),
+		snapshot:     fill(snapshotSQL),
+		saveSnapshot: fill(saveSnapshotSQL),
+		badText:      badTextSQL,
+		covers:       coversSQL,
+		lookup:       fill(lookupSQL),
+		prune:        fill(pruneSQL),
+		redact:       fill(redactSQL),
 	}
 }
 
@@ -94,20 +94,19 @@ const onConflict = `ON CONFLICT (aggregate_id, sequence) DO NOTHING`
 
 // oneSQL stores one event. The lock timeout is a part of an expression, as a function in FROM is slower.
 func oneSQL(metadata bool) string {
-	p := parameters(1) // $1 is the lock timeout
-	values := p.list("bytea", "bytea") + ", CASE WHEN {timeout} IS NOT NULL THEN " + p.list("int4") + " END, " +
-		p.list("text", "text") + "::jsonb"
+	probe := strings.NewReplacer("r.p", "$7::bytea", "r.a", "$3::bytea", "r.s", "$4::int4").Replace(predecessor)
+	values := `$2::bytea, $3::bytea, CASE WHEN {timeout} IS NOT NULL AND ($7::bytea IS NULL OR ` + probe + `) THEN $4::int4 ELSE ` +
+		missing + ` END, $5::text, $6::text::jsonb`
 	if metadata {
-		values += ", nullif(" + p.list("text") + ", '')::jsonb"
+		values += `, nullif($8::text, '')::jsonb`
 	}
 	return insert(metadata) + " VALUES (" + values + ")"
 }
 
-// eventRows reads the rows of one set of event columns. Functions in a SELECT list are taken step by step together, where one
-// in FROM with several arrays writes all its rows into a store of its own first. The lock timeout, if there is one, is a part
-// of an expression for the same reason.
-func eventRows(p *parameters, metadata bool, timeout string) (columns, from string) {
-	columns = `r.t, r.a, r.s, r.y, r.b::jsonb`
+// eventRows reads the rows of one set of event columns; extra are more of its columns. Functions in a SELECT list are taken step by
+// step together, where one in FROM with several arrays writes all its rows into a store of its own first. The lock
+// timeout, if there is one, is a part of an expression for the same reason.
+func eventRows(p *parameters, metadata bool, timeout string) string {
 	array := func(cast string) string { return "unnest(" + p.list(cast) + ")" }
 	list := array("bytea[]") + " AS t, " + array("bytea[]") + " AS a, "
 	if timeout == "" {
@@ -115,19 +114,20 @@ func eventRows(p *parameters, metadata bool, timeout string) (columns, from stri
 	} else {
 		list += "unnest(CASE WHEN " + timeout + " IS NOT NULL THEN " + p.list("int4[]") + " END) AS s, "
 	}
-	list += array("text[]") + " AS y, " + array("text[]") + " AS b"
+	list += array("text[]") + " AS y, " + array("text[]") + " AS b, " + array("bytea[]") + " AS p"
 	if metadata {
-		columns += `, nullif(r.m, '')::jsonb`
 		list += ", " + array("text[]") + " AS m"
 	}
-	return columns, "(SELECT " + list + ") AS r"
+	return "SELECT " + list
 }
 
-// plainSQL stores any number of events.
-func plainSQL(metadata bool) string {
-	p := parameters(1)
-	columns, from := eventRows(&p, metadata, "{timeout}")
-	return insert(metadata) + " SELECT " + columns + " FROM " + from
+// eventValues are what is stored of a row r, at a sequence.
+func eventValues(metadata bool, sequence string) string {
+	values := `r.t, r.a, ` + sequence + `, r.y, r.b::jsonb`
+	if metadata {
+		values += `, nullif(r.m, '')::jsonb`
+	}
+	return values
 }
 
 // recordRows reads the rows of command records. The last column tells whether a record comes without events.
@@ -138,44 +138,47 @@ func recordRows(p *parameters) string {
 const insertRecords = `INSERT INTO {commands} (aggregate_id, command_id, fingerprint, first_sequence, last_sequence)
 SELECT q.a, q.id, q.f, q.x, q.y `
 
-// plainRecordedSQL stores any number of events and of command records.
-func plainRecordedSQL(metadata bool) string {
-	events := plainSQL(metadata)
-	p := parameters(6)
-	if metadata {
-		p++
+// plainSQL stores any number of events and, if there can be any, of command records. It raises for an event without its predecessor.
+func plainSQL(metadata, commands bool) string {
+	p := parameters(1) // $1 is the lock timeout
+	events := insert(metadata) + " SELECT " +
+		eventValues(metadata, "CASE WHEN r.p IS NULL OR "+predecessor+" THEN r.s ELSE "+missing+" END") +
+		" FROM (" + eventRows(&p, metadata, "{timeout}") + ") AS r"
+	if !commands {
+		return events
 	}
 	return `WITH command AS (` + insertRecords + `FROM {timeout}, ` + recordRows(&p) + `) ` + events
 }
 
-// generalSQL stores the first event of every commit, then the other events and the command records of those commits
+// carefulSQL stores the first event of every commit, then the other events and the command records of those commits
 // whose first event it could store. As sequences have no gaps, a first event that is stored says that the others are free:
-// if one isn't, the guard raises and takes the whole statement back. So it does where $2, strict,
-// is true and any commit was not stored.
-func generalSQL(metadata, commands bool) string {
-	p := parameters(2) // $1 the lock timeout, $2 strict
-	commits := "unnest(" + p.list("bytea[]", "int4[]") + ") AS c (a, tails)"
-	headColumns, headFrom := eventRows(&p, metadata, "{timeout?}")
-	tailColumns, tailFrom := eventRows(&p, metadata, "")
-
+// if one isn't, the guard raises and takes the whole statement back.
+//
+// Its rows are, with the columns of every read and the aggregate: one for the guard, which has neither; one for each commit that
+// is stored, which has only that; and the news of the others: events from the predecessor on.
+func carefulSQL(metadata, commands bool) string {
+	p := parameters(1) // $1 is the lock timeout
 	var b strings.Builder
-	b.WriteString("WITH ")
-	headWhere, stored := "", "SELECT aggregate_id FROM head"
+	b.WriteString(`WITH h AS MATERIALIZED (` + eventRows(&p, metadata, "{timeout?}") + `, unnest(` + p.list("int4[]") + `) AS n),
+`)
+	tails := eventRows(&p, metadata, "")
+	headWhere, stored := " WHERE (r.p IS NULL OR "+predecessor+")", "SELECT aggregate_id FROM head"
 	if commands {
 		// used are the aggregates that bring a command ID which is in the table already; whether it is there or
 		// comes there just now, the guard decides.
 		b.WriteString(`asked AS MATERIALIZED (SELECT q.* FROM {timeout?}, ` + recordRows(&p) + `),
 used AS MATERIALIZED (SELECT q.a FROM asked q JOIN {commands} k ON k.aggregate_id = q.a AND k.command_id = q.id),
 `)
-		headWhere = " WHERE r.a NOT IN (SELECT a FROM used)"
+		headWhere += " AND r.a NOT IN (SELECT a FROM used)"
 		stored += " UNION SELECT aggregate_id FROM command"
 	}
-	b.WriteString(`head AS (` + insert(metadata) + ` SELECT ` + headColumns + ` FROM ` + headFrom + headWhere +
+	values := eventValues(metadata, "r.s")
+	b.WriteString(`head AS (` + insert(metadata) + ` SELECT ` + values + ` FROM h r` + headWhere +
 		` ` + onConflict + ` RETURNING aggregate_id),
-tail AS (` + insert(metadata) + ` SELECT ` + tailColumns + ` FROM ` + tailFrom +
+tail AS (` + insert(metadata) + ` SELECT ` + values + ` FROM (` + tails + `) AS r` +
 		` WHERE r.a IN (SELECT aggregate_id FROM head) ` + onConflict + ` RETURNING aggregate_id),
 `)
-	whole := `(SELECT count(*) FROM tail) = (SELECT coalesce(sum(c.tails), 0) FROM ` + commits + ` WHERE c.a IN (SELECT aggregate_id FROM head))`
+	whole := `(SELECT count(*) FROM tail) = (SELECT coalesce(sum(h.n), 0) FROM h WHERE h.a IN (SELECT aggregate_id FROM head))`
 	if commands {
 		due := `FROM asked q WHERE q.a IN (SELECT aggregate_id FROM head) OR q.bare AND q.a NOT IN (SELECT a FROM used)`
 		b.WriteString(`command AS (` + insertRecords + due + ` ON CONFLICT (aggregate_id, command_id) DO NOTHING RETURNING aggregate_id),
@@ -183,8 +186,10 @@ tail AS (` + insert(metadata) + ` SELECT ` + tailColumns + ` FROM ` + tailFrom +
 		whole += ` AND (SELECT count(*) FROM command) = (SELECT count(*) ` + due + `)`
 	}
 	b.WriteString(`stored AS (` + stored + `)
-SELECT (SELECT array_agg(aggregate_id) FROM stored),
-CASE WHEN ` + whole + ` AND (NOT $2::bool OR (SELECT count(*) FROM stored) = coalesce(cardinality($3::bytea[]), 0)) THEN 0
-ELSE ('{mark}' || coalesce((SELECT string_agg(encode(c.a, 'hex'), ' ') FROM ` + commits + ` WHERE c.a NOT IN (SELECT aggregate_id FROM stored)), ''))::int4 END`)
+SELECT NULL::bytea, CASE WHEN ` + whole + ` THEN 0 ELSE ('{mark}' || (SELECT count(*) FROM tail))::int4 END, ` + noEvent(metadata) + `, NULL::bytea
+UNION ALL
+SELECT NULL::bytea, 0, ` + noEvent(metadata) + `, aggregate_id FROM stored
+UNION ALL
+` + newsOf(metadata, "(SELECT h.a, h.s - 1 AS s FROM h WHERE h.a NOT IN (SELECT aggregate_id FROM head))"))
 	return b.String()
 }

@@ -40,7 +40,32 @@ const saveSnapshotSQL = `INSERT INTO {snapshots} AS s (aggregate_id, sequence, b
 VALUES ($1::bytea, $2::int4, $3::text::jsonb)
 ON CONFLICT (aggregate_id) DO UPDATE SET sequence = excluded.sequence, body = excluded.body WHERE s.sequence < excluded.sequence`
 
-const conflictSQL = `SELECT EXISTS (SELECT FROM {log} WHERE aggregate_id = $1::bytea AND sequence >= $2::int4 AND sequence <= $3::int4)`
+// newsLimit is how many events of an aggregate come with the refusal of a commit, at most.
+const newsLimit = 100
+
+// noEvent are the columns from type on of a row that is no event.
+func noEvent(metadata bool) string {
+	columns := `NULL::character varying(256), NULL::jsonb`
+	if metadata {
+		columns += `, NULL::jsonb`
+	}
+	return columns
+}
+
+// newsOf reads some events of each aggregate in k, which has its id and the first sequence. The id is the last column.
+func newsOf(metadata bool, k string) string {
+	return `SELECT e.*, k.a FROM ` + k + ` AS k JOIN LATERAL (SELECT ` + eventColumns(metadata) + ` FROM {log} e
+WHERE e.aggregate_id = k.a AND e.sequence >= k.s ORDER BY e.sequence LIMIT {limit}) AS e ON true`
+}
+
+func newsSQL(metadata bool) string {
+	return newsOf(metadata, `(SELECT unnest($1::bytea[]) AS a, unnest($2::int4[]) AS s)`)
+}
+
+func fromSQL(metadata bool) string {
+	return `SELECT ` + eventColumns(metadata) + ` FROM {log} e
+WHERE e.aggregate_id = $1::bytea AND e.sequence >= $2::int4 ORDER BY e.sequence LIMIT {limit}`
+}
 
 // badTextSQL fails where one of the texts is not a jsonb.
 const badTextSQL = `SELECT count(*) FROM unnest($1::text[]) AS r (b) WHERE r.b::jsonb IS NULL`

@@ -119,27 +119,34 @@ type probe struct {
 // probes are statements whose plans can't be made, or not be begun, where something is missing.
 func (s *Store) probes() []probe {
 	list := []probe{
-		{"events", s.sql.single, 6},
+		{"events", s.sql.careful, 14},
 		{"events", s.sql.events, 3},
 		{"snapshots", s.sql.saveSnapshot, 3},
 		{"snapshots", s.sql.snapshot, 3},
 	}
 	if s.o.Metadata {
-		list[0].parameters++
+		list[0].parameters += 2
 	}
 	if s.o.Commands {
+		list[0].parameters += 6
 		list = append(list, probe{"commands", s.sql.lookup, 2})
 	}
 	return list
 }
 
-// acquire gets a connection that can be written to, or says why the database can't be asked.
+// acquire gets a connection that can be written to, or says why the database can't be asked. The application may hold all of the pool's, so
+// the wait has a bound.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	conn, err := s.connection(ctx, true)
-	if err != nil {
-		return nil, notSent(ctx, "acquire a connection", err)
+	waiting, cancel := context.WithTimeout(ctx, s.o.CommitTimeout)
+	defer cancel()
+	conn, err := s.connection(waiting, true)
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() == nil && waiting.Err() != nil:
+		return nil, fmt.Errorf("%w: no connection within %v (Options.CommitTimeout): are all of the pool's in use?", store.ErrUnavailable, s.o.CommitTimeout)
 	}
-	return conn, nil
+	return nil, notSent(ctx, "acquire a connection", err)
 }
 
 // sending returns the context of a statement that is to be seen through: it has the values of ctx,

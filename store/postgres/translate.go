@@ -211,24 +211,17 @@ func notAnswered(doing string, err error) error {
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 }
 
-// isUnique reports whether an event was there already, or something else of the log that has to be unique.
-func isUnique(err error) bool {
+// isRefusal reports whether a plain statement met what was there already and has to be unique, or missed a predecessor.
+func isRefusal(err error) bool {
 	var projection *store.ProjectionError
 	pgErr := pgError(err)
-	return pgErr != nil && pgErr.Code == codeUniqueViolation && definite(pgErr) && !errors.As(err, &projection)
+	return pgErr != nil && (pgErr.Code == codeUniqueViolation || isGuard(err)) && definite(pgErr) && !errors.As(err, &projection)
 }
 
-// isGuard reports whether err was raised by the guard of a general statement.
+// isGuard reports whether err was raised by a guard.
 func isGuard(err error) bool {
 	pgErr := pgError(err)
 	return pgErr != nil && pgErr.Code == codeInvalidText && strings.Contains(pgErr.Message, `"`+guardMark)
-}
-
-// guardNames returns what the guard said: the ids, in hexadecimal, of the commits that were not stored.
-func guardNames(err error) []string {
-	_, text, _ := strings.Cut(pgError(err).Message, `"`+guardMark)
-	text, _, _ = strings.Cut(text, `"`)
-	return strings.Fields(text)
 }
 
 // unencodable reports whether the driver could not encode an argument, for which it closes the connection too. That there

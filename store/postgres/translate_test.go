@@ -137,12 +137,10 @@ func TestStatementsThatEndATransactionAreNoticed(t *testing.T) {
 
 func TestTheGuardsWordsAreUnderstood(t *testing.T) {
 	t.Parallel()
-	raised := &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "22P02", Message: `ungültige Eingabesyntax für Typ integer: "maestro: 00ff 0a0b"`}
+	raised := &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "22P02", Message: `ungültige Eingabesyntax für Typ integer: "maestro: no predecessor, 5000"`}
 	require.True(t, isGuard(raised))
-	require.Equal(t, []string{"00ff", "0a0b"}, guardNames(raised))
 	raised.Message = `invalid input syntax for type integer: "maestro: "`
 	require.True(t, isGuard(raised))
-	require.Empty(t, guardNames(raised))
 	require.False(t, isGuard(said("ERROR", "22P02")))
 	require.False(t, isGuard(io.EOF))
 }

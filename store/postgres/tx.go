@@ -65,7 +65,7 @@ func (t *txStore) Commit(ctx context.Context, c store.Commit) error {
 	}
 	p := &pending{commit: &c}
 	for races := 0; races <= maxRaces; races++ {
-		p.stored = false
+		p.stored, p.told = false, false
 		p.err = t.s.isolated(ctx, t.tx, func(q querier) error { return t.try(ctx, q.(pgx.Tx), p) })
 		if p.err == nil && p.stored {
 			return nil
@@ -79,9 +79,7 @@ func (t *txStore) Commit(ctx context.Context, c store.Commit) error {
 
 // try stores the events and runs the projections inside of tx, which is a savepoint.
 func (t *txStore) try(ctx context.Context, tx pgx.Tx, p *pending) error {
-	sql, args, release := t.s.generalCall([]*pending{p}, "", false)
-	defer release()
-	if err := scanStored(tx.QueryRow(ctx, sql, args...), []*pending{p}); err != nil || !p.stored {
+	if err := t.s.insertCareful(ctx, tx, []*pending{p}, ""); err != nil || !p.stored {
 		return err
 	}
 	for _, e := range p.commit.Events {
