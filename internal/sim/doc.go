@@ -11,6 +11,9 @@
 //	go test ./internal/sim -run TestSeeds -seeds=20000   as many as asked
 //	go test ./internal/sim -run TestSeeds -seed=17       that one, with its trace
 //
+// The same scenes, callers and judge also run on a real server, behind the proxy of package pgproxy
+// (TestSeedsOnPostgres): there only what is asked and which messages are cut follows from the seed.
+//
 // The checks are themselves checked: TestBrokenWorldsAreCaught breaks each law on purpose.
 //
 // [DESIGN's ten laws]: https://github.com/eventmaestro/maestro/blob/main/docs/reliability.md

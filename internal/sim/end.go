@@ -144,7 +144,7 @@ func (w *world) read(ctx context.Context, id hlc.Timestamp) {
 			h.used[c.ID] = r.Last
 		}
 	}
-	h.projected, _ = w.table.Get(id)
+	h.projected = w.projected(ctx, id)
 	w.histories = append(w.histories, h)
 }
 

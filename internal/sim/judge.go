@@ -111,7 +111,7 @@ func (o *op) excusable() bool {
 	case "retries spent", "deadline":
 		return true // the gate holds reads up for as long as it likes
 	case "unavailable":
-		return o.life.w.scene.trouble > 0
+		return o.life.w.scene.trouble > 0 || o.life.w.scene.hurried
 	case "projection":
 		return how == failProjection
 	case "event":

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -62,6 +63,14 @@ func (w *world) start(n *node) {
 	}})
 	o := w.scene.options()
 	o.Clock = clock
+	if err := l.open(l.seam, o); err != nil {
+		panic(err)
+	}
+}
+
+// open begins the life on a store.
+func (l *life) open(a store.Adapter, o *aggregate.Options) (err error) {
+	w := l.w
 	o.Hooks.Conflict = func(_ context.Context, c aggregate.Conflict) {
 		w.conflicts.Add(1)
 		if c.Attempt > o.MaxAttempts {
@@ -73,15 +82,15 @@ func (w *world) start(n *node) {
 			w.violate(8, "%s: %d commands share a commit, the bound is %d", l.name, c.Commands, o.MaxBatch)
 		}
 	}
-	l.sup = aggregate.NewSupervisor(l.seam, o)
+	l.sup = aggregate.NewSupervisor(a, o)
 	for i, name := range rootNames {
-		var err error
 		if l.roots[i], err = aggregate.New(l.sup, l.definition(name)); err != nil {
-			panic(err)
+			return err
 		}
 	}
-	n.life = l
+	l.node.life = l
 	w.all = append(w.all, l)
+	return nil
 }
 
 // crash ends a life without a word: what it had sent may arrive, what it would have heard doesn't.

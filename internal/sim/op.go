@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
@@ -36,8 +37,9 @@ type op struct {
 
 	ctx      context.Context
 	cancel   context.CancelFunc
-	hasty    bool // its context may end before the answer
-	crashed  bool // its node did
+	hasty    bool          // its context may end before the answer
+	crashed  bool          // its node did
+	patience time.Duration // of a hasty one, on a real server
 	invoked  int
 	returned int
 

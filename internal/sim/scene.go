@@ -19,7 +19,8 @@ type scene struct {
 	aggregates int
 	sharedIDs  bool // all clocks have the same node id, so timestamps don't tell whose an event is
 	skews      [3]time.Duration
-	trouble    int // of 100 calls of the store, so many are faulty
+	trouble    int  // of 100 calls of the store, so many are faulty
+	hurried    bool // a real server may take longer than is waited for
 
 	options    func() *aggregate.Options
 	readFirst  bool

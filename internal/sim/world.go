@@ -50,6 +50,8 @@ type world struct {
 	memory *memory.Store
 	table  *memory.Table[hlc.Timestamp, row]
 
+	projected func(ctx context.Context, id hlc.Timestamp) row
+
 	nodes [3]*node
 	lives int
 	all   []*life
@@ -108,6 +110,7 @@ func (w *world) build() {
 	w.scene = newScene(w)
 	w.memory = memory.New()
 	w.table = memory.NewTable[hlc.Timestamp, row](w.memory)
+	w.projected = func(_ context.Context, id hlc.Timestamp) row { r, _ := w.table.Get(id); return r }
 	w.store = w.config.sabotage.store(w, w.memory)
 	maker := hlc.NewClock(&hlc.Options{Node: 99, Now: func() time.Time { return epoch }})
 	for i := range w.scene.aggregates {
