@@ -88,6 +88,12 @@ func (p *page) sees(selector, text string) {
 	p.until(`[...document.querySelectorAll(%q)].some(e => e.checkVisibility() && e.textContent.includes(%q))`, selector, text)
 }
 
+// holds waits for a text in an element, also one that is out of sight just now.
+func (p *page) holds(selector, text string) {
+	p.t.Helper()
+	p.until(`[...document.querySelectorAll(%q)].some(e => e.textContent.includes(%q))`, selector, text)
+}
+
 // picture is what the person sees, as a PNG.
 func (p *page) picture() ([]byte, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // What a person does with a page: mouse, keyboard, and the shortcuts of these tests.
@@ -19,10 +21,24 @@ func (p *page) focus(selector string) {
 	p.do(chromedp.Focus(chromedp.CSS(selector)))
 }
 
-// press presses keys.
+// press presses keys. A key and what it types are one event, as in a browser: a page that takes the key
+// keeps it from being typed.
 func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
-	p.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+	for _, r := range keys {
+		events := kb.Encode(r)
+		down, up := *events[0], *events[len(events)-1]
+		chromedp.KeyModifiers(modifiers...)(&down)
+		chromedp.KeyModifiers(modifiers...)(&up)
+		if len(events) == 3 && down.Modifiers&^int64(chromedp.ModifierShift) == 0 {
+			down.Type, down.Text, down.UnmodifiedText = input.DispatchKeyEventTypeKeyDown, events[1].Text, events[1].UnmodifiedText
+		}
+		for _, event := range []input.DispatchKeyEventParams{down, up} {
+			if _, err := chromedp.Call(p.ctx, input.DispatchKeyEvent, event); err != nil {
+				p.t.Fatalf("press %q: %v", keys, err)
+			}
+		}
+	}
 }
 
 // enters replaces what a field holds and presses Enter.
@@ -39,8 +55,9 @@ type point struct{ X, Y float64 }
 // at returns the place of a point of the canvas.
 func (p *page) at(x, y int) point {
 	p.t.Helper()
+	p.stands()
 	return value[point](p, `(() => {
-		const at = new DOMPoint(%d, %d).matrixTransform(document.getElementById("canvas").getScreenCTM());
+		const at = new DOMPoint(%d, %d).matrixTransform(document.getElementById("world").getScreenCTM());
 		return { X: at.x, Y: at.y };
 	})()`, x, y)
 }
@@ -69,17 +86,19 @@ func (p *page) creates(url, name string) {
 	p.until(`location.pathname.startsWith("/graphs/") && document.querySelector("#name").textContent === %q`, name)
 }
 
-// adds makes a node by a double click and gives it a name in place.
+// adds makes a node by a double click and types its name.
 func (p *page) adds(name string, x, y int) {
 	p.t.Helper()
-	before := value[int](p, `document.querySelectorAll(".node").length`)
 	p.clickAt(x, y, 2)
-	p.until(`document.querySelectorAll(".node").length === %d && document.activeElement.matches(".node")`, before+1)
-	p.press("\r")
-	p.until(`document.activeElement.matches(".inplace")`)
-	p.enters(".inplace", name)
-	p.sees("#node-rows", name)
-	p.until(`document.activeElement.matches(".node")`)
+	p.names(name)
+}
+
+// names types the name of a new node, whose field has the cursor.
+func (p *page) names(name string) {
+	p.t.Helper()
+	p.until(`document.activeElement.matches(".inplace.is-draft")`)
+	p.press(name + "\r")
+	p.until(`document.activeElement.matches(%q)`, node(name))
 }
 
 // connects makes an edge with the keyboard.
@@ -87,7 +106,7 @@ func (p *page) connects(from, to string) {
 	p.t.Helper()
 	before := value[int](p, `document.querySelectorAll(".edge").length`)
 	p.focus(node(from))
-	p.press("c")
+	p.press("c", chromedp.ModifierAlt)
 	p.focus(node(to))
 	p.press("\r")
 	p.until(`document.querySelectorAll(".edge").length === %d`, before+1)
@@ -99,5 +118,19 @@ func node(name string) string { return fmt.Sprintf(`.node[aria-label^="%s,"]`, n
 // place is where the server says that a node is.
 func (p *page) place(name string) string {
 	p.t.Helper()
-	return value[string](p, `document.querySelector(%q).getAttribute("transform")`, node(name))
+	return value[string](p, `document.querySelector(%q).dataset.at`, node(name))
+}
+
+// stands waits until nothing moves.
+func (p *page) stands() {
+	p.t.Helper()
+	p.until(`!document.documentElement.hasAttribute("data-moving")`)
+}
+
+// opens shows one of the lists: nodes, edges or history.
+func (p *page) opens(list string) {
+	p.t.Helper()
+	if !value[bool](p, `document.getElementById("%s-panel").checkVisibility()`, list) {
+		p.click("#" + list + "-tab")
+	}
 }

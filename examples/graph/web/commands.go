@@ -77,15 +77,21 @@ func (s *Server) revert(ctx context.Context, cmd types.Command, q request) (type
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request) (any, error) {
-	var data editor.CreateGraph
-	if err := decode(w, r, &data); err != nil {
+	var q struct {
+		editor.CreateGraph
+		ID string `json:"id"` // of the command, as in request
+	}
+	if err := decode(w, r, &q); err != nil {
 		return nil, err
+	}
+	if q.ID == "" {
+		q.ID = rand.Text()
 	}
 	id, err := s.Graphs.New(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.evaluate(r.Context(), types.Command{AggregateID: id, Type: "create_graph", Data: data, ID: rand.Text()}, 0)
+	answer, err := s.evaluate(r.Context(), types.Command{AggregateID: id, Type: "create_graph", Data: q.CreateGraph, ID: q.ID}, 0)
 	if err != nil {
 		return nil, err
 	}

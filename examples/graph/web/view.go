@@ -40,7 +40,8 @@ type viewEvent struct {
 	Timestamp string          `json:"timestamp"`
 	Time      time.Time       `json:"time"`
 	Counter   uint16          `json:"counter"`
-	Node      string          `json:"node"` // of the clock that stamped it: which process it was
+	Node      string          `json:"node"`              // of the clock that stamped it: which process it was
+	Command   string          `json:"command,omitempty"` // whose event it is; a page knows the ids it made up
 }
 
 // view returns the present, with the events after seen. It reads the store and not the state in
@@ -83,7 +84,7 @@ func viewEvents(events []types.Event) []viewEvent {
 	shown := make([]viewEvent, 0, len(events)) // never null, for the page's sake
 	for _, e := range events {
 		t := e.Timestamp
-		shown = append(shown, viewEvent{e.Sequence, e.Type, e.Body, t.String(), t.Time(), t.Counter(), nodeText(t.Node())})
+		shown = append(shown, viewEvent{e.Sequence, e.Type, e.Body, t.String(), t.Time(), t.Counter(), nodeText(t.Node()), e.Metadata.CommandID})
 	}
 	return shown
 }

@@ -67,7 +67,7 @@ func TestThePastCanBeSeenAtEverySequence(t *testing.T) {
 func TestThePagesAreServedWithAllTheyNeed(t *testing.T) {
 	t.Parallel()
 	p := processes(t, 1)[0]
-	local := regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"|from "\./([^"]+)"`)
+	local := regexp.MustCompile(`(?:href|src)="(/static/[^"#]+)|from "\./([^"]+)"|"(/static/js/tidy-worker\.js)"|from "\.\./(vendor/[^"]+)"`)
 	found := map[string]bool{"/": true, "/graphs/x": true}
 	for todo := []string{"/", "/graphs/x"}; len(todo) > 0; todo = todo[1:] {
 		a := p.do("GET", todo[0], "")
@@ -75,9 +75,12 @@ func TestThePagesAreServedWithAllTheyNeed(t *testing.T) {
 		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'self'")
 		require.NotContains(t, a.body, "https://", "%s asks nobody else", todo[0])
 		for _, m := range local.FindAllStringSubmatch(a.body, -1) {
-			path := m[1]
+			path := m[1] + m[3]
 			if m[2] != "" {
 				path = "/static/js/" + m[2]
+			}
+			if m[4] != "" {
+				path = "/static/" + m[4]
 			}
 			if !found[path] {
 				found[path] = true
@@ -85,7 +88,8 @@ func TestThePagesAreServedWithAllTheyNeed(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, len(found), 12)
+	require.Greater(t, len(found), 20)
+	require.Contains(t, found, "/static/vendor/dagre.esm.js")
 	require.Equal(t, http.StatusNotFound, p.do("GET", "/static/none.js", "").status)
 	require.Equal(t, http.StatusNotFound, p.do("GET", "/none", "").status)
 }

@@ -33,9 +33,15 @@ async function call(method, path, body) {
 const at = (graph) => `/api/graphs/${encodeURIComponent(graph)}`;
 
 export const list = () => call("GET", "/api/graphs");
-export const create = (name) => call("POST", "/api/graphs", { name });
+export const create = (name) => call("POST", "/api/graphs", { name, id: newID() });
 export const show = (graph) => call("GET", at(graph));
 export const showPast = (graph, sequence) => call("GET", `${at(graph)}/at/${sequence}`);
+
+// The ids of this tab's commands begin with its own name, by which it knows them in the history again.
+const tab = sessionStorage.getItem("tab") ?? random();
+sessionStorage.setItem("tab", tab);
+const newID = () => `${tab}.${random()}`;
+export const isOwn = (command) => Boolean(command?.startsWith(`${tab}.`));
 
 // Commands go one after the other, in the order in which they were given.
 let before = Promise.resolve();
@@ -43,10 +49,10 @@ let before = Promise.resolve();
 // command sends a command, again if its answer gets lost. expected is the sequence that the wish
 // rests on, if it rests on one; seen is the last one the page has.
 export function command(graph, type, data, { expected, seen }) {
-  const body = { type, data, expected, seen: seen(), id: newID() };
+  const body = { type, data, expected, id: newID() };
   const sent = before.then(() => repeat(() => call("POST", `${at(graph)}/commands`, { ...body, seen: seen() })));
   before = sent.catch(() => {});
-  return sent;
+  return sent.then((answer) => ({ ...answer, command: body.id }));
 }
 
 async function repeat(send) {
@@ -60,8 +66,8 @@ async function repeat(send) {
   }
 }
 
-// newID is random; crypto.randomUUID would need HTTPS on any host but localhost.
-function newID() {
+// crypto.randomUUID would need HTTPS on any host but localhost.
+function random() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("-");
 }
 

@@ -1,63 +1,133 @@
 // The drawing. It keeps an SVG element for each node and edge, so that focus stays where it is while
-// the graph changes, and moves a dragged node before the server has heard of it.
+// the graph changes, and moves a dragged node before the server has heard of it. What comes fades in,
+// what goes fades out, and what is elsewhere glides there.
 
-import { arrow, element, halfHeight, halfWidth, label } from "./shapes.js";
 import { listen } from "./gestures.js";
+import { drawMarks } from "./marks.js";
+import { arrow, bend, clearPlace, element, halfHeight, halfWidth, label, within } from "./shapes.js";
 import { leadsTo, sameEdge } from "./view.js";
+import { createViewport, glide, isCalm } from "./viewport.js";
+
+const fade = 240; // milliseconds
 
 export function createCanvas(svg, actions) {
-  const layers = { nodes: svg.querySelector("#nodes"), edges: svg.querySelector("#edges") };
-  const rubber = svg.querySelector("#rubber");
+  const layer = (name) => svg.querySelector(`#${name}`);
+  const rubber = layer("rubber");
   const nodes = new Map(); // id → <g>
   const edges = new Map(); // "from-to" → <g>
   const held = new Map(); // id → where the person put it, until the server knows
+  const drawn = new Map(); // id → where it is drawn just now, maybe on its way
+  const bends = new Map(); // "from-to" → how far the edge bends
+  const moved = new Set(); // those to call when the view or a node has moved
   let state;
+  let places = new Map(); // id → the node, where it belongs
+  let stop = () => {};
+
+  const tellMoved = () => moved.forEach((f) => f());
+  const viewport = createViewport(svg, (view) => {
+    document.getElementById("scale").textContent = `${Math.round(view.k * 100)} %`;
+    tellMoved();
+  });
 
   const canvas = {
+    viewport,
+    moved,
     render(newState) {
+      const isFirst = !state;
       state = newState;
+      if (isFirst) viewport.begin(state.shown.nodes);
       draw();
+      svg.classList.add("is-drawn"); // from now on what comes fades in
     },
     node: (id) => nodes.get(id),
     edge: ({ from, to }) => edges.get(`${from}-${to}`),
-    place,
+    place: (id) => places.get(id),
+    fit: () => viewport.fit([...places.values()]),
+    reveal: (id) => viewport.reveal(places.get(id)),
+    // clear returns a place near a point that no other node covers.
+    clear: (point, name, own, more = []) => clearPlace(point, name, [...places.values(), ...more].filter((n) => n.id !== own)),
     // hold shows a node elsewhere; without a place it goes back to where the server says.
     hold(id, at) {
-      if (at) held.set(id, at);
+      if (at) held.set(id, within(at));
       else held.delete(id);
       draw();
     },
     // stretch draws the line of an edge that is about to be made.
     stretch(from, point) {
       rubber.toggleAttribute("hidden", !point);
-      const node = point && place(from);
+      const node = point && places.get(from);
       if (node) rubber.setAttribute("d", `M${node.x} ${node.y}L${point.x} ${point.y}`);
+    },
+    // glow marks for a moment what others changed.
+    glow({ nodes: ids, edges: ends }) {
+      for (const g of [...ids.map((id) => nodes.get(id)), ...ends.map(canvas.edge)]) {
+        if (!g) continue;
+        g.classList.remove("is-new");
+        g.getBoundingClientRect(); // begins the animation anew
+        g.classList.add("is-new");
+      }
     },
   };
   listen(svg, canvas, actions, () => state);
 
-  const placed = (node) => ({ ...node, ...(state.isPast ? {} : held.get(node.id)) });
-
-  function place(id) {
-    const node = state.shown.nodes.find((n) => n.id === id);
-    return node && placed(node);
-  }
-
   function draw() {
-    const { shown, selected } = state;
+    const { shown, selected, marked } = state;
+    stop();
     svg.classList.toggle("is-past", state.isPast);
     svg.classList.toggle("is-connecting", state.connecting !== undefined);
-    const places = new Map(shown.nodes.map((n) => [n.id, placed(n)]));
+    places = new Map(shown.nodes.map((n) => [n.id, { ...n, ...(state.isPast ? {} : held.get(n.id)) }]));
     const leads = leadsTo(shown);
-    sync(layers.nodes, nodes, places, newNode, (g, n) => {
+    sync(layer("nodes"), nodes, places, newNode, (g, n) => {
       updateNode(g, n, leads.get(n.id), state);
       g.classList.toggle("is-selected", selected?.node === n.id);
+      g.classList.toggle("is-changed", Boolean(marked?.nodes.includes(n.id)));
     });
     const arrows = new Map(shown.edges.map((e) => [`${e.from}-${e.to}`, e]));
-    sync(layers.edges, edges, arrows, newEdge, (g, e) => {
-      updateEdge(g, places.get(e.from), places.get(e.to), arrows.has(`${e.to}-${e.from}`));
+    const others = [...places.values()];
+    bends.clear();
+    sync(layer("edges"), edges, arrows, newEdge, (g, e) => {
+      const [from, to] = [places.get(e.from), places.get(e.to)];
+      bends.set(`${e.from}-${e.to}`, bend(from, to, others, arrows.has(`${e.to}-${e.from}`)));
+      g.setAttribute("aria-label", `Edge from ${from.name} to ${to.name}`);
       g.classList.toggle("is-selected", sameEdge(selected?.edge, e));
+      g.classList.toggle("is-changed", Boolean(marked?.edges.some((m) => sameEdge(m, e))));
     });
+    layer("front").replaceChildren(...(selected?.node ? [element("use", { href: `#node-${selected.node}` })] : []));
+    drawMarks(layer("marks"), marked);
+    arrive();
+  }
+
+  // arrive brings every node to where it belongs: at once what a hand holds, gliding what others moved.
+  function arrive() {
+    const from = new Map();
+    for (const id of drawn.keys()) if (!places.has(id)) drawn.delete(id);
+    for (const [id, place] of places) {
+      const at = drawn.get(id);
+      if (at && !held.has(id) && (at.x !== place.x || at.y !== place.y)) from.set(id, at);
+      else drawn.set(id, place);
+    }
+    const step = (t) => {
+      for (const [id, at] of from) {
+        const to = places.get(id);
+        drawn.set(id, { x: at.x + (to.x - at.x) * t, y: at.y + (to.y - at.y) * t });
+      }
+      paint();
+    };
+    if (from.size) stop = glide(fade, step);
+    paint();
+  }
+
+  function paint() {
+    const at = (id) => ({ ...places.get(id), ...drawn.get(id), id });
+    for (const [id, g] of nodes) g.setAttribute("transform", `translate(${drawn.get(id).x} ${drawn.get(id).y})`);
+    for (const [key, g] of edges) {
+      const [from, to] = [at(Number(g.dataset.from)), at(Number(g.dataset.to))];
+      const { line, head } = arrow(from, to, bends.get(key));
+      g.querySelector(".reach").setAttribute("d", line);
+      g.querySelector(".line").setAttribute("d", line);
+      g.querySelector(".head").setAttribute("d", head);
+    }
+    tellMoved();
   }
 
   return canvas;
@@ -66,10 +136,9 @@ export function createCanvas(svg, actions) {
 // sync makes a layer have one element for each item that is wanted, and keeps those that stay.
 function sync(layer, kept, wanted, make, update) {
   for (const [key, g] of kept) {
-    if (!wanted.has(key)) {
-      g.remove();
-      kept.delete(key);
-    }
+    if (wanted.has(key)) continue;
+    kept.delete(key);
+    leave(g);
   }
   for (const [key, item] of wanted) {
     if (!kept.has(key)) {
@@ -80,18 +149,29 @@ function sync(layer, kept, wanted, make, update) {
   }
 }
 
+// leave fades an element out. It is no node or edge any more, for nobody but the eye.
+function leave(g) {
+  if (g.contains(document.activeElement)) g.ownerSVGElement.focus({ preventScroll: true });
+  if (isCalm() || document.hidden) return g.remove();
+  g.setAttribute("class", `gone ${g.classList[0]}-gone`);
+  g.setAttribute("aria-hidden", "true");
+  for (const attribute of ["tabindex", "role", "aria-label", "id"]) g.removeAttribute(attribute);
+  setTimeout(() => g.remove(), fade);
+}
+
 function newNode(n) {
-  const port = element("g", { class: "port" }, element("circle", { r: 11 }), element("path", { d: "M-4.500 0H4.500M0 -4.500V4.500" }));
-  const g = element("g", { class: "node", tabindex: 0, role: "button" },
+  const port = element("g", { class: "port" }, element("circle", { class: "reach", r: 20 }),
+    element("circle", { class: "knob", r: 11 }), element("path", { d: "M-4.5 0H4.5M0 -4.5V4.5" }));
+  const g = element("g", { class: "node", id: `node-${n.id}`, tabindex: 0, role: "button" },
     element("title"), element("rect", { class: "body", height: 2 * halfHeight, y: -halfHeight, rx: halfHeight }),
-    element("text", { dy: "0.350em" }), port);
+    element("text", { dy: "0.35em" }), port);
   g.dataset.id = n.id;
   return g;
 }
 
 function updateNode(g, n, leads, state) {
   const half = halfWidth(n.name);
-  g.setAttribute("transform", `translate(${n.x} ${n.y})`);
+  g.dataset.at = `${n.x} ${n.y}`;
   g.querySelector("title").textContent = n.name;
   g.querySelector("text").textContent = label(n.name);
   const rect = g.querySelector("rect");
@@ -109,12 +189,4 @@ function newEdge(e) {
   g.dataset.from = e.from;
   g.dataset.to = e.to;
   return g;
-}
-
-function updateEdge(g, from, to, bent) {
-  const { line, head } = arrow(from, to, bent);
-  g.querySelector(".reach").setAttribute("d", line);
-  g.querySelector(".line").setAttribute("d", line);
-  g.querySelector(".head").setAttribute("d", head);
-  g.setAttribute("aria-label", `Edge from ${from.name} to ${to.name}`);
 }

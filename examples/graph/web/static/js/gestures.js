@@ -1,20 +1,15 @@
-// What hands do on the canvas, with a mouse, a finger or a keyboard, as wishes: select, move, connect, add,
-// rename, remove. In the past only select is left.
+// What hands do on the canvas, with a mouse, one or two fingers or a keyboard, as wishes: select, move, connect,
+// add, rename, remove, and look around. In the past one can select and look around.
 
-const width = 1200;
-const height = 680;
-const clamp = (v, most) => Math.min(Math.max(v, 0), most);
-const grid = 10; // what a hand puts down lies on it; keys with Shift go in between
-const snap = (v, most) => clamp(Math.round(v / grid) * grid, most);
+import { grid, onGrid } from "./shapes.js";
 
 export function listen(svg, canvas, actions, state) {
+  const { viewport } = canvas;
+  const fingers = new Map(); // pointer → where it is
   let drag; // {id, dx, dy, moved}: a node under the pointer
   let cast; // {from}: an edge that is being pulled out of a node
+  let pan; //  {x, y, moved}: the paper under the pointer
 
-  const point = (e) => {
-    const p = new DOMPoint(e.clientX, e.clientY).matrixTransform(svg.getScreenCTM().inverse());
-    return { x: p.x, y: p.y };
-  };
   const nodeAt = (target) => {
     const id = target?.closest?.(".node")?.dataset.id;
     return id === undefined ? undefined : Number(id);
@@ -23,15 +18,23 @@ export function listen(svg, canvas, actions, state) {
     const edge = target?.closest?.(".edge");
     return edge && { from: Number(edge.dataset.from), to: Number(edge.dataset.to) };
   };
+  const letGo = () => {
+    if (drag) canvas.hold(drag.id);
+    if (cast) actions.connectFrom(undefined);
+    drag = cast = pan = undefined;
+  };
 
   svg.addEventListener("pointerdown", (e) => {
     if (e.button !== 0) return;
+    fingers.set(e.pointerId, { x: e.clientX, y: e.clientY });
+    if (fingers.size > 1) return letGo(); // a second finger: it is the view that is meant
     const id = nodeAt(e.target);
     const { isPast, connecting } = state();
     if (id === undefined) {
       const edge = edgeAt(e.target);
-      actions.select(edge && { edge });
-      actions.connectFrom(undefined);
+      if (edge) actions.select({ edge });
+      else pan = { x: e.clientX, y: e.clientY, moved: false };
+      svg.setPointerCapture(e.pointerId);
     } else if (!isPast && e.target.closest(".port")) {
       cast = { from: id };
       svg.setPointerCapture(e.pointerId);
@@ -40,27 +43,48 @@ export function listen(svg, canvas, actions, state) {
       actions.connectTo(id);
     } else {
       actions.select({ node: id });
+      svg.setPointerCapture(e.pointerId);
       if (isPast) return;
-      const at = point(e);
+      const at = viewport.point(e);
       const node = canvas.place(id);
       drag = { id, dx: node.x - at.x, dy: node.y - at.y, x: e.clientX, y: e.clientY, moved: false };
-      svg.setPointerCapture(e.pointerId);
     }
   });
 
   svg.addEventListener("pointermove", (e) => {
+    const before = fingers.get(e.pointerId);
+    if (fingers.size === 2 && before) return pinch(e, before);
+    if (before) fingers.set(e.pointerId, { x: e.clientX, y: e.clientY });
+    if (pan && before) {
+      pan.moved ||= Math.hypot(e.clientX - pan.x, e.clientY - pan.y) > 4;
+      if (pan.moved) viewport.pan(e.clientX - before.x, e.clientY - before.y);
+    }
     if (drag) {
-      drag.moved ||= Math.hypot(e.clientX - drag.x, e.clientY - drag.y) > 3;
-      const at = point(e);
-      if (drag.moved) canvas.hold(drag.id, { x: snap(at.x + drag.dx, width), y: snap(at.y + drag.dy, height) });
+      drag.moved ||= Math.hypot(e.clientX - drag.x, e.clientY - drag.y) > 4;
+      const at = viewport.point(e);
+      if (drag.moved) canvas.hold(drag.id, onGrid({ x: at.x + drag.dx, y: at.y + drag.dy }));
     }
     const from = cast?.from ?? state().connecting;
-    canvas.stretch(from, typeof from === "number" ? point(e) : undefined);
+    canvas.stretch(from, typeof from === "number" ? viewport.point(e) : undefined);
   });
 
+  // pinch keeps what is between two fingers between them.
+  function pinch(e, before) {
+    const after = { x: e.clientX, y: e.clientY };
+    const [, other] = [...fingers].find(([id]) => id !== e.pointerId);
+    const box = svg.getBoundingClientRect();
+    const apart = (p) => Math.hypot(p.x - other.x, p.y - other.y) || 1;
+    fingers.set(e.pointerId, after);
+    viewport.pan((after.x - before.x) / 2, (after.y - before.y) / 2);
+    viewport.zoom(apart(after) / apart(before), { x: (after.x + other.x) / 2 - box.left, y: (after.y + other.y) / 2 - box.top });
+  }
+
   svg.addEventListener("pointerup", (e) => {
+    fingers.delete(e.pointerId);
     if (drag?.moved) {
-      const { x, y } = canvas.place(drag.id);
+      const node = canvas.place(drag.id);
+      const { x, y } = canvas.clear(node, node.name, drag.id);
+      canvas.hold(drag.id, { x, y });
       actions.move(drag.id, x, y);
     }
     if (cast) {
@@ -69,42 +93,62 @@ export function listen(svg, canvas, actions, state) {
       if (over !== undefined && over !== cast.from) actions.connectTo(over);
       else if (over === undefined) actions.connectFrom(undefined);
     }
-    drag = cast = undefined;
+    if (pan && !pan.moved) {
+      actions.select(undefined);
+      actions.connectFrom(undefined);
+    }
+    drag = cast = pan = undefined;
   });
-  svg.addEventListener("pointercancel", () => {
-    if (drag) canvas.hold(drag.id);
-    drag = cast = undefined;
+  svg.addEventListener("pointercancel", (e) => {
+    fingers.delete(e.pointerId);
+    letGo();
   });
+
+  // Two fingers on a trackpad move the paper, or pinch it, which browsers tell as a wheel with Ctrl.
+  svg.addEventListener("wheel", (e) => {
+    e.preventDefault();
+    const unit = e.deltaMode === 1 ? 16 : 1; // lines or pixels
+    if (e.ctrlKey || e.metaKey) viewport.zoom(Math.exp(-e.deltaY * unit * 0.0025), { x: e.offsetX, y: e.offsetY });
+    else if (e.shiftKey && !e.deltaX) viewport.pan(-e.deltaY * unit, 0);
+    else viewport.pan(-e.deltaX * unit, -e.deltaY * unit);
+  }, { passive: false });
 
   svg.addEventListener("dblclick", (e) => {
     if (state().isPast) return;
     const under = document.elementFromPoint(e.clientX, e.clientY); // the target is whoever had captured the pointer
     const id = nodeAt(under);
     if (id !== undefined) actions.rename(id);
-    else if (!edgeAt(under)) actions.add({ x: snap(point(e).x, width), y: snap(point(e).y, height) });
+    else if (!edgeAt(under)) actions.add(viewport.point(e));
   });
 
   svg.addEventListener("focusin", (e) => {
     const node = nodeAt(e.target);
     if (node !== undefined) actions.select({ node });
     else if (edgeAt(e.target)) actions.select({ edge: edgeAt(e.target) });
+    if (node !== undefined && !fingers.size) canvas.reveal(node);
   });
 
   svg.addEventListener("keydown", (e) => {
     const { isPast, selected, connecting } = state();
-    if (isPast || e.ctrlKey || e.metaKey || e.altKey) return;
-    const id = selected?.node;
-    const key = keys[e.key] ?? keys[e.key.toLowerCase()];
-    if (!key) return;
-    e.preventDefault();
-    key({ actions, canvas, id, connecting, selected, step: e.shiftKey ? 1 : grid });
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    const id = nodeAt(e.target);
+    const key = e.target === svg ? looking[e.key] ?? (isPast ? undefined : drawing[e.key.toLowerCase()]) : undefined;
+    const wish = key ?? (isPast ? undefined : keys[e.key]);
+    if (wish) {
+      e.preventDefault();
+      wish({ actions, canvas, id, connecting, selected, step: e.shiftKey ? 1 : grid });
+    } else if (id !== undefined && !isPast && connecting === undefined && /^\S$/u.test(e.key)) {
+      // On a node, letters are its name, as in the cells of a spreadsheet.
+      e.preventDefault();
+      actions.rename(id, e.key);
+    }
   });
 }
 
 const push = (dx, dy) => ({ actions, canvas, id, step }) => {
   if (id === undefined) return;
   const { x, y } = canvas.place(id);
-  actions.nudge(id, clamp(x + dx * step, width), clamp(y + dy * step, height));
+  actions.nudge(id, x + dx * step, y + dy * step);
 };
 
 const enter = ({ actions, id, connecting }) => {
@@ -113,6 +157,7 @@ const enter = ({ actions, id, connecting }) => {
   else actions.rename(id);
 };
 
+// On a node or an edge.
 const keys = {
   ArrowLeft: push(-1, 0),
   ArrowRight: push(1, 0),
@@ -124,6 +169,24 @@ const keys = {
   Delete: ({ actions }) => actions.remove(),
   Backspace: ({ actions }) => actions.remove(),
   Escape: ({ actions }) => actions.connectFrom(undefined),
-  c: ({ actions, id }) => actions.connectFrom(id ?? null),
+};
+
+// On the canvas itself, also in the past.
+const look = (dx, dy) => ({ canvas }) => canvas.viewport.panSoftly(dx * 80, dy * 80);
+const looking = {
+  ArrowLeft: look(1, 0),
+  ArrowRight: look(-1, 0),
+  ArrowUp: look(0, 1),
+  ArrowDown: look(0, -1),
+  "+": ({ canvas }) => canvas.viewport.zoomSoftly(1.25),
+  "=": ({ canvas }) => canvas.viewport.zoomSoftly(1.25),
+  "-": ({ canvas }) => canvas.viewport.zoomSoftly(0.8),
+  "0": ({ canvas }) => canvas.fit(),
+};
+
+// On the canvas itself, in the present.
+const drawing = {
   n: ({ actions }) => actions.add(),
+  c: ({ actions, selected }) => actions.connectFrom(selected?.node ?? null),
+  t: ({ actions }) => actions.tidy(),
 };

@@ -1,49 +1,63 @@
-// Renaming in place: a field over the thing that has the name. Enter saves, and so does going elsewhere; Esc
-// does not. A refusal keeps the field open with the reason beside it, unless one has left it.
+// Naming in place: a field over the thing that has the name, or is about to be there. Enter saves, and so does
+// going elsewhere; Esc does not. A refusal keeps the field open with the reason beside it, unless one has
+// left it.
 
 import { calm, complain } from "./complain.js";
 
-export function renameInPlace(over, name, label, save) {
-  document.querySelector(".inplace")?.remove();
-  const box = over.getBoundingClientRect();
-  const field = Object.assign(document.createElement("input"), { className: "inplace", value: name, maxLength: 200 });
+// nameInPlace opens a field. box() says where in the window; save(text) may be refused; onClose(isLeaving, isSaved)
+// gets the focus back. after is where a complaint goes once the field is left.
+export function nameInPlace({ box, value, typed, placeholder = "", label, className = "", save, isSame = () => false, onClose, after, moved }) {
+  const field = Object.assign(document.createElement("input"), {
+    className: `inplace ${className}`, value: typed ?? value, maxLength: 200, placeholder, autocomplete: "off", enterKeyHint: "done",
+  });
   field.setAttribute("aria-label", label);
-  field.style.left = `${box.left + scrollX - 4}px`;
-  field.style.top = `${box.top + scrollY}px`;
-  field.style.width = `${Math.max(box.width + 8, 180)}px`;
-  field.style.height = `${Math.max(box.height, 32)}px`;
+  const place = () => {
+    const { left, top, width, height } = box();
+    const w = Math.max(width + 8, 170);
+    const h = Math.max(height, 36);
+    const x = Math.min(Math.max(left + width / 2 - w / 2, 4), Math.max(4, innerWidth - w - 4));
+    Object.assign(field.style, { left: `${x}px`, top: `${top + height / 2 - h / 2}px`, width: `${w}px`, height: `${h}px` });
+  };
+  place();
+  moved?.add(place);
+  addEventListener("resize", place);
   document.body.append(field);
-  field.select();
-  field.focus();
+  field.focus({ preventScroll: true });
+  if (typed === undefined) field.select();
 
   let isDone = false;
-  const close = () => {
+  const close = (isLeaving, isSaved) => {
+    if (isDone) return;
     isDone = true;
-    calm();
+    moved?.delete(place);
+    removeEventListener("resize", place);
+    if (field.getAttribute("aria-invalid")) calm();
     field.remove();
+    onClose?.(isLeaving, isSaved);
   };
   const submit = async (isLeaving) => {
     if (isDone || field.readOnly) return;
-    if (field.value.trim() !== name) {
-      field.readOnly = true;
-      try {
-        await save(field.value);
-      } catch (refusal) {
-        field.readOnly = false;
-        if (isLeaving) close();
-        return complain(isLeaving ? over : field, refusal.message);
-      }
+    if (isSame(field.value)) return close(isLeaving, false);
+    field.readOnly = true; // it stays where it is until the answer comes
+    field.classList.add("is-saving");
+    try {
+      await save(field.value);
+      close(isLeaving || document.activeElement !== field, true);
+    } catch (refusal) {
+      field.readOnly = false;
+      field.classList.remove("is-saving");
+      if (!isLeaving && field.isConnected && document.activeElement === field) return complain(field, refusal.message);
+      close(true, false);
+      complain(after(), refusal.message);
     }
-    close();
-    if (!isLeaving) over.focus();
   };
   field.addEventListener("keydown", (e) => {
     e.stopPropagation();
+    if (e.isComposing) return;
     if (e.key === "Enter") submit(false);
-    if (e.key === "Escape") {
-      close();
-      over.focus();
-    }
+    if (e.key === "Escape") close(false, false);
   });
   field.addEventListener("blur", () => document.hasFocus() && submit(true));
+  // leave is what going elsewhere does.
+  return { leave: () => submit(true), field };
 }

@@ -21,13 +21,28 @@ export function createLists(actions) {
   });
   addForm.addEventListener("submit", (e) => {
     e.preventDefault();
-    actions.add(undefined, addForm.elements.name);
+    actions.addNamed(addForm.elements.name);
   });
   edgeForm.addEventListener("submit", (e) => {
     e.preventDefault();
     const { from, to } = edgeForm.elements;
     actions.connect(Number(from.value), Number(to.value), to);
   });
+
+  edgeForm.elements.from.addEventListener("change", () => ends(state));
+
+  let offered; // the selected node that the form was given to begin at
+
+  // ends offers two different nodes to connect, from the selected one on.
+  function ends({ shown: { nodes }, selected, isPast }) {
+    const { from, to } = edgeForm.elements;
+    options(from, nodes);
+    const isFree = !edgeForm.contains(document.activeElement);
+    if (selected?.node && selected.node !== offered && isFree) from.value = selected.node;
+    if (isFree) offered = selected?.node;
+    options(to, nodes.filter((n) => String(n.id) !== from.value));
+    for (const control of edgeForm.elements) control.disabled = isPast || nodes.length < 2;
+  }
 
   return {
     render(newState) {
@@ -45,8 +60,10 @@ export function createLists(actions) {
         names.get(e.to),
         remove(`Remove edge from ${names.get(e.from)} to ${names.get(e.to)}`, isPast, (from) => actions.remove({ edge: e }, from)),
       ], (e) => sameEdge(state.selected?.edge, e));
-      for (const select of edgeForm.querySelectorAll("select")) options(select, shown.nodes);
-      for (const control of document.querySelectorAll(".side form :is(input, select, button)")) control.disabled = isPast;
+      id("node-count").textContent = shown.nodes.length;
+      id("edge-count").textContent = shown.edges.length;
+      for (const form of [selection, addForm]) for (const control of form.elements) control.disabled = isPast;
+      ends(state);
       showSelection(state);
     },
   };

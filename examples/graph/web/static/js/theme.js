@@ -8,8 +8,10 @@
     const theme = chosen() ?? (dark.matches ? "dark" : "light");
     root.dataset.theme = theme;
     const button = document.getElementById("theme");
-    if (button) button.textContent = theme === "dark" ? "Light" : "Dark";
-    button?.setAttribute("aria-label", `Switch to ${theme === "dark" ? "light" : "dark"} colours`);
+    const other = theme === "dark" ? "light" : "dark";
+    button?.querySelector("use").setAttribute("href", `/static/icons.svg#${other === "light" ? "sun" : "moon"}`);
+    button?.setAttribute("aria-label", `Switch to ${other} colours`);
+    button?.setAttribute("title", `Switch to ${other} colours`);
   };
   show();
   dark.addEventListener("change", show);

@@ -1,4 +1,7 @@
-// The history: a slider through all moments, and every event with its type, body, timestamp and node.
+// The history: a slider through all moments, every event in words, and the machine's own words for the one at
+// the slider, for whoever asks.
+
+import { count } from "./story.js";
 
 const id = (name) => document.getElementById(name);
 
@@ -7,49 +10,71 @@ export function createTimeline(actions) {
   slider.addEventListener("input", () => actions.travel(Number(slider.value)));
   id("earlier").addEventListener("click", () => actions.travel(Number(slider.value) - 1));
   id("later").addEventListener("click", () => actions.travel(Number(slider.value) + 1));
-  id("to-now").addEventListener("click", () => actions.travel(Infinity));
-  id("bring-back").addEventListener("click", (e) => actions.bringBack(e.currentTarget));
+  id("to-now").addEventListener("click", () => {
+    actions.travel(Infinity);
+    slider.focus();
+  });
+  id("bring-back").addEventListener("click", async (e) => {
+    await actions.bringBack(e.currentTarget);
+    if (document.activeElement === document.body) slider.focus();
+  });
+  id("details").addEventListener("click", () => toggle(id("machine").hidden));
+  id("machine").addEventListener("keydown", (e) => e.key === "Escape" && toggle(false));
+  id("close-machine").addEventListener("click", () => toggle(false));
   const rows = [];
 
+  function toggle(isOpen) {
+    if (isOpen) actions.closeLists();
+    id("machine").hidden = !isOpen;
+    id("details").setAttribute("aria-expanded", isOpen);
+    document.body.classList.toggle("is-machine", isOpen);
+    if (!isOpen) id("details").focus();
+  }
+
+  const reveal = () => {
+    const row = rows.find((r) => r.getAttribute("aria-current"));
+    const box = row?.closest(".scroll");
+    if (box) box.scrollTop = row.offsetTop - box.clientHeight / 2;
+  };
+
   return {
-    render({ present, events, at, isPast, isOwn }) {
+    reveal,
+    render({ present, story, at, isPast, who, attempts, process }) {
+      const { told } = story;
       const moment = isPast ? at : present.sequence;
+      const { event, did } = told[moment - 1];
       slider.max = present.sequence;
       slider.value = moment;
-      const event = events[moment - 1];
-      slider.setAttribute("aria-valuetext", `event ${moment} of ${present.sequence}: ${event.type}`);
+      slider.setAttribute("aria-valuetext", `moment ${moment} of ${present.sequence}: ${who(event)} ${did}`);
       id("moment").textContent = `${moment} of ${present.sequence}`;
       id("earlier").disabled = moment <= 1;
       id("later").disabled = moment >= present.sequence;
-      id("past").hidden = !isPast;
-      id("toolbar").hidden = isPast;
-      id("past-text").textContent =
-        `You are looking at event ${moment} of ${present.sequence}. The past can be looked at, not changed.`;
-      detail(event, isOwn(event));
-      while (rows.length < events.length) addRow(events[rows.length]);
+      document.body.classList.toggle("is-past", isPast);
+      for (const name of ["bring-back", "to-now"]) id(name).disabled = !isPast;
+      id("past-text").textContent = isPast ? "You are looking at the past. It can't be changed." : "";
+      detail(event, event.node === process, attempts.get(event.command));
+      while (rows.length < told.length) addRow(told[rows.length], who);
+      id("event-count").textContent = rows.length;
       rows.forEach((row, i) => {
         row.classList.toggle("is-later", i + 1 > moment);
-        if (i + 1 === moment) mark(row);
-        else row.removeAttribute("aria-current");
+        if (i + 1 !== moment) return row.removeAttribute("aria-current");
+        if (row.getAttribute("aria-current")) return;
+        row.setAttribute("aria-current", "true");
+        reveal();
       });
     },
   };
 
-  function mark(row) {
-    if (row.getAttribute("aria-current")) return;
-    row.setAttribute("aria-current", "true");
-    const box = row.closest(".scroll");
-    box.scrollTop = row.offsetTop - box.clientHeight / 2;
-  }
-
-  function addRow(event) {
+  function addRow({ event, did }, who) {
     const row = document.createElement("tr");
     const jump = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: event.sequence });
-    jump.setAttribute("aria-label", `Go to event ${event.sequence}`);
+    jump.setAttribute("aria-label", `Go to moment ${event.sequence}`);
     jump.addEventListener("click", () => actions.travel(event.sequence));
+    const words = document.createElement("span");
+    words.append(`${who(event)} ${did}`, Object.assign(code(event.type), { className: "machine" }));
     const node = document.createElement("span");
     showProcess(node, event.node);
-    for (const content of [jump, event.type, code(JSON.stringify(event.body)), code(event.timestamp), node]) {
+    for (const content of [jump, words, node]) {
       const td = document.createElement("td");
       td.append(content);
       row.append(td);
@@ -63,17 +88,19 @@ function code(text) {
   return Object.assign(document.createElement("code"), { textContent: text });
 }
 
-function detail(event, isOwn) {
+function detail(event, isOwn, command) {
   const node = document.createElement("span");
   showProcess(node, event.node, true);
   const entries = [
     ["Event", `${event.sequence} · ${event.type}`],
     ["Body", code(JSON.stringify(event.body, null, 1).replace(/\n\s*/g, " "))],
+    ["Timestamp", code(event.timestamp)],
     ["Time", code(`${event.time.replace("T", " ").replace(/(\.\d+)?Z$/, (_, f = "") => `.${f.slice(1).padEnd(3, "0")} UTC`)}`)],
     ["Counter", code(event.counter)],
     ["Node", node],
+    ["Command", command ? `${command.type}, evaluated ${command.attempts === 1 ? "once" : count(command.attempts, "time")}` : code(event.command ?? "unknown")],
   ];
-  if (isOwn) entries[4][1].append(" (this process)");
+  if (isOwn) node.append(" (this process)");
   id("detail").replaceChildren(...entries.flatMap(([term, value]) => {
     const dt = Object.assign(document.createElement("dt"), { textContent: term });
     const dd = document.createElement("dd");
@@ -89,6 +116,6 @@ const colours = new Map();
 export function showProcess(element, node, whole) {
   if (!colours.has(node)) colours.set(node, colours.size % 6);
   element.className = `process colour-${colours.get(node)}`;
-  element.textContent = whole ? node : `…${node.slice(-6)}`;
+  element.textContent = whole ? node : `…${node.slice(-4)}`;
   element.title = node;
 }
