@@ -87,7 +87,8 @@ func wantTails() want {
 	return want{
 		part: partTails,
 		columns: []wantColumn{
-			{name: "name", typ: "character varying(256)"}, {name: "parts", typ: "integer"}, {name: "part", typ: "integer"},
+			{name: "name", typ: "character varying(256)"}, {name: "round", typ: "integer"},
+			{name: "part", typ: "integer"}, {name: "parts", typ: "integer"},
 			{name: "types", typ: "text[]"},
 			{name: "cluster", typ: "text", nullable: true},
 			{name: "seen", typ: "pg_snapshot", nullable: true}, {name: "until", typ: "pg_snapshot", nullable: true},
@@ -96,7 +97,7 @@ func wantTails() want {
 			{name: "known", typ: "boolean", fillsIn: "false"}, {name: "delivered", typ: "bigint", fillsIn: "0"},
 			{name: "saved_at", typ: "timestamp with time zone", fillsIn: "now()"},
 		},
-		keys: []wantKey{{name: "tails_pkey", columns: []string{"name", "parts", "part"}, unique: true, primary: true}},
+		keys: []wantKey{{name: "tails_pkey", columns: []string{"name", "round", "part"}, unique: true, primary: true}},
 	}
 }
 

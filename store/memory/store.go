@@ -32,7 +32,8 @@ type Store struct {
 	kept   content                    // guarded by mu, like all that follows
 	lines  map[hlc.Timestamp][]*party // who has an aggregate locked, and who waits for it
 	tables []interface{ save() func() }
-	epoch  int // how often the store went back
+	epoch  int                   // how often the store went back
+	tails  map[string]*tailPlace // how far tails are, by name
 }
 
 // New returns an empty store. Two supervisors on one store are like two processes on one database.

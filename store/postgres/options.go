@@ -54,12 +54,14 @@ type Options struct {
 // OptionsError is what every method of a store returns whose options can't be meant. It names the
 // field and the remedy.
 type OptionsError struct {
-	Field  string // a field of Options
+	Field  string // a field of Options, or of TailOptions
 	Reason string // what is wrong with it, and what is right
+
+	of string // whose field it is; "" for Options
 }
 
 func (e *OptionsError) Error() string {
-	return fmt.Sprintf("postgres: Options.%s %s", e.Field, e.Reason)
+	return fmt.Sprintf("postgres: %s.%s %s", cmp.Or(e.of, "Options"), e.Field, e.Reason)
 }
 
 // withDefaults returns a copy with every zero replaced, or what is wrong with a field.
@@ -70,15 +72,15 @@ func (o *Options) withDefaults() (Options, error) {
 	full := *o
 	switch {
 	case o.Committers < 0:
-		return full, &OptionsError{"Committers", fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.Committers)}
+		return full, &OptionsError{Field: "Committers", Reason: fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.Committers)}
 	case o.MaxBatch < 0:
-		return full, &OptionsError{"MaxBatch", fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.MaxBatch)}
+		return full, &OptionsError{Field: "MaxBatch", Reason: fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.MaxBatch)}
 	case o.CommitTimeout < 0:
-		return full, &OptionsError{"CommitTimeout", fmt.Sprintf("is %v: use a positive duration, or 0 for the default", o.CommitTimeout)}
+		return full, &OptionsError{Field: "CommitTimeout", Reason: fmt.Sprintf("is %v: use a positive duration, or 0 for the default", o.CommitTimeout)}
 	case o.LockTimeout < 0 || o.LockTimeout > 0 && o.LockTimeout < time.Millisecond:
-		return full, &OptionsError{"LockTimeout", fmt.Sprintf("is %v: use a millisecond or more, or 0 for the default", o.LockTimeout)}
+		return full, &OptionsError{Field: "LockTimeout", Reason: fmt.Sprintf("is %v: use a millisecond or more, or 0 for the default", o.LockTimeout)}
 	case o.Schema != "" && pgname.Refusal(o.Schema) != "":
-		return full, &OptionsError{"Schema", pgname.Refusal(o.Schema)}
+		return full, &OptionsError{Field: "Schema", Reason: pgname.Refusal(o.Schema)}
 	}
 	full.Committers = cmp.Or(o.Committers, DefaultCommitters)
 	full.MaxBatch = cmp.Or(o.MaxBatch, DefaultMaxBatch)

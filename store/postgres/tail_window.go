@@ -1,0 +1,251 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
+)
+
+// tailRow is an event and what says when it became visible.
+type tailRow struct {
+	types.Event
+	number uint64 // of its transaction; 0 for an event from before there were numbers
+	asked  bool   // it is of the tail's types
+}
+
+// window is what is to be handed out next, and the place behind it.
+type window struct {
+	rows []tailRow // in the order of aggregates and sequences
+	then place
+	more bool // there is more to come at once
+}
+
+// window reads what comes after the place p and is shown by limit, which contains the place: MaxBatch rows at most.
+func (w *tailWorker) window(ctx context.Context, tx pgx.Tx, p place, limit snapshot) (*window, error) {
+	if p.seen == nil && p.until == nil {
+		p.until = &nothing // first what was there before there were numbers
+	}
+	if p.until != nil {
+		swept, err := w.sweep(ctx, tx, p)
+		if err != nil || len(swept.rows) > 0 || swept.more {
+			return swept, err
+		}
+		p = swept.then
+	}
+	from := p.seenOrNothing()
+	if w.idle.contains(from) && limit.contains(w.idle) {
+		from = w.idle
+	}
+	late := from.late(limit)
+	n := w.t.o.MaxBatch + 1
+	rows, err := w.read(ctx, tx, w.t.sql.window, w.t.types(), p.parts, p.part,
+		list(late), number(from.max), number(limit.max), list(limit.without), n)
+	if err != nil {
+		return nil, err
+	}
+	cut := len(rows) >= n
+	if cut {
+		if limit, rows, err = w.cut(ctx, tx, p, rows, from, limit); err != nil {
+			return nil, err
+		}
+	}
+	if rows == nil && cut {
+		p.until, p.afterAggregate, p.afterSequence = &limit, hlc.Timestamp{}, 0
+		return w.sweep(ctx, tx, p)
+	}
+	p.seen = &limit
+	slices.SortFunc(rows, byAggregate)
+	return &window{rows: rows, then: p, more: cut}, nil
+}
+
+func byAggregate(a, b tailRow) int {
+	return cmp.Or(bytes.Compare(a.AggregateID[:], b.AggregateID[:]), cmp.Compare(a.Sequence, b.Sequence))
+}
+
+// cut finds a snapshot below limit that leaves out enough to leave MaxBatch rows, and is closed as those of the server are. It begins with
+// the transactions below the last one read, and takes out those that follow an event which that does not show. Where nothing is left, there are no
+// rows, and the snapshot is one whose window has to be swept.
+func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, p place, rows []tailRow, from, limit snapshot) (snapshot, []tailRow, error) {
+	slices.SortStableFunc(rows, func(a, b tailRow) int { return cmp.Compare(a.number, b.number) })
+	first, last := rows[0].number, rows[w.t.o.MaxBatch].number
+	if last < from.max {
+		return limit, nil, nil // more than a batch by transactions that ended late
+	}
+	if first == last { // more than a batch by one transaction
+		shown := limit.below(last + 1)
+		var follows bool
+		err := tx.QueryRow(ctx, w.t.sql.follows, number(last), number(shown.max), list(shown.without)).Scan(&follows)
+		if err != nil || follows {
+			shown = limit
+		}
+		return shown, nil, err
+	}
+	shown := limit.below(last)
+	end, _ := slices.BinarySearchFunc(rows, last, func(r tailRow, x uint64) int { return cmp.Compare(r.number, x) })
+	rows = slices.Clone(rows[:end])
+	slices.SortFunc(rows, byAggregate)
+	out, err := w.followers(ctx, tx, rows, shown)
+	if err != nil {
+		return limit, nil, err
+	}
+	if rows = slices.DeleteFunc(rows, func(r tailRow) bool { return out[r.number] }); len(rows) == 0 {
+		return limit, nil, nil
+	}
+	return shown.minus(out), rows, nil
+}
+
+// followers are the transactions among the rows, which are sorted, with an event whose predecessor a snapshot does not show without them.
+func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []tailRow, shown snapshot) (map[uint64]bool, error) {
+	out := map[uint64]bool{}
+	var before *tailRow
+	var ids [][]byte
+	var sequences []int32
+	var numbers []uint64
+	for i := range rows {
+		r := &rows[i]
+		follows := before != nil && before.AggregateID == r.AggregateID && before.Sequence == r.Sequence-1
+		if !follows && r.Sequence > 1 && w.last[r.AggregateID] < r.Sequence-1 {
+			ids, sequences, numbers = append(ids, r.AggregateID[:]), append(sequences, int32(r.Sequence-1)), append(numbers, r.number)
+		}
+		before = r
+	}
+	if len(ids) > 0 {
+		found, err := tx.Query(ctx, w.t.sql.predecessors, ids, sequences, number(shown.max), list(shown.without))
+		if err != nil {
+			return nil, err
+		}
+		var n int64
+		if _, err := pgx.ForEachRow(found, []any{&n}, func() error { out[numbers[n-1]] = true; return nil }); err != nil {
+			return nil, err
+		}
+	}
+	for grown := len(out) > 0; grown; {
+		grown = false
+		for i := 1; i < len(rows); i++ {
+			a, b := &rows[i-1], &rows[i]
+			if a.AggregateID == b.AggregateID && out[a.number] && !out[b.number] {
+				out[b.number], grown = true, true
+			}
+		}
+	}
+	return out, nil
+}
+
+// sweep reads the next rows of the window that is under way.
+func (w *tailWorker) sweep(ctx context.Context, tx pgx.Tx, p place) (*window, error) {
+	sql, from := w.t.sql.sweep, p.seenOrNothing()
+	if p.seen == nil {
+		sql = w.t.sql.first
+	}
+	rows, err := w.read(ctx, tx, sql, w.t.types(), p.parts, p.part, number(from.max), list(from.without),
+		number(p.until.max), list(p.until.without), p.afterAggregate[:], int32(p.afterSequence), w.t.o.MaxBatch)
+	if err != nil {
+		return nil, err
+	}
+	then := p
+	if len(rows) < w.t.o.MaxBatch {
+		then.seen, then.until = p.until, nil
+	} else {
+		end := rows[len(rows)-1]
+		then.afterAggregate, then.afterSequence = end.AggregateID, end.Sequence
+	}
+	if p.known {
+		then.known = then.until != nil
+		if rows, err = w.unknown(ctx, tx, rows); err != nil {
+			return nil, err
+		}
+	}
+	return &window{rows: rows, then: then, more: then.until != nil || len(rows) > 0}, nil
+}
+
+// unknown leaves out the events that the consumer says it has.
+func (w *tailWorker) unknown(ctx context.Context, tx pgx.Tx, rows []tailRow) ([]tailRow, error) {
+	if w.t.o.Known == nil || len(rows) == 0 {
+		return rows, nil
+	}
+	var ids []hlc.Timestamp
+	for _, r := range rows {
+		if len(ids) == 0 || ids[len(ids)-1] != r.AggregateID {
+			ids = append(ids, r.AggregateID)
+		}
+	}
+	known, err := w.t.o.Known(ctx, tailTx{tx}, ids)
+	if err != nil {
+		return nil, fmt.Errorf("what is known: %w", err)
+	}
+	return slices.DeleteFunc(rows, func(r tailRow) bool { return r.Sequence <= known[r.AggregateID] }), nil
+}
+
+// read decodes the columns that every query for events has.
+func (w *tailWorker) read(ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]tailRow, error) {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	d := decoder{metadata: w.t.o.Metadata, log: w.t.o.Logger}
+	var all []tailRow
+	for rows.Next() {
+		r, err := d.tailRow(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// tailRow reads one row: aggregate, sequence, transaction, timestamp, type, body or NULL, metadata if there is such a column.
+func (d *decoder) tailRow(rows pgx.Rows) (tailRow, error) {
+	values, fields := rows.RawValues(), rows.FieldDescriptions()
+	var r tailRow
+	var err, bad error
+	if r.AggregateID, err = timestampValue(values[0], fields[0].Format); err != nil {
+		bad = fault("aggregate_id", err)
+	}
+	if r.Sequence, err = intValue(values[1], fields[1].Format); err != nil {
+		bad = fault("sequence", err)
+	}
+	if values[2] != nil {
+		if r.number, err = numberValue(values[2], fields[2].Format); err != nil {
+			bad = fault("transaction_id", err)
+		}
+	}
+	if r.Timestamp, err = timestampValue(values[3], fields[3].Format); err != nil {
+		bad = fault("timestamp", err)
+	}
+	if r.asked = values[5] != nil; !r.asked || bad != nil {
+		return r, bad
+	}
+	r.Type = d.name(values[4])
+	body, err := jsonValue(values[5], fields[5].Format)
+	if err != nil {
+		return r, fault("body", err)
+	}
+	r.Body = d.keep(body)
+	if d.metadata && values[6] != nil {
+		if r.Metadata, err = d.metadataOf(values[6], fields[6].Format); err != nil {
+			return r, fault("metadata", err)
+		}
+	}
+	return r, nil
+}
+
+func numberValue(raw []byte, format int16) (uint64, error) {
+	if format == pgx.TextFormatCode {
+		return strconv.ParseUint(string(raw), 10, 64)
+	}
+	if len(raw) != 8 {
+		return 0, errors.New("is not 8 bytes long")
+	}
+	return binary.BigEndian.Uint64(raw), nil
+}
