@@ -15,10 +15,12 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Harness{
 		New:        func(testing.TB) store.Adapter { return memory.New() },
-		Lacks:      []storetest.Feature{storetest.FeatureProcesses},
+		Lacks:      []storetest.Feature{storetest.FeatureProcesses, storetest.FeatureConnections},
 		Projection: callback,
 		Recorder:   recorder,
 		Begin:      transaction,
+		Waiting:    func(_ testing.TB, a store.Adapter) int { return a.(*memory.Store).Waiting() },
+		Checkpoint: func(_ testing.TB, a store.Adapter) func() { return a.(*memory.Store).Checkpoint() },
 	})
 }
 

@@ -82,6 +82,17 @@ func (s *Store) call(id hlc.Timestamp) {
 	}
 }
 
+// Waiting returns how many transactions wait for a lock, or for the right to write into tables, at this
+// moment. It is for tests.
+func (s *Store) Waiting() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range s.lines {
+		n += len(line) - 1
+	}
+	return n
+}
+
 // release ends all that p holds.
 func (s *Store) release(p *party) {
 	for _, id := range p.holds {

@@ -20,7 +20,6 @@ func badInputClauses() []clause {
 		{name: "a timestamp that another aggregate has is refused", run: duplicateElsewhere, needs: FeatureGlobalTimestamps},
 		{name: "a duplicate timestamp in the middle of a commit refuses all of it", run: duplicateInMiddle},
 		{name: "the log goes on after a refusal", run: goesOn},
-		{name: "a gap before the first event is refused", run: gapRefused, needs: FeatureGaps},
 		{name: "a gap before the first event is stored, if the adapter does not look", run: gapStored, without: FeatureGaps},
 	}
 	for _, b := range badEvents {
@@ -164,16 +163,6 @@ func goesOn(v *env) {
 	}
 	v.must(e)
 	v.holds(id, log[0], e)
-}
-
-func gapRefused(v *env) {
-	id := v.stamp()
-	for _, s := range []types.Sequence{2, 3, 1000, types.MaxSequence} {
-		require.ErrorIs(v, v.commit(v.event(id, s)), store.ErrNoPredecessor)
-	}
-	log := v.history(id, 2)
-	require.ErrorIs(v, v.commit(v.event(id, 4)), store.ErrNoPredecessor)
-	v.holds(id, log...)
 }
 
 func gapStored(v *env) {

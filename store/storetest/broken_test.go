@@ -28,6 +28,9 @@ type broken struct {
 	prune          func(ctx context.Context, s *memory.Store, t time.Time) (int64, error)
 	redact         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error
 	begin          func(b *broken) Transaction
+	own            func(b *broken, tx store.OwnTx) store.OwnTx // what BeginTx returns
+	flush          func(ctx context.Context) error
+	goBack         func(s *memory.Store) func()
 }
 
 func (b *broken) Commit(ctx context.Context, c store.Commit) error {
@@ -90,6 +93,39 @@ func (b *broken) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequenc
 	return b.redact(ctx, b.Store, id, seq, body)
 }
 
+func (b *broken) Flush(ctx context.Context) error {
+	if b.flush == nil {
+		return b.Store.Flush(ctx)
+	}
+	return b.flush(ctx)
+}
+
+func (b *broken) BeginTx(ctx context.Context) (store.OwnTx, error) {
+	tx, err := b.Store.BeginTx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wrapped := ownInside{tx, b}
+	if b.own == nil {
+		return wrapped, nil
+	}
+	return b.own(b, wrapped), nil
+}
+
+// ownInside is a transaction of the library whose base is the broken adapter.
+type ownInside struct {
+	store.OwnTx
+	base store.Adapter
+}
+
+func (tx ownInside) Commit(ctx context.Context, c store.Commit) error {
+	return tx.OwnTx.Commit(ctx, unwrap(c))
+}
+
+func (tx ownInside) Stage(c store.Commit) error { return tx.OwnTx.Stage(unwrap(c)) }
+
+func (tx ownInside) Base() store.Adapter { return tx.base }
+
 // inside is a transaction whose base is the broken adapter.
 type inside struct {
 	store.Tx
@@ -129,7 +165,7 @@ func harness(makeBroken func() *broken, lacks ...Feature) Harness {
 	}
 	return Harness{
 		New:        func(testing.TB) store.Adapter { return wrap(memory.New()) },
-		Lacks:      lacks,
+		Lacks:      append(lacks, FeatureConnections),
 		Other:      func(_ testing.TB, a store.Adapter) store.Adapter { return wrap(a.(*broken).Store) },
 		Projection: callback,
 		Recorder:   func(_ testing.TB, a store.Adapter) Recorder { return a.(*broken).recorder() },
@@ -138,6 +174,13 @@ func harness(makeBroken func() *broken, lacks ...Feature) Harness {
 				return b.begin(b)
 			}
 			return a.(*broken).transaction()
+		},
+		Waiting: func(_ testing.TB, a store.Adapter) int { return a.(*broken).Waiting() },
+		Checkpoint: func(_ testing.TB, a store.Adapter) func() {
+			if b := a.(*broken); b.goBack != nil {
+				return b.goBack(b.Store)
+			}
+			return a.(*broken).Store.Checkpoint()
 		},
 	}
 }

@@ -43,11 +43,14 @@ const (
 	// read is refused.
 	FaultCut
 
+	// FaultDeadlock answers store.ErrDeadlock: the transaction is the one that has to give way.
+	FaultDeadlock
+
 	faultCount
 )
 
 var faultNames = [faultCount]string{
-	"none", "conflict", "refused", "slow", "panic", "reply lost", "request lost", "late", "cut",
+	"none", "conflict", "refused", "slow", "panic", "reply lost", "request lost", "late", "cut", "deadlock",
 }
 
 // String returns the name of the fault in lower case.
@@ -61,11 +64,15 @@ func (f Fault) String() string {
 // Op is a kind of call that faults happen to.
 type Op int
 
-// The operations. Load, Events, Snapshot and LookupCommand are reads.
+// The operations. Load, Events, LatestSnapshot and LookupCommand are reads. OpTx is a Lock, Send or Commit in
+// a transaction of the library, and OpEnd its End.
 const (
 	OpCommit Op = iota
 	OpRead
 	OpCommitSnapshot
+	OpTx
+	OpEnd
+	OpFlush
 
 	opCount
 )
@@ -77,6 +84,11 @@ var possible = [opCount][]Fault{
 	},
 	OpRead:           {FaultRefused, FaultSlow, FaultPanic, FaultCut},
 	OpCommitSnapshot: {FaultRefused, FaultSlow, FaultPanic, FaultReplyLost, FaultRequestLost},
+	OpTx:             {FaultRefused, FaultSlow, FaultPanic, FaultDeadlock},
+	OpEnd: {
+		FaultConflict, FaultRefused, FaultSlow, FaultPanic, FaultReplyLost, FaultRequestLost, FaultLate,
+	},
+	OpFlush: {FaultRefused, FaultSlow},
 }
 
 // Rates says how often faults happen: from 0, never, to 1, always. Together they are at most 1.
@@ -84,8 +96,10 @@ type Rates map[Fault]float64
 
 // FaultOptions configures [Faults]. The zero value injects nothing but what a script asks for.
 type FaultOptions struct {
-	// Rates of each operation. OpCommit has all faults but FaultCut; OpRead has FaultRefused, FaultSlow,
-	// FaultPanic and FaultCut; OpCommitSnapshot has all but FaultConflict, FaultLate and FaultCut.
+	// Rates of each operation. OpCommit and OpEnd have all faults but FaultCut and FaultDeadlock; OpRead has
+	// FaultRefused, FaultSlow, FaultPanic and FaultCut; OpCommitSnapshot has FaultRefused, FaultSlow, FaultPanic,
+	// FaultReplyLost and FaultRequestLost; OpTx has FaultRefused, FaultSlow, FaultPanic and FaultDeadlock;
+	// OpFlush has FaultRefused and FaultSlow.
 	Rates map[Op]Rates
 
 	// Slow is the longest that FaultSlow waits. Zero: 10 ms.

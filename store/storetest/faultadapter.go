@@ -16,6 +16,8 @@ var (
 	_ store.Adapter    = (*Faults)(nil)
 	_ store.CommandLog = (*Faults)(nil)
 	_ store.Redactor   = (*Faults)(nil)
+	_ store.Flusher    = (*Faults)(nil)
+	_ store.Transactor = (*Faults)(nil)
 )
 
 // Commit is the adapter's, or a fault. A commit that [store.Commit.Check] refuses meets none.
@@ -31,6 +33,9 @@ func (f *Faults) Commit(ctx context.Context, c store.Commit) error {
 	if err := f.before(ctx, in); err != nil {
 		return err
 	}
+	if len(c.Projections) > 0 {
+		f.settleTables()
+	}
 	switch in.fault {
 	case FaultConflict:
 		// What comes after a conflict rests on it: a late commit must not undo it.
@@ -42,7 +47,7 @@ func (f *Faults) Commit(ctx context.Context, c store.Commit) error {
 	case FaultRequestLost:
 		return unknown()
 	case FaultLate:
-		f.delay(c, in.fraction)
+		f.delayCommit(c, in.fraction)
 		return unknown()
 	}
 	return f.inner.Commit(ctx, c)

@@ -9,24 +9,27 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// lateCommit is a commit that was sent, whose sender has given up, and that has not arrived.
-type lateCommit struct {
-	commit store.Commit
+// late is a commit, or the end of a transaction, that was sent, whose sender has given up, and that has not
+// arrived.
+type late struct {
+	ids    []hlc.Timestamp // of the aggregates
+	tables bool            // a transaction that holds the right to write into tables
+	arrive func()
 	calls  int         // until it arrives, where that is counted
 	timer  *time.Timer // else
 }
 
-// Pending returns how many late commits have not arrived yet.
+// Pending returns how many late commits and ends of transactions have not arrived yet.
 func (f *Faults) Pending() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.late)
 }
 
-// Settle lets all late commits arrive now, in the order in which they were sent, and returns when they
-// have. A test calls it before it looks at what was stored in the end.
+// Settle lets all that is late arrive now, in the order in which it was sent, and returns when it
+// has. A test calls it before it looks at what was stored in the end.
 func (f *Faults) Settle() {
-	f.settle(func(*lateCommit) bool { return true })
+	f.settle(func(*late) bool { return true })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for len(f.arriving) > 0 {
@@ -34,10 +37,10 @@ func (f *Faults) Settle() {
 	}
 }
 
-// settleAggregate lets the late commits of one aggregate arrive, and waits for those that another call
+// settleAggregate lets what is late of one aggregate arrive, and waits for what another call
 // or a timer has on the way.
 func (f *Faults) settleAggregate(id hlc.Timestamp) {
-	f.settle(func(l *lateCommit) bool { return l.commit.AggregateID == id })
+	f.settle(func(l *late) bool { return slices.Contains(l.ids, id) })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for f.arriving[id] > 0 {
@@ -45,12 +48,20 @@ func (f *Faults) settleAggregate(id hlc.Timestamp) {
 	}
 }
 
-func (f *Faults) settle(which func(*lateCommit) bool) {
+// settleTables lets the late transactions arrive that hold the right to write into tables, where no time passes
+// in which they would.
+func (f *Faults) settleTables() {
+	if f.options.LateCalls > 0 {
+		f.settle(func(l *late) bool { return l.tables })
+	}
+}
+
+func (f *Faults) settle(which func(*late) bool) {
 	f.mu.Lock()
-	var taken []*lateCommit
-	f.late = slices.DeleteFunc(f.late, func(l *lateCommit) bool {
+	var taken []*late
+	f.late = slices.DeleteFunc(f.late, func(l *late) bool {
 		if which(l) {
-			f.arriving[l.commit.AggregateID]++
+			f.depart(l)
 			taken = append(taken, l)
 			return true
 		}
@@ -62,12 +73,23 @@ func (f *Faults) settle(which func(*lateCommit) bool) {
 	}
 }
 
-// delay keeps a copy of a commit for later.
-func (f *Faults) delay(c store.Commit, fraction float64) {
+// depart is called with the lock held.
+func (f *Faults) depart(l *late) {
+	for _, id := range l.ids {
+		f.arriving[id]++
+	}
+}
+
+// delayCommit keeps a copy of a commit for later.
+func (f *Faults) delayCommit(c store.Commit, fraction float64) {
 	c.Events = clone(c.Events)
 	c.Commands = slices.Clone(c.Commands)
 	c.Projections = slices.Clone(c.Projections)
-	l := &lateCommit{commit: c}
+	arrive := func() { _ = f.inner.Commit(context.Background(), c) }
+	f.delay(&late{ids: []hlc.Timestamp{c.AggregateID}, arrive: arrive}, fraction)
+}
+
+func (f *Faults) delay(l *late, fraction float64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.late = append(f.late, l)
@@ -76,40 +98,41 @@ func (f *Faults) delay(c store.Commit, fraction float64) {
 		return
 	}
 	l.timer = time.AfterFunc(part(f.options.Late, fraction), func() {
-		f.settle(func(other *lateCommit) bool { return other == l })
+		f.settle(func(other *late) bool { return other == l })
 	})
 }
 
-// due takes out the late commits that arrive before the call that is being made. It is called with the lock
+// due takes out what arrives before the call that is being made. It is called with the lock
 // held.
-func (f *Faults) due() (due []*lateCommit) {
-	f.late = slices.DeleteFunc(f.late, func(l *lateCommit) bool {
+func (f *Faults) due() (due []*late) {
+	f.late = slices.DeleteFunc(f.late, func(l *late) bool {
 		if l.calls == 0 {
 			return false
 		}
 		if l.calls--; l.calls > 0 {
 			return false
 		}
-		f.arriving[l.commit.AggregateID]++
+		f.depart(l)
 		due = append(due, l)
 		return true
 	})
 	return due
 }
 
-// deliver carries out a late commit that was taken out of the list. Nobody waits for what becomes of it.
-func (f *Faults) deliver(l *lateCommit) {
-	id := l.commit.AggregateID
+// deliver carries out what was taken out of the list. Nobody waits for what becomes of it.
+func (f *Faults) deliver(l *late) {
 	defer func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if f.arriving[id]--; f.arriving[id] == 0 {
-			delete(f.arriving, id)
+		for _, id := range l.ids {
+			if f.arriving[id]--; f.arriving[id] == 0 {
+				delete(f.arriving, id)
+			}
 		}
 		f.arrived.Broadcast()
 	}()
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	_ = f.inner.Commit(context.Background(), l.commit)
+	l.arrive()
 }

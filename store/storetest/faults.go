@@ -16,8 +16,9 @@ import (
 // by committing the same events again.
 //
 // What happens follows from the seed and the order of the calls alone: the same calls one after the other
-// meet the same faults. It offers what the adapter inside offers: without a store.CommandLog
-// or a store.Redactor there, those methods answer store.ErrUnsupported. It is safe for concurrent use.
+// meet the same faults. It offers what the adapter inside offers: without a store.CommandLog,
+// store.Redactor or store.Transactor there, those methods answer store.ErrUnsupported, and without a
+// store.Flusher there is nothing to flush. It is safe for concurrent use.
 //
 //	faults := storetest.NewFaults(memory.New(), seed, &storetest.FaultOptions{
 //		Rates: map[storetest.Op]storetest.Rates{
@@ -33,7 +34,7 @@ type Faults struct {
 	rng      *rand.Rand       // guarded by mu, like all that follows
 	scripts  [opCount][]Fault // what happens next, before anything is drawn
 	counts   [opCount][faultCount]int
-	late     []*lateCommit
+	late     []*late
 	paused   int
 	arriving map[hlc.Timestamp]int // how many late commits of an aggregate are on the way at this moment
 	arrived  *sync.Cond            // on mu: arriving has changed
@@ -118,7 +119,7 @@ func (f *Faults) draw(op Op, spared Fault) injected {
 	return in
 }
 
-func (f *Faults) decide(op Op, spared Fault) (in injected, due []*lateCommit) {
+func (f *Faults) decide(op Op, spared Fault) (in injected, due []*late) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	due = f.due()
@@ -158,6 +159,8 @@ func (f *Faults) before(ctx context.Context, in injected) error {
 	switch in.fault {
 	case FaultRefused:
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, ErrInjected)
+	case FaultDeadlock:
+		return fmt.Errorf("%w: %w", store.ErrDeadlock, ErrInjected)
 	case FaultPanic:
 		panic(ErrInjected)
 	case FaultSlow:

@@ -24,7 +24,13 @@ func TestWithoutFaultsTheAdapterIsWhatItWas(t *testing.T) {
 	t.Parallel()
 	Run(t, Harness{
 		New:   func(testing.TB) store.Adapter { return NewFaults(memory.New(), 1, nil) },
-		Lacks: []Feature{FeatureProcesses},
+		Lacks: []Feature{FeatureProcesses, FeatureConnections},
+		Waiting: func(_ testing.TB, a store.Adapter) int {
+			return a.(*Faults).Unwrap().(*memory.Store).Waiting()
+		},
+		Checkpoint: func(_ testing.TB, a store.Adapter) func() {
+			return a.(*Faults).Unwrap().(*memory.Store).Checkpoint()
+		},
 		Projection: func(f func(context.Context, types.Event) error) store.Projection {
 			return memory.Projection(ignoreTx(f))
 		},

@@ -41,9 +41,23 @@ const (
 	// listed. A table that is partitioned by aggregate may lack it.
 	FeatureGlobalTimestamps Feature = "global timestamps"
 
-	// FeatureGaps: a commit that leaves a gap before its first event is refused. Offered unless
-	// listed. The contract leaves it to the adapter.
+	// FeatureGaps: a commit whose predecessor is not in the log is refused. Offered unless listed.
 	FeatureGaps Feature = "gaps"
+
+	// FeatureOwnTransactions: the adapter is a store.Transactor. Offered unless listed.
+	FeatureOwnTransactions Feature = "own transactions"
+
+	// FeatureFlush: the adapter is a store.Flusher. Offered unless listed.
+	FeatureFlush Feature = "flush"
+
+	// FeatureLine: it can be told how many wait for a lock. Offered with Harness.Waiting.
+	FeatureLine Feature = "line"
+
+	// FeatureConnections: a transaction has a connection that can get lost. Offered with Harness.Sever.
+	FeatureConnections Feature = "connections"
+
+	// FeatureCheckpoint: the test can make the database go back. Offered with Harness.Checkpoint.
+	FeatureCheckpoint Feature = "checkpoint"
 )
 
 // Harness tells the suite how to use an adapter. Its functions are called by several tests at once.
@@ -67,6 +81,16 @@ type Harness struct {
 
 	// Begin starts a transaction of the application on the database of a.
 	Begin func(t testing.TB, a store.Adapter) Transaction
+
+	// Waiting returns how many transactions of a wait for a lock at this moment.
+	Waiting func(t testing.TB, a store.Adapter) int
+
+	// Sever cuts the connection of a transaction that a began, and returns when the server has noticed.
+	Sever func(t testing.TB, a store.Adapter, tx store.OwnTx)
+
+	// Checkpoint remembers what is in the database of a, and returns what makes it go back to that, as a failover
+	// to a standby that lags behind does. That may be called more than once.
+	Checkpoint func(t testing.TB, a store.Adapter) (goBack func())
 }
 
 // Recorder is a projection whose effect can be seen.
@@ -113,6 +137,9 @@ func (h *Harness) check(t testing.TB) error {
 		FeatureProcesses:    h.Other != nil,
 		FeatureProjections:  h.Projection != nil && h.Recorder != nil,
 		FeatureTransactions: h.Begin != nil,
+		FeatureLine:         h.Waiting != nil,
+		FeatureConnections:  h.Sever != nil,
+		FeatureCheckpoint:   h.Checkpoint != nil,
 		FeatureCommands:     commands,
 		FeatureRedaction:    redaction,
 	} {
@@ -124,9 +151,15 @@ func (h *Harness) check(t testing.TB) error {
 		}
 		delete(lacked, f)
 	}
-	delete(lacked, FeatureMetadata)
-	delete(lacked, FeatureGlobalTimestamps)
-	delete(lacked, FeatureGaps)
+	if _, ok := a.(store.Transactor); !ok && !lacked[FeatureOwnTransactions] {
+		return fmt.Errorf("storetest: %q is neither offered nor listed in Harness.Lacks", FeatureOwnTransactions)
+	}
+	if _, ok := a.(store.Flusher); !ok && !lacked[FeatureFlush] {
+		return fmt.Errorf("storetest: %q is neither offered nor listed in Harness.Lacks", FeatureFlush)
+	}
+	for _, f := range []Feature{FeatureMetadata, FeatureGlobalTimestamps, FeatureGaps, FeatureOwnTransactions, FeatureFlush} {
+		delete(lacked, f)
+	}
 	for f := range lacked {
 		return fmt.Errorf("storetest: Harness.Lacks lists %q, which is no feature", f)
 	}

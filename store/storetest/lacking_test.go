@@ -27,7 +27,7 @@ func (p plain) Commit(ctx context.Context, c store.Commit) error {
 func plainHarness() Harness {
 	return Harness{
 		New:   func(testing.TB) store.Adapter { return plain{memory.New()} },
-		Lacks: []Feature{FeatureProcesses, FeatureProjections, FeatureTransactions, FeatureMetadata, FeatureCommands, FeatureRedaction},
+		Lacks: []Feature{FeatureProcesses, FeatureProjections, FeatureTransactions, FeatureMetadata, FeatureCommands, FeatureRedaction, FeatureOwnTransactions, FeatureFlush, FeatureLine, FeatureConnections, FeatureCheckpoint},
 	}
 }
 

@@ -39,12 +39,15 @@ type clause struct {
 	name    string
 	run     func(v *env)
 	needs   Feature // checked only where it is offered
+	also    Feature // and this
 	without Feature // checked only where it is not
 }
 
 func (c *clause) applies(h *Harness) bool {
-	if c.needs != "" && h.lacks(c.needs) {
-		return false
+	for _, f := range []Feature{c.needs, c.also} {
+		if f != "" && h.lacks(f) {
+			return false
+		}
 	}
 	return c.without == "" || h.lacks(c.without)
 }
@@ -53,7 +56,7 @@ func (c *clause) applies(h *Harness) bool {
 func needing(f Feature, clauses []clause) []clause {
 	for i := range clauses {
 		if clauses[i].without == "" {
-			clauses[i].needs = f
+			clauses[i].also = f
 		}
 	}
 	return clauses
@@ -63,6 +66,8 @@ func groups() []group {
 	return []group{
 		{"commit", commitClauses()},
 		{"conflict", conflictClauses()},
+		{"news", newsClauses()},
+		{"predecessor", predecessorClauses()},
 		{"order", orderClauses()},
 		{"range", rangeClauses()},
 		{"load", loadClauses()},
@@ -77,6 +82,9 @@ func groups() []group {
 		{"commands", commandClauses()},
 		{"redaction", redactionClauses()},
 		{"transactions", transactionClauses()},
+		{"own transactions", ownTxClauses()},
+		{"lock", lockClauses()},
+		{"flush", flushClauses()},
 		{"model", modelClauses()},
 	}
 }

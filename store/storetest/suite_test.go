@@ -18,7 +18,7 @@ func allClauses() map[string]clause {
 }
 
 func allMutants() []mutant {
-	return slices.Concat(commitMutants, readMutants, snapshotMutants, projectionMutants, commandMutants, txMutants, dullMutants)
+	return slices.Concat(commitMutants, readMutants, snapshotMutants, projectionMutants, commandMutants, txMutants, predecessorMutants, ownTxMutants, dullMutants)
 }
 
 func sound() *broken { return &broken{} }
