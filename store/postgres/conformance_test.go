@@ -116,7 +116,9 @@ func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {
 }
 
 func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxpool.Config)) storetest.Harness {
-	lacks := []storetest.Feature{storetest.FeatureGaps}
+	lacks := []storetest.Feature{
+		storetest.FeatureGaps, storetest.FeatureOwnTransactions, storetest.FeatureLine, storetest.FeatureConnections,
+	}
 	if m.Partitions > 0 {
 		lacks = append(lacks, storetest.FeatureGlobalTimestamps)
 	}
@@ -148,6 +150,8 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 		},
 		Recorder: recorder,
 		Begin:    begin,
+
+		Checkpoint: checkpoint,
 	}
 }
 
