@@ -8,7 +8,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// What the commands of a round are told, and who is committed alone instead.
+// What the commands of a round are told, and who is committed one by one instead.
 
 // answerAll answers everybody who is open in the same way.
 func (c *cell[S]) answerAll(w *work, err error) {
@@ -19,9 +19,10 @@ func (c *cell[S]) answerAll(w *work, err error) {
 	}
 }
 
-// single deals with a commit that failed for another reason than a conflict: commands
-// that shared it are committed alone, so that each meets its own fate (law 5).
-func (c *cell[S]) single(w *work, r *round, cause error) {
+// separate deals with a commit that failed for another reason than a conflict: commands
+// that shared it are committed one by one, so that each meets its own fate (law 5). What is nobody's
+// own fault is one answer for all of them.
+func (c *cell[S]) separate(w *work, r *round, cause error) {
 	senders := 0
 	for _, q := range w.open {
 		if q.phase.Load() == committing || q.left() {
@@ -29,14 +30,14 @@ func (c *cell[S]) single(w *work, r *round, cause error) {
 		}
 	}
 	unknown := errors.Is(cause, store.ErrOutcomeUnknown)
-	if unknown || senders == 1 {
+	if unknown || senders == 1 || errors.Is(cause, store.ErrUnavailable) {
 		c.answerSenders(w, r, cause, unknown)
 		return
 	}
 	for _, q := range w.open {
 		q.unclaim()
 	}
-	c.alone = len(w.open)
+	c.single = len(w.open)
 	w.batch = append(slices.Clone(w.open), w.batch...)
 	w.open = nil
 }

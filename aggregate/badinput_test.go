@@ -139,6 +139,9 @@ func TestNoSequenceIsPastTheLastOne(t *testing.T) {
 				yield(store.Entry{Event: anchor}, nil)
 		}
 	}
+	s.events = func(context.Context, iter.Seq2[types.Event, error]) iter.Seq2[types.Event, error] {
+		return func(yield func(types.Event, error) bool) { yield(anchor, nil) }
+	}
 	err := root.Evaluate(t.Context(), notes(id, "a", "b"))
 	var invalid *store.InvalidEventError
 	require.ErrorAs(t, err, &invalid)
@@ -148,7 +151,10 @@ func TestNoSequenceIsPastTheLastOne(t *testing.T) {
 
 	var last types.Sequence
 	s.set(func(s *tap) {
-		s.commit = func(_ context.Context, c store.Commit, _ func() error) error { last = c.Events[0].Sequence; return nil }
+		s.commit = func(_ context.Context, c store.Commit, _ func() error) error {
+			last, anchor = c.Events[0].Sequence, c.Events[0]
+			return nil
+		}
 	})
 	evaluate(t, root, notes(id, "a"))
 	require.Equal(t, types.MaxSequence, last, "the last one is legal")

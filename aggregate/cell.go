@@ -3,19 +3,31 @@ package aggregate
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
-// cell is one live aggregate: its mailbox and what its goroutine keeps. All fields beside the
-// mailbox belong to that goroutine, or to who holds the mailbox' lock while it is idle.
+// cell works on one aggregate: it reads, decides and commits. The live aggregate is one, over the
+// supervisor's store; all its fields beside the mailbox belong to its goroutine while that has the
+// turn, or to who holds the mailbox' lock while it is idle. A transaction has a cell of its own for
+// each aggregate, with a state of its own, and the turn of the live one, its host.
 type cell[S any] struct {
 	mailbox
 	root *Root[S]
 	draft[S]
 	saved types.Sequence // that of the last snapshot known to be stored or on its way
+
+	host   *cell[S]     // of a transaction's cell; else nil
+	tx     store.Tx     // of a transaction's cell; else nil
+	own    *transaction // where the library began tx; else nil
+	staged bool         // own keeps events of this aggregate that were not sent yet
+
+	stagedCommands, stagedEvents int // of the present attempt of own
 
 	// guarded counts the rounds for which a state that refers to memory is copied
 	// before it is worked on, because other processes were first lately.
@@ -23,7 +35,11 @@ type cell[S any] struct {
 	copied  bool // the round works on a copy of the state
 	loaded  bool // the draft is the state as of seq
 	fresh   bool // it was also the latest at some moment of the present batch
-	alone   int  // how many commands of the batch are to be committed alone
+	ahead   bool // a commit is under way whose events were applied to the very memory of state
+	holding bool // the turn
+	single  int  // how many commands of the batch are to be committed one by one
+
+	rivals rivals
 }
 
 func (r *Root[S]) newCell(id hlc.Timestamp) *mailbox {
@@ -38,8 +54,8 @@ func (c *cell[S]) serve(w *work) {
 	c.fresh = false
 	for len(w.batch) > 0 {
 		n := 1
-		if c.alone > 0 {
-			c.alone--
+		if c.single > 0 {
+			c.single--
 		} else if w.batch[0].run == nil {
 			for n < len(w.batch) && w.batch[n].run == nil {
 				n++
@@ -51,7 +67,80 @@ func (c *cell[S]) serve(w *work) {
 		} else {
 			c.commands(w)
 		}
+		_ = c.hold(context.Background()) // which can't fail here
 		c.at.Store(int64(c.seq))
+	}
+	c.yield()
+}
+
+// adapter is the store that the cell works on.
+func (c *cell[S]) adapter() store.Adapter {
+	if c.tx != nil {
+		return c.tx
+	}
+	return c.family.sup.store
+}
+
+// hold takes the turn: handlers are about to run, or the state is about to change.
+func (c *cell[S]) hold(ctx context.Context) error {
+	if c.holding {
+		return nil
+	}
+	m := &c.mailbox
+	if c.host != nil {
+		m = &c.host.mailbox
+	} else {
+		ctx = context.Background() // whoever has it holds it while a handler runs, no longer
+	}
+	if err := m.turn.lock(ctx); err != nil {
+		return fmt.Errorf("aggregate: waiting for another handler: %w", err)
+	}
+	c.holding = true
+	return nil
+}
+
+// yield gives the turn back: the cell is about to wait for the store, or has nothing more to do.
+func (c *cell[S]) yield() {
+	if !c.holding {
+		return
+	}
+	c.holding = false
+	if c.host != nil {
+		c.host.turn.unlock()
+	} else {
+		c.turn.unlock()
+	}
+}
+
+// reads is the adapter for reads that call handlers. The turn is taken when the first row is there,
+// so that nobody who has it waits for a connection.
+func (c *cell[S]) reads() store.Adapter { return reads[S]{c.adapter(), c} }
+
+type reads[S any] struct {
+	store.Adapter
+	c *cell[S]
+}
+
+func (r reads[S]) Load(ctx context.Context, id hlc.Timestamp, in store.Range) iter.Seq2[store.Entry, error] {
+	return inTurn(ctx, r.c, r.Adapter.Load(ctx, id, in))
+}
+
+func (r reads[S]) Events(ctx context.Context, id hlc.Timestamp, in store.Range) iter.Seq2[types.Event, error] {
+	return inTurn(ctx, r.c, r.Adapter.Events(ctx, id, in))
+}
+
+func inTurn[S, E any](ctx context.Context, c *cell[S], rows iter.Seq2[E, error]) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		c.yield()
+		for e, err := range rows {
+			if held := c.hold(ctx); held != nil {
+				yield(*new(E), held)
+				return
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
 	}
 }
 
@@ -65,10 +154,12 @@ func (c *cell[S]) call(w *work, r *request) {
 		if r.manner == theirs {
 			c.current.Store(r)
 		}
+		_ = c.hold(r.ctx) // which can't fail here
 		err = r.protected(c)
 		c.current.Store(nil)
 		c.reportPanic(r.ctx, "", err)
 	}
+	c.yield()
 	w.open = nil // not deferred: after a runtime.Goexit abort answers r
 	r.answer(err)
 }
@@ -82,11 +173,15 @@ func (r *request) protected(o owner) (err error) {
 // aborted drops what an unfinished serve may have left half done.
 func (c *cell[S]) aborted() {
 	c.drop()
-	c.alone = 0
+	c.single = 0
+	c.yield()
 }
 
 // drop forgets the state: it is read again before it is used again.
 func (c *cell[S]) drop() {
+	if c.host == nil {
+		_ = c.hold(context.Background()) // which can't fail here
+	}
 	c.draft = draft[S]{}
 	c.loaded, c.fresh = false, false
 }
@@ -98,8 +193,8 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 	}
 	sup := c.family.sup
 	start := time.Now()
-	read, cancel := sup.reading(c.background(ctx))
-	l, err := c.root.kind.hydrate(read, sup.store, c.id, 0)
+	read, cancel := c.reading(ctx)
+	l, err := c.root.kind.hydrate(read, c.reads(), c.id, 0)
 	cancel()
 	if hook := sup.options.Hooks.Load; hook != nil {
 		hook(ctx, Loaded{
@@ -114,6 +209,12 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 	if err != nil {
 		return sup.ended(err)
 	}
+	if err := c.hold(ctx); err != nil {
+		return err
+	}
+	if c.loaded { // by a transaction of this process, meanwhile
+		return nil
+	}
 	c.draft, c.saved = l.draft, l.snapshot
 	c.loaded, c.fresh = true, true
 	c.observe()
@@ -123,41 +224,76 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 	return nil
 }
 
+// reading is the context of a read. What several callers wait for must not end with one of them; a
+// transaction has one caller.
+func (c *cell[S]) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.tx != nil {
+		return context.WithCancel(ctx)
+	}
+	return c.family.sup.reading(c.background(ctx))
+}
+
 // refresh reads what other processes added and reports whether there was anything. Nothing
 // is read if the state is known to be the latest as of this batch.
 func (c *cell[S]) refresh(ctx context.Context) (news bool, _ error) {
-	return c.refreshPast(ctx, hlc.Timestamp{})
-}
-
-// refreshPast is refresh after a conflict. An event with the very timestamp that the
-// refused one had, rival, was stamped by another clock with the same node id.
-func (c *cell[S]) refreshPast(ctx context.Context, rival hlc.Timestamp) (news bool, _ error) {
 	if err := c.ensure(ctx); err != nil {
 		return false, err
 	}
 	if c.fresh {
 		return false, nil
 	}
-	sup := c.family.sup
-	read, cancel := sup.reading(c.background(ctx))
+	read, cancel := c.reading(ctx)
 	defer cancel()
-	n, err := c.root.kind.catchUp(read, sup.store, c.id, &c.draft, 0, func(e *types.Event) {
-		if e.Timestamp == rival {
+	return c.learn(ctx, c.reads().Events(read, c.id, store.Range{After: max(0, c.seq-1)}), hlc.Timestamp{})
+}
+
+// learn brings the state forward by events that follow it, the one at its own sequence first, and
+// reports whether there were any. A state that the log does not have is dropped, told of, and read
+// again. An event with the very timestamp that a refused one had, rival, was stamped by another clock
+// with the same node id.
+func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error], rival hlc.Timestamp) (news bool, _ error) {
+	began := c.seq
+	n, proved, err := c.root.kind.follow(events, c.id, &c.draft, func(e *types.Event) {
+		if e.Timestamp == rival && !rival.IsZero() {
 			c.renewClock()
 		}
 	})
+	if held := c.hold(ctx); held != nil {
+		return false, held
+	}
 	if n > 0 {
 		c.observe()
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		c.reportPanic(ctx, "", err)
-		if c.torn || errors.Is(err, ErrCorruptLog) {
+		if c.torn {
 			c.drop()
 		}
-		return n > 0, sup.ended(err)
+		return n > 0, c.family.sup.ended(err)
+	case !proved && c.seq != began:
+		return true, nil // a transaction of this process moved it on meanwhile
+	case !proved && c.seq > 0:
+		c.lost(ctx)
+		return true, c.ensure(ctx)
 	}
 	c.fresh = true
+	c.rivals.learned(n)
 	return n > 0, nil
+}
+
+// lost drops a state that the log does not have, and tells of it.
+func (c *cell[S]) lost(ctx context.Context) {
+	e := &LogWentBackError{Root: c.family.name, AggregateID: c.id, Sequence: c.seq, Timestamp: c.last}
+	c.drop()
+	if h := c.host; h != nil && h.loaded && !h.ahead && h.last == e.Timestamp {
+		h.draft, h.loaded = draft[S]{}, false
+	}
+	c.family.sup.log.Error("the log went back; the state in memory was dropped", "root", e.Root,
+		"aggregate", e.AggregateID, "sequence", e.Sequence, "timestamp", e.Timestamp)
+	if hook := c.family.sup.options.Hooks.LogWentBack; hook != nil {
+		hook(ctx, e)
+	}
 }
 
 // observe lets the clock take note of the newest event.
@@ -198,6 +334,9 @@ func (c *cell[S]) reportPanic(ctx context.Context, command string, err error) {
 // background is a context with the supervisor's life and the values of a caller's, such as
 // the span it is part of: what several callers wait for must not end with one of them.
 func (c *cell[S]) background(values context.Context) context.Context {
+	if c.tx != nil {
+		return values
+	}
 	if values == context.Background() {
 		return c.family.sup.base
 	}

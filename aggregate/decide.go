@@ -97,6 +97,8 @@ func (k *kind[S]) apply(d *draft[S], e *types.Event) (err error) {
 	d.torn = true
 	state, err := k.step(d.state, e)
 	if err != nil {
+		_, upcast := k.Upcasts[e.Type]
+		d.torn = upcast || k.Events[e.Type] != nil // else nothing was called
 		return err
 	}
 	d.state, d.seq, d.last, d.torn = state, e.Sequence, e.Timestamp, false

@@ -232,6 +232,21 @@ func (e *OutcomeUnknownError) Is(target error) bool { return target == store.Err
 // Unwrap returns what ended the wait.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
+// LogWentBackError says that the log does not have what a state in memory was built on, as after a
+// failover to a standby that lacks the last commits, or a restored backup. It is given to
+// Hooks.LogWentBack and the log: no caller is told, for the state is read again and the command
+// decided on that. What was acknowledged and is not in the log any more is lost.
+type LogWentBackError struct {
+	Root        string
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence // of the state that was dropped
+	Timestamp   hlc.Timestamp  // of its last event, which the log does not have
+}
+
+func (e *LogWentBackError) Error() string {
+	return fmt.Sprintf("aggregate: the log went back: aggregate %v of %s was at sequence %d, whose event %v is gone", e.AggregateID, e.Root, e.Sequence, e.Timestamp)
+}
+
 // OtherRootError is returned when an id is asked for through another root than the one
 // that holds it. It matches ErrOtherRoot.
 type OtherRootError struct {

@@ -34,6 +34,11 @@ type Hooks struct {
 	Hibernate func(l Lifecycle)
 	Exit      func(l Lifecycle)
 
+	// LogWentBack is called when the log turned out not to have what a state in memory was built on,
+	// as after a failover to a standby that lacks the last commits. The state was dropped and is read
+	// again.
+	LogWentBack func(ctx context.Context, e *LogWentBackError)
+
 	// Panic is called when a handler panicked.
 	Panic func(ctx context.Context, p Panicked)
 

@@ -56,12 +56,20 @@ func (c *cell[S]) untold(cause error) error {
 func (c *cell[S]) first(q *request) (found bool, err error) {
 	defer func() { c.reportPanic(q.ctx, q.command.Type, err) }()
 	defer recovered(&err) // an adapter's panic
-	a := c.family.sup.store
-	ctx, cancel := c.family.sup.reading(c.background(q.ctx))
+	a := c.adapter()
+	ctx, cancel := c.reading(q.ctx)
 	defer cancel()
-	record, err := lookUp(ctx, a.(store.CommandLog), c.id, q.record)
+	log, ok := a.(store.CommandLog)
+	if !ok { // a transaction that doesn't keep command ids by itself
+		log = c.family.sup.store.(store.CommandLog)
+	}
+	record, err := lookUp(ctx, log, c.id, q.record)
 	if found = record != nil; !found || err != nil {
 		return found, err
+	}
+	// The first time may have been in doubt. To have found it proves that it is visible.
+	if err := flush(ctx, a, c.family.sup.options.ReadTimeout); err != nil {
+		return true, c.untold(err)
 	}
 	if q.wantEvents {
 		q.events, err = eventsOf(ctx, a, c.id, record)
@@ -106,6 +114,6 @@ func (c *cell[S]) stateAt(ctx context.Context, s types.Sequence) (any, error) {
 	if s == 0 {
 		return c.root.kind.initial()
 	}
-	l, err := c.root.kind.hydrate(ctx, c.family.sup.store, c.id, s)
+	l, err := c.root.kind.hydrate(ctx, c.reads(), c.id, s)
 	return l.state, err
 }

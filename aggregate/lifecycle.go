@@ -3,7 +3,42 @@ package aggregate
 // How an aggregate that is asked for nothing gives its goroutine back and leaves memory.
 
 // idle reports whether nothing is asked of the aggregate. m.mu is held.
-func (m *mailbox) idle() bool { return m.head == nil && (m.parked || !m.running) }
+func (m *mailbox) idle() bool {
+	return m.head == nil && (m.parked || !m.running) && m.visitors == 0
+}
+
+// visit keeps the aggregate in memory until leave is called, and reports whether it still is.
+func (m *mailbox) visit() delivery {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.draining:
+		return refused
+	case m.closed:
+		return departed
+	}
+	m.visitors++
+	m.family.sup.active.Add(1)
+	return delivered
+}
+
+// leave ends a visit.
+func (m *mailbox) leave() {
+	m.used.Store(m.family.now())
+	m.mu.Lock()
+	m.visitors--
+	if m.draining && !m.closed && m.idle() {
+		if m.parked {
+			m.dismiss()
+		} else {
+			m.owner.beforeExit()
+			m.depart()
+		}
+	}
+	m.mu.Unlock()
+	m.family.sup.registry.pass()
+	m.family.ended()
+}
 
 // hibernate gives the goroutine of an idle aggregate back.
 func (m *mailbox) hibernate() bool {
@@ -29,7 +64,7 @@ func (m *mailbox) exit() bool {
 	if m.closed {
 		return true
 	}
-	if !m.idle() || !m.owner.farewell() {
+	if !m.idle() || !m.owner.beforeExit() {
 		return false
 	}
 	if m.parked {
@@ -59,7 +94,7 @@ func (m *mailbox) drain() {
 	case m.parked:
 		m.dismiss()
 	default:
-		m.owner.farewell()
+		m.owner.beforeExit()
 		m.depart()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -83,6 +84,31 @@ func (k *kind[S]) catchUp(ctx context.Context, a store.Adapter, id hlc.Timestamp
 		n++
 	}
 	return n, nil
+}
+
+// follow brings d forward by events of its aggregate, and returns how many were new. They begin with
+// the one at d's own sequence, or before: that it is there proves that the log has what d was built
+// on. It shows each new one to see. d keeps what was applied before an error.
+func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp, d *draft[S], see func(*types.Event)) (n int, proved bool, err error) {
+	defer recovered(&err)
+	for e, err := range events {
+		proved = proved || d.seq == 0
+		switch {
+		case err != nil:
+			return n, proved, fmt.Errorf("aggregate: read events: %w", err)
+		case proved, e.AggregateID != id:
+			if err := k.replay(d, id, &e); err != nil {
+				return n, proved, err
+			}
+			see(&e)
+			n++
+		case e.Sequence == d.seq && e.Timestamp == d.last:
+			proved = true
+		case e.Sequence >= d.seq:
+			return n, false, nil
+		}
+	}
+	return n, proved, nil
 }
 
 // hydrateAt reads an aggregate up to the last event before the first that is later than t.

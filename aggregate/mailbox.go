@@ -28,7 +28,11 @@ type mailbox struct {
 	parked     bool          // guarded by mu: it waits for wake
 	dismissed  bool          // guarded by mu: it is to end when it finds nothing
 	draining   bool          // guarded by mu: nothing more is taken in
+	visitors   int32         // guarded by mu: transactions that have a cell of their own for the aggregate
 	closed     bool          // guarded by mu: the aggregate left memory
+
+	turn     turn // held while handlers run
+	reserved turn // held by a transaction of the library until it ends
 
 	depth   atomic.Int32            // written under mu
 	current atomic.Pointer[request] // whose handler runs
@@ -44,9 +48,9 @@ type owner interface {
 	// aborted is called when serve did not return: what it was about is not to be trusted.
 	aborted()
 
-	// farewell is called under the mailbox' lock when an idle aggregate is about to leave
+	// beforeExit is called under the mailbox' lock when an idle aggregate is about to leave
 	// memory. It returns false to stay for now.
-	farewell() bool
+	beforeExit() bool
 }
 
 // work is one batch on its way through the aggregate's goroutine. Every request that is not
@@ -206,8 +210,8 @@ func (m *mailbox) take(batch []*request, wake chan struct{}) []*request {
 		}
 		if m.draining || m.dismissed {
 			m.running, m.wake, m.dismissed = false, nil, false
-			if m.draining && !m.closed {
-				m.owner.farewell()
+			if m.draining && !m.closed && m.visitors == 0 {
+				m.owner.beforeExit()
 				m.depart()
 			}
 			m.mu.Unlock()
@@ -249,7 +253,7 @@ func (m *mailbox) abort(w *work) {
 	switch {
 	case m.head != nil:
 		m.rouse()
-	case m.draining && !m.closed:
+	case m.draining && !m.closed && m.visitors == 0:
 		m.depart()
 	}
 }

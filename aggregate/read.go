@@ -52,6 +52,7 @@ func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (
 
 // instance returns a copy of the aggregate for somebody outside.
 func (c *cell[S]) instance() (Instance[S], error) {
+	_ = c.hold(context.Background()) // which can't fail here
 	state, err := c.root.kind.copied(c.state)
 	return Instance[S]{ID: c.id, Sequence: c.seq, State: state}, err
 }
@@ -83,7 +84,7 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 		if s == 0 {
 			return c.root.kind.initial()
 		}
-		l, err := c.root.kind.hydrate(ctx, c.family.sup.store, id, s)
+		l, err := c.root.kind.hydrate(ctx, c.reads(), id, s)
 		return l.state, err
 	})
 }
@@ -93,7 +94,7 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 // all events of t's own millisecond are in, those a moment after t, too.
 func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (S, error) {
 	return r.replay(ctx, id, func(ctx context.Context, c *cell[S]) (S, error) {
-		d, err := c.root.kind.hydrateAt(ctx, c.family.sup.store, id, t)
+		d, err := c.root.kind.hydrateAt(ctx, c.reads(), id, t)
 		return d.state, err
 	})
 }

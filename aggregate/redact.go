@@ -36,10 +36,11 @@ func (r *Root[S]) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence
 		return &store.InvalidEventError{AggregateID: id, Sequence: s, Field: "body", Reason: "can't be stored", Err: err}
 	}
 	return r.do(ctx, id, ours, func(c *cell[S]) error {
-		if err := c.root.kind.checkRedaction(ctx, c.family.sup.store, id, s, raw); err != nil {
+		if err := c.root.kind.checkRedaction(ctx, c.reads(), id, s, raw); err != nil {
 			return err
 		}
 		defer c.drop()
+		c.yield()
 		if err := redactor.Redact(ctx, id, s, raw); err != nil {
 			return during("redact", err)
 		}

@@ -49,7 +49,6 @@ type manner uint8
 const (
 	ours   manner = iota // the library's own
 	theirs               // the application's: it is reported if it outlasts its caller
-	held                 // it works with something of the caller's, who can't leave while it runs
 )
 
 // call is a command with what is worked out before it is sent.
@@ -71,8 +70,8 @@ type trial struct {
 
 	// An event that could not be applied left the state torn, so the round began anew without
 	// it: the verdict holds as long as the command is met by the same sequences.
-	barred          error
-	barredAt, barOn types.Sequence
+	excluded               error
+	excludedAt, excludedOn types.Sequence
 }
 
 // stamps is a list that is not modified any more once others can see it.
@@ -165,10 +164,6 @@ func (r *request) leave(m *mailbox) error {
 				return fmt.Errorf("aggregate: waiting in the mailbox: %w", cause)
 			}
 		case taken:
-			if r.manner == held {
-				<-r.done
-				return r.err
-			}
 			stuck := m.current.Load() == r
 			if r.phase.CompareAndSwap(taken, gone) {
 				if stuck {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Units of the pauses between attempts.
+// Units of the pauses between attempts, for stores without a line to wait in.
 const (
 	conflictPause    = 500 * time.Microsecond
 	maxConflictPause = 50 * time.Millisecond
@@ -51,7 +52,11 @@ func (c *cell[S]) commands(w *work) {
 func (c *cell[S]) passes(w *work, r *round) {
 	r.pending = append(r.pending[:0], w.open...)
 	w.open = r.pending
-	if c.root.kind.ReadFirst && c.loaded {
+	if err := c.hold(w.open[0].ctx); err != nil {
+		c.answerAll(w, err)
+		return
+	}
+	if c.loaded && (c.root.kind.ReadFirst || c.readsFirst()) {
 		if _, err := c.refresh(w.open[0].ctx); err != nil {
 			c.answerAll(w, err)
 			return
@@ -63,13 +68,24 @@ func (c *cell[S]) passes(w *work, r *round) {
 			c.answerAll(w, err)
 			return
 		}
-		c.try(ctx, w, r)
+		c.attempt(ctx, w, r)
 	}
 }
 
-// try evaluates the open commands in order and commits what they lead to. Those without
-// an answer stay open.
-func (c *cell[S]) try(ctx context.Context, w *work, r *round) {
+// attempt evaluates the open commands in order and commits what they lead to. Those without
+// an answer stay open. It is the same for a round of the aggregate and for a command in a transaction.
+func (c *cell[S]) attempt(ctx context.Context, w *work, r *round) {
+	line, err := c.lineUp(ctx)
+	if line != nil {
+		defer line.Abort(c.background(ctx))
+	}
+	if err == nil {
+		err = c.hold(ctx)
+	}
+	if err != nil {
+		c.answerAll(w, err)
+		return
+	}
 	d, err := c.begin()
 	if err != nil {
 		c.answerAll(w, err)
@@ -94,20 +110,32 @@ func (c *cell[S]) try(ctx context.Context, w *work, r *round) {
 		return
 	}
 	started := c.stopwatch()
-	err = c.settle(ctx, store.Commit{AggregateID: c.id, Events: r.log, Projections: c.root.kind.Projections, Commands: r.records})
-	c.reportCommit(ctx, w, r, started, err)
+	commit := store.Commit{AggregateID: c.id, Events: r.log, Predecessor: c.last, Projections: c.root.kind.Projections, Commands: r.records}
+	c.ahead = c.root.kind.clone != nil && !c.copied && d.seq != c.seq
+	err = c.commit(ctx, commit, line)
+	_ = c.hold(context.Background()) // who has it is in a handler, and is soon done
+	c.ahead = false
+	if !c.staged {
+		c.reportCommit(ctx, w, r, started, err)
+	}
 	switch {
 	case err == nil:
-		c.draft, c.fresh = d, true
+		c.draft, c.fresh = d, !c.staged
+		c.rivals.streak = 0
 		c.answerVerdicts(w, r)
 		c.saveIfDue()
-	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrDuplicateTimestamp):
+	case raced(err):
 		c.rollback(&d)
 		c.again(ctx, w, r, err)
 	default:
 		c.rollback(&d)
-		c.single(w, r, err)
+		c.separate(w, r, err)
 	}
+}
+
+// raced reports whether a commit failed because the log is not what it was decided on.
+func raced(err error) bool {
+	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)
 }
 
 // begin returns the draft on which a round works.
@@ -148,14 +176,14 @@ func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
 		q.top = len(r.log)
 		if q.verdict != nil {
 			if d.torn && c.root.kind.clone != nil {
-				return c.bar(w, q, base, kept, i)
+				return c.exclude(w, q, base, kept, i)
 			}
 			*d = before
 			continue
 		}
 		if q.wantState {
 			if q.state, q.verdict = c.stateOf(d); q.verdict != nil {
-				return c.bar(w, q, base, kept, i)
+				return c.exclude(w, q, base, kept, i)
 			}
 		}
 		if q.command.ID != "" {
@@ -168,9 +196,9 @@ func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
 	return true
 }
 
-// bar keeps a command that left the draft torn out of the next try, with the verdict it has.
-func (c *cell[S]) bar(w *work, q *request, base types.Sequence, kept []*request, i int) bool {
-	q.barred, q.barredAt, q.barOn = q.verdict, q.after, base
+// exclude keeps a command that left the draft torn out of the next try, with the verdict it has.
+func (c *cell[S]) exclude(w *work, q *request, base types.Sequence, kept []*request, i int) bool {
+	q.excluded, q.excludedAt, q.excludedOn = q.verdict, q.after, base
 	w.open = append(kept, w.open[i+1:]...)
 	return false
 }
@@ -183,8 +211,8 @@ func (c *cell[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []t
 	if err := q.ctx.Err(); err != nil {
 		return log, fmt.Errorf("aggregate: before the commit: %w", err)
 	}
-	if q.barred != nil && q.barredAt == d.seq && q.barOn == base {
-		return log, q.barred
+	if q.excluded != nil && q.excludedAt == d.seq && q.excludedOn == base {
+		return log, q.excluded
 	}
 	q.tries++
 	if q.ctx.Done() != nil { // else nobody can leave while the handler runs
@@ -213,7 +241,13 @@ func (c *cell[S]) claimAll(w *work, r *round) bool {
 // confirm reports whether it is certain that no old state was the reason why a round
 // changes nothing (law 3).
 func (c *cell[S]) confirm(ctx context.Context, w *work) bool {
-	news, err := c.refresh(ctx)
+	var news bool
+	var err error
+	if c.staged {
+		err = c.own.send(ctx) // which shows whether the events before this command were decided on the latest state
+	} else {
+		news, err = c.refresh(ctx)
+	}
 	switch {
 	case err != nil:
 		c.answerAll(w, err)
@@ -223,7 +257,8 @@ func (c *cell[S]) confirm(ctx context.Context, w *work) bool {
 	return err == nil && !news
 }
 
-// again prepares another attempt after a conflict.
+// again prepares another attempt after a conflict: with the news that the refusal brought along, or
+// after a read.
 func (c *cell[S]) again(ctx context.Context, w *work, r *round, cause error) {
 	c.guarded, c.fresh = guardedRounds, false
 	for _, q := range w.open {
@@ -235,16 +270,51 @@ func (c *cell[S]) again(ctx context.Context, w *work, r *round, cause error) {
 	if !c.spend(ctx, w, cause) {
 		return
 	}
-	if !c.family.sup.pause(w.open[0].conflicts, conflictPause, maxConflictPause) {
+	if c.met() && !c.family.sup.pause(w.open[0].conflicts, conflictPause, maxConflictPause) {
 		c.answerAll(w, ErrClosed)
 		return
+	}
+	if err := c.learnFrom(ctx, r, cause); err != nil {
+		c.answerAll(w, err)
+	}
+}
+
+// learnFrom brings the state to what a refusal says of the log.
+func (c *cell[S]) learnFrom(ctx context.Context, r *round, cause error) error {
+	if err := c.ensure(ctx); err != nil { // the round may have dropped it
+		return err
+	}
+	if c.fresh {
+		return nil
+	}
+	if errors.Is(cause, store.ErrNoPredecessor) {
+		c.lost(ctx)
+		return c.ensure(ctx)
 	}
 	var rival hlc.Timestamp
 	if len(r.log) > 0 {
 		rival = r.log[0].Timestamp
 	}
-	if _, err := c.refreshPast(ctx, rival); err != nil {
-		c.answerAll(w, err)
+	if told, ok := errors.AsType[*store.ConflictError](cause); ok && len(told.Events) > 0 {
+		if _, err := c.learn(ctx, each(told.Events), rival); err != nil || !told.More {
+			return err
+		}
+		c.fresh = false
+	}
+	read, cancel := c.reading(ctx)
+	defer cancel()
+	_, err := c.learn(ctx, c.reads().Events(read, c.id, store.Range{After: max(0, c.seq-1)}), rival)
+	return err
+}
+
+// each yields events that are there already.
+func each(events []types.Event) iter.Seq2[types.Event, error] {
+	return func(yield func(types.Event, error) bool) {
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
 	}
 }
 

@@ -21,16 +21,43 @@ const (
 	maxDoubtPause = 500 * time.Millisecond
 )
 
-// settle commits and does not come back before it knows the outcome, or its time is over.
+// commit commits in the way that the cell has, and does not come back before it knows the outcome, or
+// its time is over. The cell gives its turn away meanwhile.
+func (c *cell[S]) commit(ctx context.Context, commit store.Commit, line store.OwnTx) error {
+	c.yield()
+	switch {
+	case c.own != nil:
+		err := c.own.stage(commit)
+		if err == nil {
+			c.staged = true
+			c.stagedCommands++
+			c.stagedEvents += len(commit.Events)
+		}
+		return err
+	case c.tx != nil:
+		return send(ctx, c.tx.Commit, commit)
+	case line != nil:
+		return c.settle(ctx, commit, func(ctx context.Context, commit store.Commit) error {
+			if err := line.Stage(commit); err != nil {
+				return err
+			}
+			return line.End(ctx)
+		})
+	}
+	return c.settle(ctx, commit, c.family.sup.store.Commit)
+}
+
+// settle commits, at first by way of first.
 //
 // When an answer got lost, the very same commit is sent again. The unique index makes it wait for
 // the doubtful one and decides: stored now is success, and a conflict is success as well if
-// the log has our own timestamps. Any other refusal of a repeat says nothing about the
-// first attempt, so once in doubt only these two, or somebody else's event, end it.
-func (c *cell[S]) settle(ctx context.Context, commit store.Commit) error {
+// the log has our own timestamps, once they are as durable as our commit would have been. Any other
+// refusal of a repeat says nothing about the first attempt, so once in doubt only these two, or
+// somebody else's event, end it.
+func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(context.Context, store.Commit) error) error {
 	sup := c.family.sup
 	ctx = c.background(ctx)
-	err := send(ctx, sup.store, commit)
+	err := send(ctx, first, commit)
 	if !errors.Is(err, store.ErrOutcomeUnknown) {
 		return sup.ended(err)
 	}
@@ -41,18 +68,25 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit) error {
 		if !sup.pause(attempt, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
 			return doubt
 		}
-		err := send(ctx, sup.store, commit)
+		err := send(ctx, sup.store.Commit, commit)
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, store.ErrConflict):
 			ours, readErr := stored(ctx, sup.store, commit, sup.options.ReadTimeout)
 			if readErr == nil && ours {
+				readErr = flush(ctx, sup.store, sup.options.ReadTimeout)
+			}
+			if readErr == nil && ours {
 				return nil
 			}
 			if readErr == nil {
 				return err
 			}
+		case errors.Is(err, store.ErrNoPredecessor):
+			// The log went back meanwhile. What came before the first attempt is not in it, so neither
+			// is that one, nor can it come.
+			return err
 		case errors.Is(err, store.ErrDuplicateCommand):
 			// The events did not conflict, so they are not there; and they never will be,
 			// because the command's record is somebody else's (or, without events, our own).
@@ -61,14 +95,26 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit) error {
 	}
 }
 
+// flush makes sure that what was read is as durable as what was acknowledged.
+func flush(ctx context.Context, a store.Adapter, timeout time.Duration) (err error) {
+	f, ok := a.(store.Flusher)
+	if !ok {
+		return nil
+	}
+	defer recovered(&err)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return f.Flush(ctx)
+}
+
 // send commits once. A panic of the adapter leaves the outcome open.
-func send(ctx context.Context, a store.Adapter, commit store.Commit) (err error) {
+func send(ctx context.Context, commit func(context.Context, store.Commit) error, c store.Commit) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError{Value: v, Stack: debug.Stack()})
 		}
 	}()
-	return a.Commit(ctx, commit)
+	return commit(ctx, c)
 }
 
 // stored reports whether the log has the commit's events, by their timestamps: another process'
@@ -115,8 +161,8 @@ func (c *cell[S]) unknown(q *request, r *round, cause error) error {
 // Lookup returns those events of an aggregate that have one of the timestamps, in the order of
 // their sequences. It answers the question that an *OutcomeUnknownError leaves: all of its
 // timestamps found, if it has any, means that the command was carried out. None found means that it was
-// not so far; it never will be once a later event of the aggregate is in the log. It reads the
-// aggregate's whole history.
+// not so far; it never will be once a later event of the aggregate is in the log. What is found is
+// as durable as a commit that was acknowledged. It reads the aggregate's whole history.
 func (r *Root[S]) Lookup(ctx context.Context, id hlc.Timestamp, timestamps []hlc.Timestamp) ([]types.Event, error) {
 	wanted := make(map[hlc.Timestamp]bool, len(timestamps))
 	for _, t := range timestamps {
@@ -131,5 +177,8 @@ func (r *Root[S]) Lookup(ctx context.Context, id hlc.Timestamp, timestamps []hlc
 			found = append(found, e)
 		}
 	}
-	return found, nil
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return found, flush(ctx, r.sup.store, r.sup.options.ReadTimeout)
 }

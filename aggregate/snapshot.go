@@ -34,13 +34,16 @@ func (c *cell[S]) save() {
 
 // saveIfDue takes a snapshot when so many events came since the last that the policy wants one.
 func (c *cell[S]) saveIfDue() {
+	if c.tx != nil {
+		return // the state is not committed yet
+	}
 	if every := c.root.kind.Snapshots.Every; every > 0 && int64(c.seq-c.saved) >= int64(every) {
 		c.save()
 	}
 }
 
-// farewell saves what the policy wants saved before an aggregate leaves memory.
-func (c *cell[S]) farewell() bool {
+// beforeExit saves what the policy wants saved before an aggregate leaves memory.
+func (c *cell[S]) beforeExit() bool {
 	if !c.family.policy.Snapshot || !c.loaded || c.saved >= c.seq {
 		return true
 	}

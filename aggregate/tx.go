@@ -2,24 +2,29 @@ package aggregate
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
-// EvaluateTx is EvaluateEvents as part of a transaction that the application began: tx is what the
-// Tx method of the supervisor's store makes of it, or that of the store to which a router deals the aggregate. Events, projections and command ID are stored with
-// it or not at all. The command sees what earlier commands in the transaction did; nobody else
-// does before it commits. When it returns an error the transaction is still usable.
+// EvaluateTx is EvaluateEvents as part of a transaction: the one that Supervisor.Transact hands out,
+// or one that the application began, of which the Tx method of the supervisor's store makes tx, or that of
+// the store to which a router deals the aggregate.
+// Events, projections and command ID are stored with it or not at all. The command sees what earlier
+// commands in the transaction did; nobody else does before it commits. When it returns an error, a
+// transaction of the application is still usable.
 //
 // Until the transaction ends, commands of the same aggregate elsewhere wait for it in the
-// database, up to the store's bound; do not wait for one within the transaction. Two transactions that take the same
-// aggregates in different orders may wait for each other, until the database ends one. ctx ending
-// makes the transaction's statements end; EvaluateTx returns only after that, so the
-// transaction is never used by two goroutines.
+// database, up to the store's bound; do not wait for one within the transaction. Two transactions of
+// the application that take the same aggregates in different orders may wait for each other, until
+// the database ends one. ctx ending makes the transaction's statements end; EvaluateTx returns only
+// after that, so the transaction is never used by two goroutines.
+//
+// Handlers run in the goroutine of the caller, while no other handler of the aggregate does. It does
+// not wait for commands of the aggregate that wait for the database.
 func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Command) ([]types.Event, error) {
 	handler, known := r.kind.Commands[command.Type]
 	if !known {
@@ -28,22 +33,138 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	if isNil(tx) || !sameStore(tx.Base(), r.sup.store, command.AggregateID) {
 		return nil, ErrOtherStore
 	}
-	t := transaction[S]{Tx: tx, command: command, handler: handler}
+	q := &request{ctx: ctx, done: make(chan struct{}, 1), call: call{command: command, handler: handler, wantEvents: true}}
+	q.phase.Store(taken)
 	if command.ID != "" {
 		var err error
-		if t.record, err = r.identify(command); err != nil {
+		if q.record, err = r.identify(command); err != nil {
 			return nil, err
 		}
 	}
-	var events []types.Event
-	err := r.do(ctx, command.AggregateID, held, func(c *cell[S]) (err error) {
-		events, err = c.evaluateTx(ctx, t)
-		return err
-	})
+	start := time.Now()
+	err := r.evaluateTx(q, tx)
+	if hook := r.sup.options.Hooks.Evaluate; hook != nil {
+		hook(ctx, Evaluation{
+			Root: r.family.name, AggregateID: command.AggregateID, Type: command.Type,
+			Start: start, Duration: time.Since(start), Attempts: q.tries, Err: err,
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
-	return events, nil
+	return q.events, nil
+}
+
+// evaluateTx answers a command in a cell that belongs to the transaction.
+func (r *Root[S]) evaluateTx(q *request, tx store.Tx) error {
+	if own, ok := tx.(*transaction); ok {
+		c, err := memberOf(q.ctx, own, r, q.command.AggregateID)
+		if err != nil {
+			return err
+		}
+		if own.look && q.record != nil {
+			if found, err := c.first(q); found || err != nil {
+				return err
+			}
+		}
+		return c.answerTx(q)
+	}
+	host, err := r.visit(q.ctx, q.command.AggregateID)
+	if err != nil {
+		return err
+	}
+	defer host.leave()
+	c := host.guest()
+	c.tx = tx
+	if err := c.copyHost(q.ctx); err != nil {
+		return err
+	}
+	began := c.seq
+	err = c.answerTx(q)
+	if c.seq-began >= catchUpAfter {
+		host.catchUp()
+	}
+	return err
+}
+
+// visit returns the live cell of an aggregate, which stays in memory until leave is called.
+func (r *Root[S]) visit(ctx context.Context, id hlc.Timestamp) (*cell[S], error) {
+	if id.IsZero() {
+		return nil, ErrInvalidID
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
+	}
+	for {
+		if r.sup.closed.Load() {
+			return nil, ErrClosed
+		}
+		m, err := r.sup.registry.get(ctx, &r.family, id, func() *mailbox { return r.newCell(id) })
+		if err != nil {
+			return nil, err
+		}
+		switch m.visit() {
+		case delivered:
+			return m.owner.(*cell[S]), nil
+		case refused:
+			return nil, ErrClosed
+		case departed:
+			// It left memory between the look-up and now: the next look-up starts it again.
+		}
+	}
+}
+
+// guest returns a cell for a transaction.
+func (c *cell[S]) guest() *cell[S] {
+	g := &cell[S]{root: c.root, host: c}
+	g.id, g.family, g.owner = c.id, c.family, g
+	return g
+}
+
+// copyHost gives the cell a copy of its host's state. Where the host has none that can be had, the
+// cell reads it by itself.
+func (c *cell[S]) copyHost(ctx context.Context) (err error) {
+	c.draft, c.loaded, c.fresh, c.staged = draft[S]{}, false, false, false
+	c.stagedCommands, c.stagedEvents = 0, 0
+	if err := c.hold(ctx); err != nil {
+		return err
+	}
+	defer c.yield()
+	h := c.host
+	if !h.loaded || h.ahead || h.torn {
+		return nil
+	}
+	c.draft, c.saved, c.loaded = h.draft, h.saved, true
+	c.state, err = c.root.kind.copied(h.state)
+	return err
+}
+
+// answerTx evaluates a command in the goroutine of its caller.
+func (c *cell[S]) answerTx(q *request) error {
+	defer c.yield()
+	c.commands(&work{open: []*request{q}})
+	return q.err
+}
+
+// catchUpAfter is how many events that its host doesn't have a transaction's cell reads before the host
+// is told to read them too.
+const catchUpAfter = 16
+
+// catchUp has the aggregate's goroutine read what transactions of the application added. Nobody waits for it.
+func (c *cell[S]) catchUp() {
+	q := c.family.sup.newRequest(context.Background())
+	q.run = func(o owner) error {
+		live := o.(*cell[S])
+		if _, err := live.refresh(q.ctx); err != nil {
+			return err
+		}
+		if err := live.hold(q.ctx); err != nil {
+			return err
+		}
+		live.saveIfDue()
+		return nil
+	}
+	c.put(q)
 }
 
 // sameStore reports whether a is b, or something that b wraps, or the store to which b deals the aggregate.
@@ -72,88 +193,4 @@ func unwrap(a store.Adapter) store.Adapter {
 		return w.Unwrap()
 	}
 	return nil
-}
-
-// transaction is a command that is part of the application's transaction.
-type transaction[S any] struct {
-	store.Tx
-	command types.Command
-	handler CommandHandler[S]
-	record  *store.CommandRecord
-}
-
-// evaluateTx works on a state of its own: the cell's is never ahead of what is committed.
-func (c *cell[S]) evaluateTx(ctx context.Context, t transaction[S]) ([]types.Event, error) {
-	for attempt := 1; ; attempt++ {
-		d, err := c.draftIn(ctx, t.Tx)
-		if err != nil {
-			return nil, err
-		}
-		events, err := c.tryTx(ctx, t, &d)
-		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrDuplicateTimestamp) {
-			return events, err
-		}
-		if attempt >= c.family.sup.options.MaxAttempts {
-			return nil, &RetriesSpentError{AggregateID: c.id, Attempts: attempt, Err: err}
-		}
-		if errors.Is(err, store.ErrDuplicateTimestamp) {
-			c.renewClock()
-		}
-		if !c.family.sup.pause(attempt, conflictPause, maxConflictPause) {
-			return nil, ErrClosed
-		}
-	}
-}
-
-// draftIn returns the state as the transaction sees it.
-func (c *cell[S]) draftIn(ctx context.Context, tx store.Tx) (draft[S], error) {
-	if !c.loaded {
-		l, err := c.root.kind.hydrate(ctx, tx, c.id, 0)
-		return l.draft, err
-	}
-	d := c.draft
-	var err error
-	if d.state, err = c.root.kind.copied(c.state); err != nil {
-		return d, err
-	}
-	_, err = c.root.kind.catchUp(ctx, tx, c.id, &d, 0, nil)
-	return d, err
-}
-
-func (c *cell[S]) tryTx(ctx context.Context, t transaction[S], d *draft[S]) ([]types.Event, error) {
-	before := d.seq
-	events, verdict := c.root.kind.decide(ctx, c.family.sup.clock, d, c.id, t.command, t.handler, nil)
-	c.reportPanic(ctx, t.command.Type, verdict)
-	commit := store.Commit{AggregateID: c.id, Events: events, Projections: c.root.kind.Projections}
-	if t.record != nil && verdict == nil {
-		t.record.After, t.record.Last = before, d.seq
-		commit.Commands = []store.CommandRecord{*t.record}
-	}
-	if verdict == nil && (len(events) > 0 || t.record != nil) {
-		verdict = t.Commit(ctx, commit)
-	}
-	if verdict == nil {
-		return cloneEvents(events), nil
-	}
-	if t.record != nil && !errors.Is(verdict, store.ErrConflict) {
-		if record, err := c.lookUpIn(ctx, t); record != nil || err != nil {
-			if err != nil {
-				return nil, err
-			}
-			return eventsOf(ctx, t.Tx, c.id, record)
-		}
-	}
-	if errors.Is(verdict, store.ErrConflict) || errors.Is(verdict, store.ErrDuplicateTimestamp) || len(events) == 0 {
-		return nil, verdict
-	}
-	return nil, fmt.Errorf("aggregate: commit in the transaction: %w", verdict)
-}
-
-// lookUpIn looks the command's ID up, in the transaction where the store can.
-func (c *cell[S]) lookUpIn(ctx context.Context, t transaction[S]) (*store.CommandRecord, error) {
-	log, ok := t.Tx.(store.CommandLog)
-	if !ok {
-		log = c.family.sup.store.(store.CommandLog)
-	}
-	return lookUp(ctx, log, c.id, t.record)
 }

@@ -1,0 +1,100 @@
+package aggregate
+
+import (
+	"context"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+)
+
+// rivals is what a cell knows of other processes that write to its aggregate. Two cases are told
+// apart. Stale: others moved the aggregate on while nobody asked here; then a round reads first, which
+// costs a read and no conflict. Contended: others are at it right now; then a round waits in the line
+// that the server keeps, where everybody gets a turn.
+type rivals struct {
+	reads  int8 // rounds that are still to read first
+	streak int8 // conflicts in a row
+	line   int8 // rounds that are still to wait in the line
+}
+
+const (
+	// maxReads is for how many rounds without news a round reads first, at most. The number doubles each
+	// time that others were there, so that a stray visit costs two reads.
+	maxReads = 32
+
+	// lineAfter is after how many conflicts in a row a round waits in the line.
+	lineAfter = 2
+
+	// lineRounds is for how many rounds without news the line is kept to.
+	lineRounds = 16
+)
+
+// learned is told how many events of others a read or a refusal brought.
+func (r *rivals) learned(n int) {
+	switch {
+	case n > 0:
+		r.reads = min(2*r.reads+2, maxReads)
+	case r.reads > 0:
+		r.reads--
+	}
+}
+
+// readsFirst reports whether a round should begin with a read. In the line there is one anyway. In a
+// transaction of the application a command has to see what the transaction did.
+func (c *cell[S]) readsFirst() bool {
+	return c.rivals.reads > 0 && c.rivals.line == 0 || c.tx != nil && c.own == nil
+}
+
+// met takes note of a conflict, and reports whether a pause is the only way to let others pass.
+func (c *cell[S]) met() bool {
+	c.rivals.streak = min(c.rivals.streak+1, lineAfter)
+	if c.rivals.streak < lineAfter {
+		return false
+	}
+	if c.tx != nil {
+		return false // who was first has ended its transaction
+	}
+	if _, ok := c.family.sup.store.(store.Transactor); !ok {
+		return true
+	}
+	c.rivals.line = lineRounds
+	return false
+}
+
+// lineUp waits in the server's line for the aggregate, if it is contended, and brings the state up to
+// date. What it returns commits the round, and has to be ended.
+func (c *cell[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
+	if c.rivals.line == 0 || c.tx != nil {
+		return nil, nil
+	}
+	defer recovered(&err) // an adapter's panic
+	c.yield()
+	bound := c.background(ctx)
+	if line, err = c.family.sup.store.(store.Transactor).BeginTx(bound); err != nil {
+		return nil, during("begin a transaction", err)
+	}
+	began := c.seq
+	err = c.takeLine(bound, line)
+	if c.rivals.line--; c.seq != began {
+		c.rivals.line = lineRounds
+	}
+	return line, err
+}
+
+// takeLine waits in the line and brings the state up to date.
+func (c *cell[S]) takeLine(ctx context.Context, line store.OwnTx) error {
+	events, more, err := line.Lock(ctx, c.id, max(1, c.seq))
+	if err != nil {
+		return during("wait in line", err)
+	}
+	if !c.loaded {
+		return c.ensure(ctx) // of a transaction; the line is held, so it is the latest
+	}
+	if err := c.hold(ctx); err != nil {
+		return err
+	}
+	if _, err = c.learn(ctx, each(events), hlc.Timestamp{}); err == nil && more {
+		_, err = c.learn(ctx, inTurn(ctx, c, line.Events(ctx, c.id, store.Range{After: max(0, c.seq-1)})), hlc.Timestamp{})
+	}
+	return err
+}
