@@ -32,8 +32,8 @@ type draft[S any] struct {
 // appends the new events to log, and brings d forward by them. After an error the log is what it
 // was, and so is d unless it is torn.
 func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id hlc.Timestamp, command types.Command, handler CommandHandler[S], log []types.Event) ([]types.Event, error) {
-	if command.Expected != nil && *command.Expected != d.seq {
-		return log, &UnexpectedSequenceError{AggregateID: id, Expected: *command.Expected, Actual: d.seq}
+	if err := expect(command, id, d.seq); err != nil {
+		return log, err
 	}
 	made, err := eval(ctx, handler, Instance[S]{ID: id, Sequence: d.seq, State: d.state}, command)
 	if err != nil || len(made) == 0 {

@@ -26,7 +26,14 @@ type Command struct {
 	// MaxTypeLength bytes. It needs a store that keeps command IDs.
 	ID string
 
-	// Expected, if not nil, is the sequence on which the caller's decision rests. The
-	// command is refused, and not retried, if the aggregate has another one.
+	// Expected, if not nil, is the sequence on which the caller's decision rests: what Expect returns. The
+	// command is refused, and not retried, if the aggregate has another one. 0 says that it must not have
+	// events, Exists that it must have some.
 	Expected *Sequence
 }
+
+// Exists, as Command.Expected, stands for any sequence but 0: the aggregate has events. No event has it.
+const Exists Sequence = -1
+
+// Expect returns a pointer to s, for Command.Expected.
+func Expect(s Sequence) *Sequence { return &s }

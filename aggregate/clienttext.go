@@ -1,0 +1,88 @@
+package aggregate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/eventmaestro/maestro/store"
+)
+
+// ClientText returns what to tell the client of a command or a read that failed: a sentence without Go types, ids of
+// other aggregates or words of the database, or "" for an error that is none of the client's business, which belongs
+// into the log. The text of the error itself is for the log in any case.
+func ClientText(err error) string {
+	if rejected, ok := errors.AsType[*InvalidCommandError](err); ok {
+		return rejected.Message
+	}
+	if data, ok := errors.AsType[*InvalidDataError](err); ok {
+		return dataText(data)
+	}
+	if handler, ok := errors.AsType[*InvalidHandlerError](err); ok {
+		return fmt.Sprintf("there is no command %s", quoted(handler.Type))
+	}
+	if moved, ok := errors.AsType[*UnexpectedSequenceError](err); ok {
+		return fmt.Sprintf("it has changed: it is at %d, not at %d", moved.Actual, moved.Expected)
+	}
+	for sentinel, text := range map[error]string{
+		ErrNoAggregate:          "there is none with this id",
+		ErrInvalidID:            "the id is missing",
+		ErrOtherRoot:            "there is none with this id",
+		ErrCommandReused:        "the key was used for another command",
+		store.ErrOutcomeUnknown: "it is not known whether it was done: send it again with the same key",
+	} {
+		if errors.Is(err, sentinel) {
+			return text
+		}
+	}
+	return ""
+}
+
+// dataText says what is wrong with data in the words of JSON.
+func dataText(e *InvalidDataError) string {
+	if field, ok := errors.AsType[*json.UnmarshalTypeError](e.Err); ok {
+		text := "the data"
+		if field.Field != "" {
+			text = "field " + quoted(field.Field)
+		}
+		return fmt.Sprintf("%s is a JSON %s, want %s", text, field.Value, jsonWord(field.Type))
+	}
+	switch {
+	case e.Err == nil:
+		return fmt.Sprintf("command %s takes other data", quoted(e.Type))
+	case strings.HasPrefix(e.Err.Error(), "json: unknown field "):
+		return strings.TrimPrefix(e.Err.Error(), "json: ")
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](e.Err); ok {
+		return fmt.Sprintf("the data is not JSON: byte %d", syntax.Offset)
+	}
+	return "the data can't be read"
+}
+
+// jsonWord is what JSON calls a value of a Go type.
+func jsonWord(t reflect.Type) string {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil {
+		return "another value"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return fmt.Sprintf("a whole number of %d bits", t.Bits())
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	}
+	return "another value"
+}

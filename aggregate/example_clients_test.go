@@ -1,0 +1,55 @@
+package aggregate_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// A client creates with a key of its own, and repeats itself: one aggregate comes of it.
+func ExampleRoot_IDFor() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, err := aggregate.New(sup, orders())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const key = "8e03978e-40d5-43e8-bc93-6894a57f9324" // of an Idempotency-Key header
+	for range 2 {
+		err := root.Evaluate(ctx, types.Command{AggregateID: root.IDFor(key), Type: "place", Data: placeOrder{"tea"}, ID: key})
+		fmt.Println(err)
+	}
+	placed, err := root.FetchExisting(ctx, root.IDFor(key))
+	fmt.Println(placed.State.Item, placed.Sequence, err)
+	_, err = root.FetchExisting(ctx, root.IDFor("another"))
+	fmt.Println(aggregate.ClientText(err))
+	// Output:
+	// <nil>
+	// <nil>
+	// tea 1 <nil>
+	// there is none with this id
+}
+
+// The text of an error is for the log; ClientText is for whoever sent the command.
+func ExampleClientText() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, err := aggregate.New(sup, orders())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = root.Evaluate(ctx, types.Command{AggregateID: root.IDFor("a"), Type: "pay", Data: json.RawMessage(`{"Cent": 1}`)})
+	fmt.Println(err)
+	fmt.Println(aggregate.ClientText(err))
+	// Output:
+	// aggregate: command "pay" of order: data is a json.RawMessage, want aggregate_test.payOrder: json: unknown field "Cent"
+	// unknown field "Cent"
+}
