@@ -69,3 +69,22 @@ func ExampleRun() {
 		})
 	}
 }
+
+// The suite for tails, on those of the memory store.
+func ExampleRunTail() {
+	var t *testing.T // that of a test function
+	storetest.RunTail(t, storetest.TailHarness{New: func(t testing.TB) storetest.TailStore {
+		s := memory.New()
+		return storetest.TailStore{
+			Adapter: s,
+			Tail: func(t testing.TB, o storetest.TailSetting) storetest.Tail {
+				tail, err := memory.NewTail(s, &memory.TailOptions{Name: o.Name, Types: o.Types, Of: o.Of, MaxBatch: o.MaxBatch, Failed: o.Failed})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return storetest.Tail{Progress: tail.Progress} // and Run and Rewind, with the function's transaction wrapped
+			},
+			// Begin and Written: as the tests of package memory have them.
+		}
+	}})
+}
