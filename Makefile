@@ -15,7 +15,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TOOLS := internal/tools/go.mod internal/tools/go.sum
 
 .DEFAULT_GOAL := help
-.PHONY: help test bench soak chaos endure fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
+.PHONY: help test bench soak chaos endure tail fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ chaos: ## injure processes, connections and a real Postgres, and check the log; 
 
 endure: ## work a supervisor for ten minutes and check that nothing grows; ARGS go to the program
 	$(GO) run ./internal/endure $(ARGS)
+
+tail: ## kill a tail 1,000 times while 1,000,000 events are written, and count what is lost, repeated or out of order; ARGS go to the program
+	$(GO) run ./internal/tailproof -events 1000000 -kills 1000 -restarts 20 -promotions 4 $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME (30s); the corpus stays in Go's cache
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) .ci/fuzz $(MODULES)
