@@ -26,7 +26,9 @@ var postgresMutants = []mutant{
 		p.err = nil`, `	if p.stored || len(p.commit.Commands) == 0 {
 		p.err = nil`, postgresSuites},
 	{"store/postgres/commit.go", "a bad row spoils the statement for all", `	default:
-		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })`, `	default:
+		s.blocked(err, budget)
+		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock, budget) })`, `	default:
+		s.blocked(err, budget)
 		for _, p := range batch {
 			p.err = translate("commit events", err)
 		}`, postgresSuites},

@@ -68,7 +68,7 @@ type combiner struct {
 
 func (s *Store) newCombiner(run func(context.Context, *pgxpool.Conn, []*pending)) *combiner {
 	return &combiner{
-		bounds: func() (int, int) { return s.calm.bounds(s.o.Committers, s.o.MaxBatch) }, acquire: s.acquire, patience: s.o.CommitTimeout, run: run,
+		bounds: func() (int, int) { return s.conflicts.bounds(s.o.Committers, s.o.MaxBatch) }, acquire: s.acquire, patience: s.o.CommitTimeout, run: run,
 		busy: make(map[hlc.Timestamp]struct{}),
 	}
 }

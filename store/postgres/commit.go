@@ -16,6 +16,9 @@ const (
 
 	// isolatingLock is the same while that commit is being searched for.
 	isolatingLock = 20 * time.Millisecond
+
+	// maxBlocked is how often a search may wait in vain: half a second, in which three culprits among 128 are found.
+	maxBlocked = 25
 )
 
 // Commit stores the events of one aggregate; see store.Adapter.
@@ -53,7 +56,7 @@ func (s *Store) commit(ctx context.Context, p *pending) error {
 			return s.settle(ctx, p, s.tryProjected)
 		}
 	}
-	return s.commitAlone(ctx, p, s.tryDirect(own), s.longLock)
+	return s.commitAlone(ctx, p, s.tryDirect(own), patience{lock: s.longLock})
 }
 
 // check refuses what can't be stored before anything is sent.
@@ -83,7 +86,7 @@ func (s *Store) check(c *store.Commit) error {
 // settle returns the answer to p, and sends it alone first where a crowd could not decide.
 func (s *Store) settle(ctx context.Context, p *pending, try attempt) error {
 	if p.alone {
-		return s.commitAlone(ctx, p, try, s.sharedLock)
+		return s.commitAlone(ctx, p, try, s.fromCrowd())
 	}
 	return p.err
 }
@@ -91,13 +94,15 @@ func (s *Store) settle(ctx context.Context, p *pending, try attempt) error {
 // runShared stores a batch of commits without projections.
 func (s *Store) runShared(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
 	sortBatch(batch)
-	s.share(ctx, conn, batch, s.sharedLock)
+	budget := maxBlocked
+	s.share(ctx, conn, batch, s.sharedLock, &budget)
 }
 
 // share stores batch in one statement. If that fails for something in one of the commits, it looks for
-// that one, so that n commits of which one is bad take about 2 log n statements at most.
-func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) {
-	if conn.Conn().IsClosed() {
+// that one, so that n commits of which one is bad take about 2 log n statements at most. The search for those that wait for a row
+// ends after so many waits as budget has: then each goes alone.
+func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, budget *int) {
+	if conn.Conn().IsClosed() || *budget <= 0 {
 		leaveAlone(batch)
 		return
 	}
@@ -118,9 +123,19 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 			p.err = err
 		}
 	case len(batch) == 1:
+		s.blocked(err, budget)
 		batch[0].refer(err)
 	default:
-		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock) })
+		s.blocked(err, budget)
+		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock, budget) })
+	}
+}
+
+// blocked notes that a statement waited for a row in vain, if that is what err says.
+func (s *Store) blocked(err error, budget *int) {
+	if fateOf(err) == fateBlocked {
+		*budget--
+		s.conflicts.tell(1, 1, 1)
 	}
 }
 

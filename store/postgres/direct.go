@@ -20,7 +20,7 @@ var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 // Until COMMIT is sent, whatever happens is definite: the server can't commit by itself.
 func (s *Store) tryDirect(own projections) attempt {
 	return func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) error {
-		ctx, end := s.seenThrough(ctx, conn)
+		ctx, end := s.seenThrough(ctx, conn, []*pending{p})
 		defer end()
 		tx, err := s.begin(ctx, conn, p, lock)
 		if tx != nil {

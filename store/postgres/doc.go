@@ -12,8 +12,8 @@
 // trips over, such as a body that jsonb refuses or a row that another transaction holds, costs only the commit
 // that brought it.
 //
-// Which statement that is depends on whether there have been conflicts of late (calm.go): a plain INSERT is the fastest, and
-// falls back to one that leaves out what is in conflict. A conflict after a calm costs one statement
+// Which statement that is depends on whether there have been conflicts of late (conflicts.go): a plain INSERT is the fastest, and
+// falls back to one that leaves out what is in conflict. A conflict after a while without one costs one statement
 // more, and one line in the server's log.
 //
 // A commit with projections is one transaction. [BatchProjection] queues its statements, so

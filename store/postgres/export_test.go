@@ -13,9 +13,9 @@ func (s *Store) Waiting() int {
 
 // SetCalm makes the next statements plain, or careful.
 func (s *Store) SetCalm(calm bool) {
-	s.calm.statements.Store(0)
+	s.conflicts.careful.Store(0)
 	if calm {
-		s.calm.statements.Store(calmAfter)
+		s.conflicts.careful.Store(plainAfter)
 	}
 }
 
@@ -28,3 +28,6 @@ func (s *Store) Leading() bool {
 	defer s.plain.mu.Unlock()
 	return s.plain.active > 0
 }
+
+// SearchBound is how long a search for what blocks a crowd may wait.
+const SearchBound = maxBlocked*isolatingLock + sharedLock

@@ -14,9 +14,9 @@ import (
 
 // insert stores what it can of batch, which is sorted, in one statement, and marks it. It sees the statement through.
 func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending, timeout string) error {
-	ctx, end := s.seenThrough(ctx, conn)
+	ctx, end := s.seenThrough(ctx, conn, batch)
 	defer end()
-	if s.calm.holds() {
+	if s.conflicts.none() {
 		sql, args, release := s.plainCall(batch, timeout)
 		tag, err := conn.Exec(ctx, sql, args...)
 		release()
@@ -27,13 +27,12 @@ func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending
 		if !isRefusal(err) {
 			return err
 		}
-		s.calm.ends()
+		s.conflicts.met()
 	}
 	mark(batch, false)
 	if err := s.insertCareful(ctx, conn, batch, timeout); err != nil {
 		return err
 	}
-	s.calm.tell(batch)
 	return s.explain(ctx, conn, batch)
 }
 

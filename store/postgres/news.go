@@ -33,14 +33,19 @@ func (p *pending) verdict() error {
 }
 
 // explain sees to it that the commits of batch which were not stored know why, as far as the log can tell: where the
-// statement that refused them didn't see it yet, one more asks for all of them.
+// statement that refused them didn't see it yet, they had to wait for it, and one more asks for all of them.
 func (s *Store) explain(ctx context.Context, q querier, batch []*pending) error {
 	var unclear []*pending
+	refused := 0
 	for _, p := range batch {
-		if !p.stored && len(p.commit.Events) > 0 && p.verdict() == nil {
+		if p.stored || len(p.commit.Events) == 0 {
+			continue
+		}
+		if refused++; p.verdict() == nil {
 			unclear = append(unclear, p)
 		}
 	}
+	s.conflicts.tell(len(batch), refused, len(unclear))
 	if len(unclear) == 0 {
 		return nil
 	}

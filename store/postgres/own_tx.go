@@ -186,10 +186,14 @@ func (o *ownTx) send(ctx context.Context, end bool) error {
 	if o.tx != nil && o.conn.Conn().PgConn().TxStatus() == 'E' {
 		return o.fail(ctx, errors.New("postgres: commit events: a statement of the transaction failed, and it went on"))
 	}
-	sending, done := o.s.seenThrough(ctx, o.conn)
+	sending, done := o.s.seenThrough(ctx, o.conn, batch)
 	defer done()
 	w := work{begin: o.tx == nil, commit: end && inline, batch: batch, lock: lock}
 	at, err := o.s.pipeline(sending, o.conn, &w)
+	if w.begin && err != nil && fateOf(err) == fateStale {
+		leave(sending, o.conn)
+		at, err = o.s.pipeline(sending, o.conn, &w)
+	}
 	err = o.s.heard(o.conn, err)
 	if err == nil && !inline {
 		err = o.project(sending)
@@ -256,7 +260,7 @@ func (o *ownTx) refusal(ctx context.Context, batch []*pending, at *pending, comm
 	switch f := fateOf(err); {
 	case f == fateUnknown && !committing:
 		return beforeCommit(o.conn, err)
-	case f == fateRaced, f == fateBlocked && !ordered:
+	case f == fateRaced, f == fateStale, f == fateBlocked && !ordered:
 		return fmt.Errorf("%w: commit events: %w", store.ErrDeadlock, err)
 	case f == fateBlocked:
 		return translate("wait for a lock", err)

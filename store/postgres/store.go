@@ -25,7 +25,7 @@ type Store struct {
 	plain     *combiner     // of commits without projections
 	projected *combiner     // of commits whose projections only queue statements
 	patient   chan struct{} // as many places as may wait long for a lock at once
-	calm      calm
+	conflicts conflicts
 	columns   columnsPool
 	pendings  pendings
 
@@ -59,7 +59,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	}
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
-	s.calm.begin(s.o.Committers, int(pool.Config().MaxConns))
+	s.conflicts.begin(s.o.Committers, int(pool.Config().MaxConns))
 	s.longLock = milliseconds(s.o.LockTimeout)
 	s.sharedLock = milliseconds(min(sharedLock, s.o.LockTimeout))
 	s.isolatingLock = milliseconds(min(isolatingLock, s.o.LockTimeout))
@@ -129,7 +129,7 @@ func (s *Store) probes() []probe {
 	}
 	if s.o.Commands {
 		list[0].parameters += 6
-		list = append(list, probe{"commands", s.sql.lookup, 2})
+		list = append([]probe{{"commands", s.sql.lookup, 2}}, list...)
 	}
 	return list
 }
@@ -155,10 +155,14 @@ func (s *Store) sending(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(context.WithoutCancel(ctx), s.o.CommitTimeout)
 }
 
-// seenThrough is sending for a statement that stores something, on conn. A connection whose answer was
-// overdue when end is called is not used again.
-func (s *Store) seenThrough(ctx context.Context, conn *pgxpool.Conn) (_ context.Context, end func()) {
-	ctx, cancel := s.sending(ctx)
+// seenThrough is sending for a statement that stores batch, on conn: the more there is to send, the longer it may take. A
+// connection whose answer was overdue when end is called is not used again.
+func (s *Store) seenThrough(ctx context.Context, conn *pgxpool.Conn, batch []*pending) (_ context.Context, end func()) {
+	size := 0
+	for _, p := range batch {
+		size += weight(p)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.CommitTimeout+time.Duration(size)*perByte)
 	return ctx, func() {
 		if ctx.Err() != nil {
 			discard(conn)
@@ -166,6 +170,9 @@ func (s *Store) seenThrough(ctx context.Context, conn *pgxpool.Conn) (_ context.
 		cancel()
 	}
 }
+
+// perByte is how much longer the database may take for each byte that is sent: a second for a megabyte.
+const perByte = time.Microsecond
 
 // querier is what a pool, a connection and a transaction have in common.
 type querier interface {

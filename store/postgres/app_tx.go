@@ -112,7 +112,21 @@ func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 			return translate("commit events", p.err)
 		}
 	}
-	return t.s.refusal(ctx, t.tx, p, races)
+	return t.s.inSnapshot(ctx, t.tx, t.s.refusal(ctx, t.tx, p, races))
+}
+
+// inSnapshot turns an ErrNoPredecessor into an ErrConflict where tx looks at an older view of the database than the one that the
+// commit was decided on: nothing is lost, it is only not seen.
+func (s *Store) inSnapshot(ctx context.Context, tx pgx.Tx, err error) error {
+	var missing *store.PredecessorError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	var level string
+	if tx.QueryRow(ctx, `SELECT current_setting('transaction_isolation')`).Scan(&level) == nil && level != "read committed" {
+		return fmt.Errorf("%w: the predecessor was committed after the transaction's snapshot was taken: %w", store.ErrConflict, errors.New(err.Error()))
+	}
+	return err
 }
 
 // isolated runs f so that a refusal by the server leaves q usable: within a savepoint, if q is a transaction.

@@ -16,13 +16,23 @@ type attempt func(ctx context.Context, conn *pgxpool.Conn, p *pending, lock stri
 // maxRaces is how often a commit that got in the way of another transaction is sent again.
 const maxRaces = 5
 
-// commitAlone stores one commit for its own account, in its caller's goroutine. It waits for locks up to
-// lock at first and then, if that was the obstacle, up to Options.LockTimeout in a queue of those that wait.
-func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock string) error {
-	patient := false
+// patience is how long a commit waits for the rows of others.
+type patience struct {
+	lock  string    // in one statement
+	until time.Time // in all, for one that a crowd could not decide; else zero
+	long  bool      // it waits on in the queue of those that wait
+}
+
+// fromCrowd is the patience of a commit that a crowd could not decide: it has Options.LockTimeout from now, whatever it waits for.
+func (s *Store) fromCrowd() patience {
+	return patience{lock: s.isolatingLock, until: time.Now().Add(s.o.LockTimeout)}
+}
+
+// commitAlone stores one commit for its own account, in its caller's goroutine.
+func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, w patience) error {
 	for races := 0; ; {
 		if !p.tried {
-			sent, err := s.tryOnce(ctx, p, try, lock, patient)
+			sent, err := s.tryOnce(ctx, p, try, w)
 			if !sent {
 				return err
 			}
@@ -39,10 +49,10 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock s
 		case p.err != nil && (f == fateUnknown || f == fateGeneral):
 			return translate("commit events", p.err)
 		case p.err != nil && f == fateBlocked:
-			if lock == s.longLock {
+			if w.long || w.until.IsZero() {
 				return translate("wait for a lock", p.err)
 			}
-			lock, patient = s.longLock, true
+			w.long = true
 			continue
 		case p.err == nil || f != fateStale:
 			if err := s.refusal(ctx, s.pool, p, races); err != nil {
@@ -57,16 +67,27 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, lock s
 
 // tryOnce makes one attempt on a connection of its own, and reports whether it came to that. Patient ones
 // wait long for a lock and so are few at a time: they must not use up the pool.
-func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, lock string, patient bool) (sent bool, err error) {
-	if patient {
-		if err := s.queueUp(ctx); err != nil {
+func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, w patience) (sent bool, err error) {
+	if w.long {
+		if err := s.queueUp(ctx, w.until); err != nil {
 			return false, err
 		}
 		defer func() { <-s.patient }()
 	}
-	conn, err := s.acquire(ctx)
+	waiting, cancel := ctx, context.CancelFunc(func() {})
+	if !w.until.IsZero() {
+		waiting, cancel = context.WithDeadline(ctx, w.until)
+	}
+	conn, err := s.acquire(waiting)
+	cancel()
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		err = fmt.Errorf("%w: wait for a lock: no connection came free within %v (Options.LockTimeout)", store.ErrUnavailable, s.o.LockTimeout)
+	}
 	if err != nil {
 		return false, err
+	}
+	if w.long {
+		w.lock = milliseconds(time.Until(w.until))
 	}
 	defer conn.Release()
 	defer func() {
@@ -76,12 +97,12 @@ func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, lock strin
 		}
 	}()
 	p.stored, p.told = false, false
-	return true, s.heard(conn, try(ctx, conn, p, lock))
+	return true, s.heard(conn, try(ctx, conn, p, w.lock))
 }
 
 // queueUp waits for a place among the patient.
-func (s *Store) queueUp(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, s.o.LockTimeout)
+func (s *Store) queueUp(ctx context.Context, until time.Time) error {
+	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	select {
 	case s.patient <- struct{}{}:

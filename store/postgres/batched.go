@@ -17,16 +17,17 @@ const maxRegroups = 4
 // runProjected stores a batch of commits whose projections only queue statements.
 func (s *Store) runProjected(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
 	sortBatch(batch)
-	s.shareTx(ctx, conn, batch, s.sharedLock, 0)
+	budget := maxBlocked
+	s.shareTx(ctx, conn, batch, s.sharedLock, &budget, 0)
 }
 
 // shareTx stores batch and its projections in one transaction. If that fails and the server's answer says for which of
 // them, the others are sent again; if it doesn't, that one is looked for by halves.
-func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, regroups int) {
+func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, budget *int, regroups int) {
 	if len(batch) == 0 {
 		return
 	}
-	if conn.Conn().IsClosed() || regroups > maxRegroups {
+	if conn.Conn().IsClosed() || *budget <= 0 || regroups > maxRegroups {
 		leaveAlone(batch)
 		return
 	}
@@ -42,23 +43,25 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 		for _, p := range batch {
 			p.err = err
 		}
-	case isRefusal(err) && at == nil && s.regroup(ctx, conn, batch, lock, regroups):
+	case isRefusal(err) && at == nil && s.regroup(ctx, conn, batch, lock, budget, regroups):
 	case at != nil:
 		at.refer(err)
 		rest := slices.DeleteFunc(slices.Clone(batch), func(p *pending) bool { return p == at })
-		s.shareTx(ctx, conn, rest, lock, regroups+1)
+		s.shareTx(ctx, conn, rest, lock, budget, regroups+1)
 	case len(batch) == 1:
+		s.blocked(err, budget)
 		batch[0].refer(err)
 	case f == fateSettled || f == fateStale:
 		leaveAlone(batch)
 	default:
-		isolate(batch, err, func(part []*pending) { s.shareTx(ctx, conn, part, s.isolatingLock, regroups) })
+		s.blocked(err, budget)
+		isolate(batch, err, func(part []*pending) { s.shareTx(ctx, conn, part, s.isolatingLock, budget, regroups) })
 	}
 }
 
 // regroup answers the commits that the log has something against and sends the others again. It reports whether it found any.
-func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, regroups int) bool {
-	asking, end := s.seenThrough(ctx, conn)
+func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, budget *int, regroups int) bool {
+	asking, end := s.seenThrough(ctx, conn, nil)
 	defer end()
 	if err := s.askNews(asking, conn, batch); err != nil {
 		return false
@@ -72,8 +75,8 @@ func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 	if len(rest) == len(batch) {
 		return false
 	}
-	s.calm.note(len(batch)-len(rest), len(batch))
-	s.shareTx(ctx, conn, rest, lock, regroups)
+	s.conflicts.tell(len(batch), len(batch)-len(rest), 0)
+	s.shareTx(ctx, conn, rest, lock, budget, regroups)
 	return true
 }
 
@@ -88,14 +91,14 @@ func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending
 // commit whose projection it struck, if it is known; that the rows of others are in the same transaction is a
 // possible reason of it.
 func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) (*pending, error) {
-	ctx, end := s.seenThrough(ctx, conn)
+	ctx, end := s.seenThrough(ctx, conn, batch)
 	defer end()
 	at, err := s.pipeline(ctx, conn, &work{begin: true, commit: true, batch: batch, lock: lock})
 	if err != nil {
 		leave(ctx, conn)
 		return at, err
 	}
-	s.calm.note(0, len(batch))
+	s.conflicts.tell(len(batch), 0, 0)
 	return nil, nil
 }
 
