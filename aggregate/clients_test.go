@@ -218,3 +218,29 @@ func TestAClientIsToldNothingOfGo(t *testing.T) {
 	require.Empty(t, aggregate.ClientText(store.ErrUnavailable))
 	require.Empty(t, aggregate.ClientText(nil))
 }
+
+func TestDoTellsAllThatACommandLedTo(t *testing.T) {
+	t.Parallel()
+	root := shop(t, memory.New(), orders())
+	id := root.IDFor("a")
+	_, err := root.Do(t.Context(), types.Command{AggregateID: id, Type: "fly"})
+	require.ErrorIs(t, err, aggregate.ErrInvalidHandler)
+	place := types.Command{AggregateID: id, Type: "place", Data: placeOrder{"tea"}, ID: "1"}
+	first, err := root.Do(t.Context(), place)
+	require.NoError(t, err)
+	require.Equal(t, order{Item: "tea"}, first.State)
+	require.Equal(t, types.Sequence(1), first.Sequence)
+	require.Len(t, first.Events, 1)
+	require.False(t, first.Repeat)
+	paid, err := root.Do(t.Context(), types.Command{AggregateID: id, Type: "pay", Data: payOrder{7}, Expected: &first.Sequence})
+	require.NoError(t, err)
+	require.Equal(t, order{Item: "tea", Paid: 7}, paid.State)
+	require.Equal(t, types.Sequence(2), paid.Sequence)
+	again, err := root.Do(t.Context(), place)
+	require.NoError(t, err)
+	require.True(t, again.Repeat)
+	again.Repeat = false
+	require.Equal(t, first.State, again.State)
+	require.Equal(t, first.Sequence, again.Sequence, "that of the first time")
+	require.Equal(t, first.Events[0].Timestamp, again.Events[0].Timestamp)
+}

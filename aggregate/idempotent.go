@@ -71,6 +71,7 @@ func (c *cell[S]) first(q *request) (found bool, err error) {
 	if err := flush(ctx, a, c.family.sup.options.ReadTimeout); err != nil {
 		return true, c.untold(err)
 	}
+	q.seq, q.repeat = record.Last, true
 	if q.wantEvents {
 		q.events, err = eventsOf(ctx, a, c.id, record)
 	}

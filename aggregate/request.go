@@ -36,9 +36,8 @@ type request struct {
 	call
 
 	// The answer.
-	err    error
-	events []types.Event
-	state  any
+	err error
+	told
 
 	trial
 }
@@ -58,6 +57,14 @@ type call struct {
 	record     *store.CommandRecord // nil for a command without an ID
 	wantEvents bool
 	wantState  bool
+}
+
+// told is what a command's caller is told of its success.
+type told struct {
+	events []types.Event  // if they were asked for
+	state  any            // the same
+	seq    types.Sequence // the aggregate's, right after the command
+	repeat bool           // an earlier command with the same ID did it
 }
 
 // trial is the mailbox' bookkeeping about one command.

@@ -109,70 +109,70 @@ func (r *Root[S]) New(ctx context.Context) (hlc.Timestamp, error) {
 // were sent to the store, nothing is stored; when it ends later, the library sees the commit through
 // and the caller gets an *OutcomeUnknownError.
 func (r *Root[S]) Evaluate(ctx context.Context, command types.Command) error {
-	_, _, err := r.evaluate(ctx, call{command: command})
+	_, err := r.evaluate(ctx, call{command: command})
 	return err
 }
 
 // EvaluateEvents is Evaluate and returns the events that were stored.
 func (r *Root[S]) EvaluateEvents(ctx context.Context, command types.Command) ([]types.Event, error) {
-	events, _, err := r.evaluate(ctx, call{command: command, wantEvents: true})
-	return events, err
+	told, err := r.evaluate(ctx, call{command: command, wantEvents: true})
+	return told.events, err
 }
 
 // EvaluateState is Evaluate and returns the state right after the command.
 func (r *Root[S]) EvaluateState(ctx context.Context, command types.Command) (S, error) {
-	_, state, err := r.evaluate(ctx, call{command: command, wantState: true})
+	told, err := r.evaluate(ctx, call{command: command, wantState: true})
 	if err != nil {
 		return *new(S), err
 	}
-	typed, _ := state.(S) // a nil S that is an interface has no type to assert
+	typed, _ := told.state.(S) // a nil S that is an interface has no type to assert
 	return typed, nil
 }
 
-func (r *Root[S]) evaluate(ctx context.Context, c call) (events []types.Event, state any, err error) {
+func (r *Root[S]) evaluate(ctx context.Context, c call) (told, error) {
 	if r.sup.options.Hooks.Evaluate != nil {
 		return r.observed(ctx, c)
 	}
-	events, state, _, err = r.ask(ctx, c)
-	return events, state, err
+	told, _, err := r.ask(ctx, c)
+	return told, err
 }
 
 // observed is evaluate for somebody who watches.
-func (r *Root[S]) observed(ctx context.Context, c call) (events []types.Event, state any, err error) {
+func (r *Root[S]) observed(ctx context.Context, c call) (told told, err error) {
 	e := Evaluation{Root: r.family.name, AggregateID: c.command.AggregateID, Type: c.command.Type, Start: time.Now()}
-	events, state, e.Attempts, e.Err = r.ask(ctx, c)
+	told, e.Attempts, e.Err = r.ask(ctx, c)
 	e.Duration = time.Since(e.Start)
 	r.sup.options.Hooks.Evaluate(ctx, e)
-	return events, state, e.Err
+	return told, e.Err
 }
 
-func (r *Root[S]) ask(ctx context.Context, c call) (events []types.Event, state any, tries int, err error) {
+func (r *Root[S]) ask(ctx context.Context, c call) (answer told, tries int, err error) {
 	handler, known := r.kind.Commands[c.command.Type]
 	if !known {
-		return nil, nil, 0, &InvalidHandlerError{Root: r.family.name, Type: c.command.Type}
+		return told{}, 0, &InvalidHandlerError{Root: r.family.name, Type: c.command.Type}
 	}
 	c.handler = handler
 	if c.command.ID != "" {
 		if c.record, err = r.identify(c.command); err != nil {
-			return nil, nil, 0, err
+			return told{}, 0, err
 		}
 	}
 	q := r.sup.newRequest(ctx)
 	q.call = c
 	m, err := r.send(q, c.command.AggregateID)
 	if err != nil {
-		return nil, nil, 0, err
+		return told{}, 0, err
 	}
 	err = q.wait(m)
 	if q.phase.Load() != answered {
-		return nil, nil, 0, err // the mailbox may still hold the request
+		return told{}, 0, err // the mailbox may still hold the request
 	}
 	if err == nil {
-		events, state = q.events, q.state
+		answer = q.told
 	}
 	tries = q.tries
 	r.sup.free(q)
-	return events, state, tries, err
+	return answer, tries, err
 }
 
 // send puts a request into the mailbox of an aggregate, which is started if it is not live.

@@ -181,6 +181,7 @@ func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
 			*d = before
 			continue
 		}
+		q.seq = d.seq
 		if q.wantState {
 			if q.state, q.verdict = c.stateOf(d); q.verdict != nil {
 				return c.exclude(w, q, base, kept, i)

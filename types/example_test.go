@@ -63,3 +63,15 @@ func ExampleMetadataFrom() {
 	// false
 	// true
 }
+
+func ExampleExpect() {
+	seen := types.Sequence(7) // what FetchInstance or an ETag said
+	for _, expected := range []types.Sequence{seen, 0, types.Exists} {
+		command := types.Command{Type: "withdraw_money", Expected: types.Expect(expected)}
+		fmt.Println(*command.Expected)
+	}
+	// Output:
+	// 7
+	// 0
+	// -1
+}

@@ -20,6 +20,8 @@ const module = "github.com/eventmaestro/maestro"
 var withoutExample = map[string]string{
 	"store":           "an application meets it through memory and postgres, which have examples",
 	"store/storetest": "its two uses have nothing in common: see Run and NewFaults",
+
+	"aggregate/aggregatetest.Golden": "writes files: see section 9 of the guide and examples/guide",
 }
 
 // withoutOutput are examples that are compiled and not run.
