@@ -274,7 +274,7 @@ func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 	case !proved && c.seq != began:
 		return true, nil // a transaction of this process moved it on meanwhile
 	case !proved && c.seq > 0:
-		c.lost(ctx)
+		c.lost(ctx, c.seq, c.last)
 		return true, c.ensure(ctx)
 	}
 	c.fresh = true
@@ -282,9 +282,9 @@ func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 	return n > 0, nil
 }
 
-// lost drops a state that the log does not have, and tells of it.
-func (c *cell[S]) lost(ctx context.Context) {
-	e := &LogWentBackError{Root: c.family.name, AggregateID: c.id, Sequence: c.seq, Timestamp: c.last}
+// lost drops a state that the log does not have, the one that ended with last, and tells of it.
+func (c *cell[S]) lost(ctx context.Context, seq types.Sequence, last hlc.Timestamp) {
+	e := &LogWentBackError{Root: c.family.name, AggregateID: c.id, Sequence: seq, Timestamp: last}
 	c.drop()
 	if h := c.host; h != nil && h.loaded && !h.ahead && h.last == e.Timestamp {
 		h.draft, h.loaded = draft[S]{}, false

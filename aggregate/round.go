@@ -109,7 +109,7 @@ func (c *cell[S]) attempt(ctx context.Context, w *work, r *round) {
 		c.rollback(&d)
 		return
 	}
-	started := c.stopwatch()
+	started, seq, last := c.stopwatch(), c.seq, c.last
 	commit := store.Commit{AggregateID: c.id, Events: r.log, Predecessor: c.last, Projections: c.root.kind.Projections, Commands: r.records}
 	c.ahead = c.root.kind.clone != nil && !c.copied && d.seq != c.seq
 	err = c.commit(ctx, commit, line)
@@ -126,11 +126,24 @@ func (c *cell[S]) attempt(ctx context.Context, w *work, r *round) {
 		c.saveIfDue()
 	case raced(err):
 		c.rollback(&d)
+		if missing(err, seq, last) {
+			c.lost(ctx, seq, last)
+		}
 		c.again(ctx, w, r, err)
 	default:
 		c.rollback(&d)
 		c.separate(w, r, err)
 	}
+}
+
+// missing reports whether a refusal says that the log does not have the event that the commit was
+// decided on, the one at seq.
+func missing(err error, seq types.Sequence, last hlc.Timestamp) bool {
+	if errors.Is(err, store.ErrNoPredecessor) {
+		return true
+	}
+	told, ok := errors.AsType[*store.ConflictError](err)
+	return ok && seq > 0 && len(told.Events) > 0 && told.Events[0].Timestamp != last
 }
 
 // raced reports whether a commit failed because the log is not what it was decided on.
@@ -287,10 +300,6 @@ func (c *cell[S]) learnFrom(ctx context.Context, r *round, cause error) error {
 	}
 	if c.fresh {
 		return nil
-	}
-	if errors.Is(cause, store.ErrNoPredecessor) {
-		c.lost(ctx)
-		return c.ensure(ctx)
 	}
 	var rival hlc.Timestamp
 	if len(r.log) > 0 {

@@ -109,8 +109,9 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 	switch {
 	case t.failed != nil:
 		err = t.failed
-	case err != nil:
+	case err != nil && !t.refused(err):
 		return err, t.OwnTx.Repeatable(err)
+	case err != nil: // what was staged was refused when the application used the transaction
 	case ctx.Err() != nil:
 		return fmt.Errorf("aggregate: before the commit: %w", ctx.Err()), false
 	default:
@@ -121,9 +122,14 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 	for _, m := range t.members {
 		m.ended(ctx, start, err)
 	}
-	duplicate := errors.Is(err, store.ErrDuplicateCommand) && !t.look
-	t.line, t.look = t.line || raced(err), t.look || duplicate
-	return err, raced(err) || duplicate || errors.Is(err, store.ErrDeadlock)
+	again = t.refused(err)
+	t.line, t.look = t.line || raced(err), t.look || errors.Is(err, store.ErrDuplicateCommand)
+	return err, again
+}
+
+// refused reports whether err says that others were first, so that another attempt may be luckier.
+func (t *transaction) refused(err error) bool {
+	return raced(err) || errors.Is(err, store.ErrDeadlock) || errors.Is(err, store.ErrDuplicateCommand) && !t.look
 }
 
 func beginTx(ctx context.Context, begins store.Transactor) (tx store.OwnTx, err error) {

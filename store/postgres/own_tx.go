@@ -56,6 +56,10 @@ func TxOf(ctx context.Context, tx store.Tx) (pgx.Tx, error) {
 			return nil, err
 		}
 		return &appTx{projectionTx{tx.tx}, tx}, nil
+	case interface{ Unwrap() store.Adapter }:
+		if inner, ok := tx.Unwrap().(store.Tx); ok {
+			return TxOf(ctx, inner)
+		}
 	}
 	return nil, fmt.Errorf("%w: a transaction of package postgres: this one is a %T", store.ErrUnsupported, tx)
 }

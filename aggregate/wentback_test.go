@@ -1,0 +1,138 @@
+package aggregate_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// onEveryLostLog runs a test on stores of which goBack drops what was stored after keep was called, as
+// the promotion of a standby does that lacks the last commits.
+func onEveryLostLog(t *testing.T, test func(t *testing.T, s store.Adapter, keep func() (goBack func()))) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		s := memory.New()
+		test(t, s, s.Checkpoint)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		pool := pgtest.Plain(t, fewConnections)
+		test(t, postgres.New(pool, nil), func() func() {
+			sql := func(text string) {
+				_, err := pool.Exec(t.Context(), text)
+				require.NoError(t, err)
+			}
+			sql(`DROP TABLE IF EXISTS kept, kept_snapshots; CREATE TABLE kept AS SELECT * FROM event_log; CREATE TABLE kept_snapshots AS SELECT * FROM snapshots`)
+			return func() {
+				sql(`TRUNCATE event_log, snapshots; INSERT INTO event_log SELECT * FROM kept; INSERT INTO snapshots SELECT * FROM kept_snapshots`)
+			}
+		})
+	})
+}
+
+// wentBack counts what is told of logs that went back.
+func wentBack(n *atomic.Int32) *aggregate.Options {
+	return &aggregate.Options{Hooks: aggregate.Hooks{LogWentBack: func(context.Context, *aggregate.LogWentBackError) { n.Add(1) }}}
+}
+
+func requireWholeLog(t *testing.T, root *aggregate.Root[tally], id hlc.Timestamp, want types.Sequence) {
+	t.Helper()
+	last := types.Sequence(0)
+	for e, err := range root.History(t.Context(), id, store.Range{}) {
+		require.NoError(t, err)
+		require.Equal(t, last+1, e.Sequence, "no gap")
+		last = e.Sequence
+	}
+	require.Equal(t, want, last)
+}
+
+// A process that has more in memory than the log decides on what the log has, and leaves no gap.
+func TestACommandAfterTheLogWentBackIsDecidedOnTheLog(t *testing.T) {
+	t.Parallel()
+	onEveryLostLog(t, func(t *testing.T, s store.Adapter, keep func() func()) {
+		var told atomic.Int32
+		root := newRoot(t, s, wentBack(&told))
+		id := newID(t, root)
+		for range 5 {
+			evaluate(t, root, adds(id, 1))
+		}
+		goBack := keep()
+		for range 5 {
+			evaluate(t, root, adds(id, 10))
+		}
+		goBack()
+		state, err := root.EvaluateState(t.Context(), adds(id, 100))
+		require.NoError(t, err)
+		require.Equal(t, 105, state.Total, "the lost events are not in the state")
+		requireWholeLog(t, root, id, 6)
+		require.EqualValues(t, 1, told.Load(), "told once")
+		evaluate(t, root, adds(id, 1))
+		requireWholeLog(t, root, id, 7)
+		require.EqualValues(t, 1, told.Load())
+	})
+}
+
+// Others may have written at the lost sequences, up to the very one at which the state in memory is.
+func TestAStateOfALostHistoryIsDroppedAlsoWhereTheLogHasGrownAgain(t *testing.T) {
+	t.Parallel()
+	onEveryLostLog(t, func(t *testing.T, s store.Adapter, keep func() func()) {
+		for name, look := range map[string]func(p process, id hlc.Timestamp) error{
+			"command":   func(p process, id hlc.Timestamp) error { return p.root.Evaluate(t.Context(), adds(id, 100)) },
+			"rejection": func(p process, id hlc.Timestamp) error { _ = p.root.Evaluate(t.Context(), adds(id, -1)); return nil },
+			"fetch":     func(p process, id hlc.Timestamp) error { _, err := p.root.Fetch(t.Context(), id); return err },
+			"snapshot":  func(p process, id hlc.Timestamp) error { return p.root.Snapshot(t.Context(), id) },
+			"transaction": func(p process, id hlc.Timestamp) error {
+				return p.sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
+					_, err := p.root.EvaluateTx(ctx, tx, adds(id, 100))
+					return err
+				})
+			},
+		} {
+			t.Log(name)
+			var told atomic.Int32
+			p, other := newProcess(t, s, wentBack(&told)), newProcess(t, s, nil)
+			id := newID(t, p.root)
+			evaluate(t, p.root, adds(id, 1))
+			goBack := keep()
+			for range 3 {
+				evaluate(t, p.root, adds(id, 10))
+			}
+			goBack()
+			for range 3 {
+				evaluate(t, other.root, adds(id, 1))
+			}
+			require.NoError(t, look(p, id))
+			got, err := p.root.Fetch(t.Context(), id)
+			require.NoError(t, err)
+			want, err := newRoot(t, s, nil).Fetch(t.Context(), id)
+			require.NoError(t, err)
+			require.Equal(t, want, got, "hot equals cold")
+			require.EqualValues(t, 1, told.Load())
+		}
+	})
+}
+
+// process is a supervisor with a root of tallies.
+type process struct {
+	sup  *aggregate.Supervisor
+	root *aggregate.Root[tally]
+}
+
+func newProcess(t testing.TB, s store.Adapter, o *aggregate.Options, change ...func(*aggregate.Definition[tally])) process {
+	t.Helper()
+	sup := newSupervisor(t, s, o)
+	root, err := aggregate.New(sup, tallies(change...))
+	require.NoError(t, err)
+	return process{sup, root}
+}
