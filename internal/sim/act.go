@@ -20,6 +20,8 @@ func (w *world) act() {
 		w.cancelOne()
 	case n < 88:
 		w.restart()
+	case n < 90 && w.scene.forgetful:
+		w.turnBack()
 	case n < 91:
 		n := one(w.rng, w.nodes[:]...)
 		n.skew.Store(int64(one(w.rng, 0, -3*time.Hour, -time.Second, time.Second, time.Hour)))

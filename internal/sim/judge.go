@@ -86,7 +86,7 @@ func (w *world) judgeCommand(o *op, places []int, doubtful int) {
 	switch {
 	case o.Type == "fail" && (c == acked || len(places) > 0):
 		w.violate(4, "%v: %v, and %d events in the log", o, c, len(places))
-	case c == acked && o.Type == "add" && len(places) == 0:
+	case c == acked && o.Type == "add" && len(places) == 0 && !w.lost(o):
 		w.violate(2, "%v was acknowledged and is not in the log", o)
 	case c != acked && c != unknown && doubtful == 0 && len(places) > 0:
 		w.violate(2, "%v failed (%v) and is in the log", o, o.err)
@@ -130,7 +130,7 @@ func (w *world) judgeState(o *op) {
 		return
 	}
 	tokens := w.histories[o.aggregate].tokens
-	if len(o.state.Tokens) > len(tokens) || !slices.Equal(o.state.Tokens, tokens[:len(o.state.Tokens)]) {
+	if (len(o.state.Tokens) > len(tokens) || !slices.Equal(o.state.Tokens, tokens[:len(o.state.Tokens)])) && !w.bygone(o, o.state.Tokens) {
 		w.violate(3, "%v was given a state that never was: %s, log %s", o,
 			strings.Join(o.state.Tokens, " "), strings.Join(tokens, " "))
 	}

@@ -134,7 +134,7 @@ func (w *world) judgeOrder(i int, h *history) {
 	var ops []porcupine.Operation
 	doubt := map[string]bool{}
 	for _, o := range w.ops {
-		if o.aggregate == i && o.counts(h) {
+		if o.aggregate == i && o.counts(h) && !w.uncertain(o, h) {
 			if out := o.class(); out == unknown || out == excused {
 				// Of several attempts at one command, the earliest can have been carried
 				// out whenever any of the others can.

@@ -19,6 +19,7 @@ type scene struct {
 	aggregates int
 	sharedIDs  bool // all clocks have the same node id, so timestamps don't tell whose an event is
 	skews      [3]time.Duration
+	forgetful  bool // the store goes back now and then
 	trouble    int  // of 100 calls of the store, so many are faulty
 	hurried    bool // a real server may take longer than is waited for
 
@@ -46,6 +47,7 @@ func newScene(w *world) *scene {
 		s.skews[1] = one(r, 0, time.Millisecond)
 	}
 	s.trouble = one(r, 0, 5, 15, 30, 60)
+	s.forgetful = r.IntN(4) == 0
 	attempts, batch, mailbox := one(r, 3, 5, 10), one(r, 1, 2, 8, 100), one(r, 1, 3, 100)
 	patience := one(r, 4, 12, 30)
 	s.options = func() *aggregate.Options {

@@ -74,7 +74,13 @@ func (s *seam) Commit(ctx context.Context, c store.Commit) error {
 	if len(c.Events) > 0 {
 		name = fmt.Sprintf("commit %d+%d", c.Events[0].Sequence, len(c.Events))
 	}
-	return s.call(ctx, c.AggregateID, name, true, func(a logged) error { return a.Commit(ctx, c) })
+	return s.call(ctx, c.AggregateID, name, true, func(a logged) error {
+		err := a.Commit(ctx, c)
+		if err == nil {
+			s.life.w.committed(c)
+		}
+		return err
+	})
 }
 
 // Load is one call for the whole loop, as it is one statement.

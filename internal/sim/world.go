@@ -70,9 +70,13 @@ type world struct {
 
 	conflicts atomic.Int64
 
+	kept     checkpoint
+	retreats []retreat
+
 	mu         sync.Mutex
-	finished   []*op       // guarded by mu: answered since the driver looked last
-	violations []Violation // guarded by mu
+	finished   []*op           // guarded by mu: answered since the driver looked last
+	violations []Violation     // guarded by mu
+	answered   map[string]bool // guarded by mu: commands whose commit was answered well since the store went back
 }
 
 // Phases of a run, after the actions.
@@ -93,7 +97,7 @@ func Run(t *testing.T, c Config) Result {
 	if c.Steps == 0 {
 		c.Steps = 200
 	}
-	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}}
+	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}, answered: map[string]bool{}}
 	w.rng = rand.New(rand.NewPCG(c.Seed, 0x6d61657374726f))
 	synctest.Test(t, func(*testing.T) {
 		w.build()
