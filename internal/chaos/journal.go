@@ -22,6 +22,7 @@ type entry struct {
 	request
 	ID   string `json:"id,omitempty"` // the command's
 	Read bool   `json:"read,omitempty"`
+	Pair string `json:"pair,omitempty"` // of the two commands of a transaction
 
 	// told
 	Class  string   `json:"c,omitempty"`

@@ -53,6 +53,7 @@ func judge(r *record) *verdict {
 	for _, attempts := range groups {
 		v.judgeCommand(attempts, r)
 	}
+	v.judgePairs(r)
 	v.judgePromotions(r)
 	for _, l := range r.live {
 		v.judgeLive(l, r)
@@ -166,6 +167,21 @@ func (v *verdict) judgeCommand(attempts []*op, r *record) {
 		if asked && o.asked.ID == "" && found != n && (found != 0 || n == len(o.told.Stamps)) {
 			v.find(&v.lost, "%s %s: lookup found %d events, the log has %d", o.writer, o.asked.Token, found, n)
 		}
+	}
+}
+
+// judgePairs makes sure that of the two commands of a transaction both are in the log, or none.
+func (v *verdict) judgePairs(r *record) {
+	stored := map[string]int{}
+	for _, o := range r.ops {
+		if o.asked.Pair == "" {
+			continue
+		}
+		n, _ := o.inLog(r)
+		if other, second := stored[o.asked.Pair]; second && other != n {
+			v.find(&v.lost, "%s: half of the transaction %s is in the log", o.writer, o.asked.Pair)
+		}
+		stored[o.asked.Pair] = n
 	}
 }
 

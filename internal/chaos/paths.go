@@ -22,19 +22,22 @@ import (
 // Names of paths that are taken only sometimes. A round in which one of those was never taken that its kind must reach has
 // proved less than it seems to.
 const (
-	pathConflict  = "conflict"
-	pathBatch     = "several commands in a commit"
-	pathDoubt     = "a commit in doubt"
-	pathRepeated  = "doubt: stored by the repeat"
-	pathOurs      = "doubt: settled by our own rows"
-	pathTheirs    = "doubt: somebody else's event is there"
-	pathBack      = "the log went back"
-	pathDuplicate = "duplicate command"
-	pathGuard     = "server: guard raised"
-	pathFlush     = "server: flush after doubt"
-	pathQueue     = "server: queue entered"
-	pathNotWaited = "server: gave up waiting for its standby"
-	pathSnapshot  = "snapshot stored"
+	pathConflict     = "conflict"
+	pathBatch        = "several commands in a commit"
+	pathDoubt        = "a commit in doubt"
+	pathRepeated     = "doubt: stored by the repeat"
+	pathOurs         = "doubt: settled by our own rows"
+	pathTheirs       = "doubt: somebody else's event is there"
+	pathBack         = "the log went back: a commit refused for its predecessor"
+	pathDropped      = "the log went back: a state dropped"
+	pathDuplicate    = "duplicate command"
+	pathGuard        = "server: guard raised"
+	pathFlush        = "server: flush after doubt"
+	pathQueue        = "server: queue entered"
+	pathNotWaited    = "server: gave up waiting for its standby"
+	pathTransactions = "transaction of two aggregates"
+	pathTxRepeated   = "transaction repeated"
+	pathSnapshot     = "snapshot stored"
 )
 
 // paths counts how often paths were taken.
@@ -74,6 +77,7 @@ func (p *paths) hooks() aggregate.Hooks {
 				p.add(pathBatch)
 			}
 		},
+		LogWentBack: func(context.Context, *aggregate.LogWentBackError) { p.add(pathDropped) },
 		Snapshot: func(s aggregate.Saved) {
 			if s.Err == nil {
 				p.add(pathSnapshot)

@@ -56,7 +56,13 @@ func (o *op) stored(r *record) bool {
 
 // replicationLost reports whether the command was acknowledged, and lost with its asynchronous primary.
 func (o *op) replicationLost(r *record) bool {
-	return r.kind == asynchronous && o.class() == acked && o.stored(r) && o.beyond(r)
+	if r.kind != asynchronous || o.class() != acked {
+		return false
+	}
+	if o.asked.Pair != "" { // told without a state
+		return o.unsteady(r)
+	}
+	return o.stored(r) && o.beyond(r)
 }
 
 // judgePromotions makes sure that a promotion took only ends away: what an aggregate had at one, it has at the next.

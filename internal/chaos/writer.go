@@ -159,6 +159,10 @@ func (w *writer) turnClock() {
 
 // once makes one call, and writes down what it asks and what it is told.
 func (w *writer) once(rng *rand.Rand) {
+	if rng.IntN(8) == 0 {
+		w.transfer(rng)
+		return
+	}
 	e := w.draw(rng)
 	repeats := 1
 	if e.ID != "" {
