@@ -112,10 +112,14 @@ func (w *world) newCommand(aggregate int) command {
 func amount(r *rand.Rand) int { return one(r, 1, 2, 5, 9, -1, -3, -6, -9) }
 
 func (w *world) reading() *op {
-	return &op{
+	o := &op{
 		kind: one(w.rng, opGet, opFetch, opFetch, opCall, opReplay, opSnapshot), aggregate: w.some(),
 		at: types.Sequence(w.rng.IntN(12)),
 	}
+	if o.kind == opSnapshot && w.scene.forgetful {
+		o.kind = opFetch // see newScene
+	}
+	return o
 }
 
 // cancelOne ends the context of a caller that waits.

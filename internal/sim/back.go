@@ -88,7 +88,7 @@ func tokenOf(e types.Event) string {
 // recorded returns the command IDs that the store knows.
 func (w *world) recorded() (known []string) {
 	for _, c := range w.commands {
-		if r, err := w.memory.LookupCommand(background, c.AggregateID, c.ID); err == nil && r != nil {
+		if r, err := w.memory.LookupCommand(background, w.ids[c.aggregate], c.ID); err == nil && r != nil {
 			known = append(known, c.ID)
 		}
 	}
@@ -134,7 +134,9 @@ func (w *world) uncertain(o *op, h *history) bool {
 		if r.gone[o.aggregate] == nil || o.invoked >= r.at || !r.open[o] && o.returned <= r.from {
 			continue
 		}
-		if !slices.ContainsFunc(h.tokens, func(token string) bool { return commandOf(token) == o.token }) {
+		own := func(token string) bool { return commandOf(token) == o.token }
+		// One that is there may have been carried out once more, by a repeat with its ID.
+		if o.ID != "" || !slices.ContainsFunc(h.tokens, own) || slices.ContainsFunc(r.gone[o.aggregate][r.kept[o.aggregate]:], own) {
 			return true
 		}
 	}

@@ -134,8 +134,12 @@ func (w *world) judgeOrder(i int, h *history) {
 	var ops []porcupine.Operation
 	doubt := map[string]bool{}
 	for _, o := range w.ops {
-		if o.aggregate == i && o.counts(h) && !w.uncertain(o, h) {
-			if out := o.class(); out == unknown || out == excused {
+		if o.aggregate == i && o.counts(h) {
+			vague := w.uncertain(o, h)
+			if vague && !o.there(h) {
+				continue
+			}
+			if out := o.class(); out == unknown || out == excused || vague {
 				// Of several attempts at one command, the earliest can have been carried
 				// out whenever any of the others can.
 				if doubt[o.token] {
@@ -143,7 +147,7 @@ func (w *world) judgeOrder(i int, h *history) {
 				}
 				doubt[o.token] = true
 			}
-			out := o.outcome(h)
+			out := o.outcome(h, vague)
 			ops = append(ops, porcupine.Operation{ClientId: o.number, Input: o, Output: out, Call: int64(o.invoked), Return: int64(o.returned)})
 		}
 	}
@@ -171,19 +175,24 @@ func (o *op) counts(h *history) bool {
 		if !o.evaluates() {
 			return false
 		}
-		there := slices.ContainsFunc(h.tokens, func(token string) bool { return commandOf(token) == o.token })
-		return there || h.uses(o.ID) && o.Type == "raise"
+		return o.there(h) || h.uses(o.ID) && o.Type == "raise"
 	}
 	return o.evaluates() || o.kind == opFetch || o.kind == opCall
 }
 
-func (o *op) outcome(h *history) outcome {
+// there reports whether the log has the command.
+func (o *op) there(h *history) bool {
+	return o.evaluates() && slices.ContainsFunc(h.tokens, func(token string) bool { return commandOf(token) == o.token })
+}
+
+// outcome is what the caller learned; of a vague answer only what the log tells.
+func (o *op) outcome(h *history, vague bool) outcome {
 	out := outcome{class: o.class(), events: -1, state: o.state, record: -1}
 	if last, used := h.used[o.ID]; used {
 		out.record = int(last)
 	}
 	out.place = slices.IndexFunc(h.tokens, func(token string) bool { return commandOf(token) == o.token })
-	if out.class == unknown || out.class == excused {
+	if out.class == unknown || out.class == excused || vague {
 		o.returned, out.state, out.class = never, nil, unknown
 		return out
 	}

@@ -62,6 +62,10 @@ func newScene(w *world) *scene {
 	s.idle = aggregate.IdlePolicy{
 		Hibernate: one(r, -1, soon, jump+soon), Exit: one(r, -1, soon, jump+soon, 3*jump+soon), Snapshot: r.IntN(2) == 0,
 	}
+	if s.forgetful {
+		// A snapshot of a state that is gone can be stored after the store went back, and looks like any other.
+		s.snapshots, s.idle.Snapshot = aggregate.SnapshotPolicy{}, false
+	}
 	s.projection = memory.Projection(s.project)
 	return s
 }
