@@ -26,6 +26,7 @@ var cases = []benchmark{
 	{"replicas2wide", "1,000 aggregates, 256 callers, each command on one of 2 replicas", "1 replica", 0.6, perSecond, replicas(2, crowd{1000, 256, 0})},
 	{"replicas4wide", "the same, 4 replicas", "1 replica", 0.6, perSecond, replicas(4, crowd{1000, 256, 0})},
 	{"replicas8wide", "the same, 8 replicas", "1 replica", 0.6, perSecond, replicas(8, crowd{1000, 256, 0})},
+	{"routed64", "64 aggregates, 64 callers, each commit in a statement of its own, as for a distributed database", "shared statements", 0.5, perSecond, routed(crowd{64, 64, 0})},
 	{"projection", "64 aggregates, 64 callers, one batched SQL projection per event", "BEGIN, two INSERTs, COMMIT in one round trip, best pool", 1, perSecond, projection},
 	{"cold", "cold start of an aggregate with 10,000 events", "raw scan, encoding/json", 0.80, perSecond, cold},
 	{"fairness", "63 aggregates flood with 4 callers each: p99 of the 64th", "5 x the median of their commits", 1, nanoseconds, fairness},

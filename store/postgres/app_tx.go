@@ -79,7 +79,7 @@ func (t *txStore) Commit(ctx context.Context, c store.Commit) error {
 
 // try stores the events and runs the projections inside of tx, which is a savepoint.
 func (t *txStore) try(ctx context.Context, tx pgx.Tx, p *pending) error {
-	if err := t.s.insertCareful(ctx, tx, []*pending{p}, ""); err != nil || !p.stored {
+	if err := t.store(ctx, tx, p); err != nil || !p.stored {
 		return err
 	}
 	for _, e := range p.commit.Events {
@@ -92,9 +92,17 @@ func (t *txStore) try(ctx context.Context, tx pgx.Tx, p *pending) error {
 	return nil
 }
 
+// store stores the events, if p is marked, and what stands against them otherwise.
+func (t *txStore) store(ctx context.Context, tx pgx.Tx, p *pending) error {
+	if t.s.routes() {
+		return t.s.storeIn(ctx, tx, p)
+	}
+	return t.s.insertCareful(ctx, tx, []*pending{p}, "")
+}
+
 func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 	var projection *store.ProjectionError
-	if p.err != nil {
+	if p.err != nil && !errors.Is(p.err, errTaken) {
 		pgErr := pgError(p.err)
 		switch f := fateOf(p.err); {
 		case ctx.Err() != nil:

@@ -107,7 +107,8 @@ type work struct {
 	begin, commit bool
 	batch         []*pending // to store, and then to do what their projections queued
 	lock          string     // how long to wait for each row
-	tx            pgx.Tx     // set where it began and didn't commit
+	routed        []statement
+	tx            pgx.Tx // set where it began and didn't commit
 }
 
 // pipeline does w in one round trip. An error comes with the commit whose projection it struck, if it is known.
@@ -119,7 +120,9 @@ func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, w *work) (*pen
 	case w.begin:
 		b.BeginTx(readCommitted)
 	}
-	if len(w.batch) > 0 {
+	if s.routes() {
+		w.routed = s.queueRouted(b, w.batch...)
+	} else if len(w.batch) > 0 {
 		sql, args, release := s.plainCall(w.batch, w.lock)
 		defer release()
 		b.Queue(sql, args...)
@@ -169,14 +172,8 @@ func (w *work) receive(results pgx.BatchResults) (reached, error) {
 			return reached{phase: phaseBegin}, err
 		}
 	}
-	if len(w.batch) > 0 {
-		tag, err := results.Exec()
-		if err == nil {
-			err = complete(tag, w.batch)
-		}
-		if err != nil {
-			return reached{phase: phaseEvents}, err
-		}
+	if err := w.receiveEvents(results); err != nil {
+		return reached{phase: phaseEvents}, err
 	}
 	for _, p := range w.batch {
 		for _, q := range p.queued {
@@ -193,6 +190,20 @@ func (w *work) receive(results pgx.BatchResults) (reached, error) {
 		err = fmt.Errorf("%w: the server answered %s to COMMIT", store.ErrOutcomeUnknown, tag)
 	}
 	return reached{phase: phaseCommit}, err
+}
+
+func (w *work) receiveEvents(results pgx.BatchResults) error {
+	switch {
+	case w.routed != nil:
+		return receiveRouted(results, w.routed)
+	case len(w.batch) == 0:
+		return nil
+	}
+	tag, err := results.Exec()
+	if err != nil {
+		return err
+	}
+	return complete(tag, w.batch)
 }
 
 // conclude says what an error in a transaction means, and whose it is if that is known.

@@ -42,6 +42,9 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 func (s *Store) commit(ctx context.Context, p *pending) error {
 	c := p.commit
 	own := ownProjections(c.Projections)
+	if s.routes() {
+		return s.commitRouted(ctx, p, own)
+	}
 	if len(own) == 0 || len(c.Events) == 0 {
 		s.plain.do(ctx, p)
 		return s.settle(ctx, p, s.tryPlain)

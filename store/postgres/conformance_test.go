@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgtest"
@@ -84,6 +85,22 @@ func TestStoreKeepsTheContractHoweverThePoolSendsQueries(t *testing.T) {
 func TestStoreKeepsTheContractWithoutSharing(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, harness(&migrations.Options{Metadata: true, Commands: true}, &postgres.Options{Committers: 1, MaxBatch: 1}))
+}
+
+func TestStoreKeepsTheContractOnADistributedDatabase(t *testing.T) {
+	t.Parallel()
+	for name, configure := range map[string]func(*pgxpool.Config){
+		"prepared":   small,
+		"unprepared": func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := &migrations.Options{Sharded: true, Metadata: true, Commands: true}
+			h := harness(m, &postgres.Options{Distributed: true, CommitTimeout: time.Minute}, configure)
+			h.Lacks = append(h.Lacks, storetest.FeatureGlobalTimestamps)
+			storetest.Run(t, h)
+		})
+	}
 }
 
 func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {

@@ -46,14 +46,23 @@ func (s *Store) tryDirect(own projections) attempt {
 // begin begins a transaction that has stored p, if p is marked, in one round trip.
 func (s *Store) begin(ctx context.Context, conn *pgxpool.Conn, p *pending, lock string) (pgx.Tx, error) {
 	batch := []*pending{p}
-	sql, args, release := s.carefulCall(batch, lock)
-	defer release()
 	b := &pgx.Batch{}
 	b.BeginTx(readCommitted)
-	b.Queue(sql, args...)
+	var routed []statement
+	if s.routes() {
+		routed = s.queueRouted(b, p)
+	} else {
+		sql, args, release := s.carefulCall(batch, lock)
+		defer release()
+		b.Queue(sql, args...)
+	}
 	results := conn.SendBatch(ctx, b)
 	_, err := results.Exec()
-	if err == nil {
+	switch {
+	case err == nil && routed != nil:
+		err = receiveRouted(results, routed)
+		p.stored = err == nil
+	case err == nil:
 		err = s.readBatched(results, batch)
 	}
 	if closeErr := results.Close(); err == nil {

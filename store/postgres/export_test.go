@@ -3,7 +3,7 @@ package postgres
 // Waiting returns how many commits wait for a committer.
 func (s *Store) Waiting() int {
 	n := 0
-	for _, c := range []*combiner{s.plain, s.projected} {
+	for _, c := range []*combiner{s.plain, s.projected, s.crowd} {
 		c.mu.Lock()
 		n += len(c.waiting)
 		c.mu.Unlock()
@@ -18,6 +18,9 @@ func (s *Store) SetCalm(calm bool) {
 		s.conflicts.careful.Store(plainAfter)
 	}
 }
+
+// Routes reports whether each commit has statements of its own.
+func (s *Store) Routes() bool { return s.routes() }
 
 // LoadSQL returns the statement of Load.
 func (s *Store) LoadSQL() string { return s.sql.load }

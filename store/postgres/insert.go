@@ -25,6 +25,9 @@ func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending
 			return complete(tag, batch)
 		}
 		if !isRefusal(err) {
+			if fateOf(err) == fateUnknown {
+				s.conflicts.met() // it may have been a conflict
+			}
 			return err
 		}
 		s.conflicts.met()

@@ -54,6 +54,14 @@ func (s *Store) explain(ctx context.Context, q querier, batch []*pending) error 
 
 // askNews reads the news of all in batch, which is sorted and whose commits have events.
 func (s *Store) askNews(ctx context.Context, q querier, batch []*pending) error {
+	if s.routes() {
+		for _, p := range batch {
+			if err := s.askRouted(ctx, q, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	ids, from := make(pgtype.FlatArray[[]byte], len(batch)), make([]int32, len(batch))
 	for i, p := range batch {
 		ids[i], from[i] = p.commit.AggregateID[:], int32(p.commit.Events[0].Sequence-1)

@@ -47,6 +47,12 @@ type Options struct {
 	// stored. It should be shorter than CommitTimeout. 0 means DefaultLockTimeout.
 	LockTimeout time.Duration
 
+	// Distributed says that the tables are spread over several servers by aggregate_id, as Citus does with those of
+	// maestro-migrations -sharded: each commit travels in statements of its own then, which one server can carry out
+	// alone, and commits that wait at the same moment share a round trip instead of a statement. Validate finds Citus' tables by
+	// itself. It is right everywhere, and on a single server slower.
+	Distributed bool
+
 	// Logger is told what an operator should know and no caller is. Nil means none.
 	Logger *slog.Logger
 }

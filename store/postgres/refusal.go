@@ -79,6 +79,18 @@ func (s *Store) lookAgain(ctx context.Context, q querier, p *pending) error {
 	return s.planned(ctx, q, func(q querier) error { return s.askNews(ctx, q, []*pending{p}) })
 }
 
+// askRouted is askNews for one commit, by a statement that names its aggregate as a plain parameter.
+func (s *Store) askRouted(ctx context.Context, q querier, p *pending) (err error) {
+	c := p.commit
+	rows, err := q.Query(ctx, s.sql.from, c.AggregateID[:], int32(c.Events[0].Sequence-1))
+	if err != nil {
+		return err
+	}
+	p.news, err = s.readEvents(rows, c.AggregateID)
+	p.told = err == nil
+	return err
+}
+
 // usedCommand returns ErrDuplicateCommand if one of the command IDs of c is in use.
 func (s *Store) usedCommand(ctx context.Context, q querier, c *store.Commit) error {
 	own := make(map[string]struct{}, len(c.Commands))
@@ -99,11 +111,10 @@ func (s *Store) usedCommand(ctx context.Context, q querier, c *store.Commit) err
 func (s *Store) describe(ctx context.Context, q querier, c *store.Commit, err error) error {
 	pgErr := pgError(err)
 	if pgErr.Code == codeUniqueViolation {
-		var timestamps bool
-		readErr := s.planned(ctx, q, func(q querier) error {
-			return q.QueryRow(ctx, s.sql.covers, pgErr.SchemaName, pgErr.ConstraintName).Scan(&timestamps)
-		})
-		if readErr == nil && timestamps {
+		if used := s.usedCommand(ctx, q, c); used != nil {
+			return used
+		}
+		if s.takenTimestamp(ctx, q, c) {
 			return fmt.Errorf("%w: %w", store.ErrDuplicateTimestamp, err)
 		}
 	}
@@ -119,6 +130,23 @@ func (s *Store) describe(ctx context.Context, q querier, c *store.Commit, err er
 		invalid.Sequence, invalid.Field = c.Events[i].Sequence, "metadata"
 	}
 	return invalid
+}
+
+// takenTimestamp reports whether the log has one of the timestamps of c: in the aggregate, where every schema has an index for
+// that, or in any. The names of constraints say nothing: those of a partition or of a shard are of its own.
+func (s *Store) takenTimestamp(ctx context.Context, q querier, c *store.Commit) (taken bool) {
+	stamps := make([][]byte, len(c.Events))
+	for i := range c.Events {
+		stamps[i] = c.Events[i].Timestamp[:]
+	}
+	id := c.AggregateID[:]
+	ask := func(sql string, args ...any) error {
+		return s.planned(ctx, q, func(q querier) error { return q.QueryRow(ctx, sql, args...).Scan(&taken) })
+	}
+	if ask(s.sql.takenHere, stamps, id) != nil || taken || s.routes() { // where they are unique in an aggregate only
+		return taken
+	}
+	return ask(s.sql.taken, stamps) == nil && taken
 }
 
 func (s *Store) metadataFault(ctx context.Context, q querier, n int, text func(int) string) int {

@@ -21,8 +21,9 @@ type statements struct {
 	news, from string
 
 	load, events, snapshot, saveSnapshot string
-	badText, covers                      string
+	badText, taken, takenHere            string
 	lookup, prune, redact                string
+	routed                               routedSQL
 }
 
 // lockTimeout sets the bound of lock waits for the rest of the transaction, which is
@@ -62,10 +63,12 @@ func newStatements(o Options) statements {
 		snapshot:     fill(snapshotSQL),
 		saveSnapshot: fill(saveSnapshotSQL),
 		badText:      badTextSQL,
-		covers:       coversSQL,
+		taken:        fill(takenSQL),
+		takenHere:    fill(takenHereSQL),
 		lookup:       fill(lookupSQL),
 		prune:        fill(pruneSQL),
 		redact:       fill(redactSQL),
+		routed:       newRoutedSQL(fill, o.Metadata),
 	}
 }
 

@@ -70,13 +70,11 @@ WHERE e.aggregate_id = $1::bytea AND e.sequence >= $2::int4 ORDER BY e.sequence 
 // badTextSQL fails where one of the texts is not a jsonb.
 const badTextSQL = `SELECT count(*) FROM unnest($1::text[]) AS r (b) WHERE r.b::jsonb IS NULL`
 
-// coversSQL tells whether the unique index with that name is one on timestamps.
-const coversSQL = `SELECT EXISTS (
-SELECT FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-WHERE n.nspname = $1::text AND c.relname = $2::text AND a.attname = 'timestamp')`
+// takenSQL tells whether the log has one of the timestamps, takenHereSQL whether an aggregate has.
+const (
+	takenSQL     = `SELECT EXISTS (SELECT FROM {log} WHERE "timestamp" = ANY ($1::bytea[]))`
+	takenHereSQL = `SELECT count(*) > 0 FROM {log} WHERE aggregate_id = $2::bytea AND "timestamp" = ANY ($1::bytea[])`
+)
 
 const lookupSQL = `SELECT fingerprint, first_sequence, last_sequence FROM {commands}
 WHERE aggregate_id = $1::bytea AND command_id = $2::text`

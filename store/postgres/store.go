@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/pgname"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,8 +26,11 @@ type Store struct {
 	sql  statements
 	err  error // of the options: every method returns it
 
-	plain     *combiner     // of commits without projections
-	projected *combiner     // of commits whose projections only queue statements
+	plain     *combiner   // of commits without projections
+	projected *combiner   // of commits whose projections only queue statements
+	crowd     *combiner   // of commits without projections on a distributed database
+	routed    atomic.Bool // as Options.Distributed says, or Validate found
+	mode      pgx.QueryExecMode
 	patient   chan struct{} // as many places as may wait long for a lock at once
 	conflicts conflicts
 	columns   columnsPool
@@ -59,6 +66,9 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	}
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
+	s.crowd = s.newCombiner(s.runRouted)
+	s.routed.Store(s.o.Distributed)
+	s.mode = pool.Config().ConnConfig.DefaultQueryExecMode
 	s.conflicts.begin(s.o.Committers, int(pool.Config().MaxConns))
 	s.longLock = milliseconds(s.o.LockTimeout)
 	s.sharedLock = milliseconds(min(sharedLock, s.o.LockTimeout))
@@ -99,9 +109,12 @@ func (s *Store) Validate(ctx context.Context) error {
 	if err := s.standbys(ctx, conn); err != nil {
 		return err
 	}
+	if err := s.findShards(ctx, conn); err != nil {
+		return err
+	}
 	for _, probe := range s.probes() {
 		err := s.planned(ctx, conn, func(q querier) error {
-			_, err := q.Exec(ctx, "EXPLAIN "+probe.sql, make([]any, probe.parameters)...)
+			_, err := q.Exec(ctx, "EXPLAIN "+probe.sql, probe.args...)
 			return err
 		})
 		if err != nil {
@@ -112,26 +125,61 @@ func (s *Store) Validate(ctx context.Context) error {
 }
 
 type probe struct {
-	what, sql  string
-	parameters int
+	what, sql string
+	args      []any
 }
 
-// probes are statements whose plans can't be made, or not be begun, where something is missing.
+// probes are statements whose plans can't be made, or not be begun, where something is missing. Their parameters are of a kind that a commit
+// could have: a distributed database plans for the server that has the aggregate.
 func (s *Store) probes() []probe {
-	list := []probe{
-		{"events", s.sql.careful, 14},
-		{"events", s.sql.events, 3},
-		{"snapshots", s.sql.saveSnapshot, 3},
-		{"snapshots", s.sql.snapshot, 3},
-	}
-	if s.o.Metadata {
-		list[0].parameters += 2
+	id := hlc.Timestamp{15: 1}
+	c := &store.Commit{
+		AggregateID: id,
+		Events:      []types.Event{{Timestamp: id, AggregateID: id, Sequence: 1, Type: "probe", Body: []byte(`{}`)}},
 	}
 	if s.o.Commands {
-		list[0].parameters += 6
-		list = append([]probe{{"commands", s.sql.lookup, 2}}, list...)
+		c.Commands = []store.CommandRecord{{ID: "probe", Last: 1}}
+	}
+	list := []probe{
+		{"events", s.sql.events, []any{id[:], int32(0), int32(1)}},
+		{"snapshots", s.sql.saveSnapshot, []any{id[:], int32(1), `{}`}},
+		{"snapshots", s.sql.snapshot, []any{id[:], int32(0), int32(1)}},
+	}
+	if s.o.Commands {
+		list = append([]probe{{"commands", s.sql.lookup, []any{id[:], "probe"}}}, list...)
+	}
+	if !s.routes() {
+		sql, args, _ := s.carefulCall([]*pending{{commit: c}}, s.sharedLock) // what release would keep is small
+		return append(list, probe{"events", sql, args})
+	}
+	for _, st := range s.statements(c, false) {
+		list = append(list, probe{"events and commands", st.sql, st.args})
 	}
 	return list
+}
+
+// findShards notices that the tables are spread over servers, and by Citus.
+func (s *Store) findShards(ctx context.Context, conn *pgxpool.Conn) error {
+	if s.routes() {
+		return nil
+	}
+	log, _ := pgname.Qualified(s.o.Schema, "event_log") // accepted with the options
+	var citus, spread bool
+	err := s.planned(ctx, conn, func(q querier) error {
+		err := q.QueryRow(ctx, `SELECT to_regclass('pg_dist_partition') IS NOT NULL`).Scan(&citus)
+		if err != nil || !citus {
+			return err
+		}
+		return q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass($1::text))`, log).Scan(&spread)
+	})
+	if err != nil {
+		return readError(ctx, "validate: look for shards", err)
+	}
+	if spread {
+		s.routed.Store(true)
+		s.o.Logger.Info("event_log is spread over servers: each commit travels in statements of its own, as with postgres.Options.Distributed", "table", log)
+	}
+	return nil
 }
 
 // acquire gets a connection that can be written to, or says why the database can't be asked. The application may hold all of the pool's, so

@@ -22,6 +22,7 @@ const (
 	codeFeatureNotSupported = "0A000"
 	codeNoStatement         = "26000"
 	codeReadOnly            = "25006"
+	codeCancelled           = "57014"
 )
 
 // fate is what an error says of the commits in the statement it answers.
@@ -62,6 +63,10 @@ func fateOf(err error) fate {
 		return fateSettled
 	case pgErr == nil && errors.As(err, &projection):
 		return fateSettled
+	case errors.Is(err, errHeld):
+		return fateBlocked
+	case errors.Is(err, errTaken):
+		return fateRaced
 	case pgErr == nil || !definite(pgErr):
 		return fateUnknown
 	}
@@ -74,6 +79,8 @@ func fateOf(err error) fate {
 		return fateSettled
 	case pgErr.Code == codeNoStatement || pgErr.Code == codeFeatureNotSupported && ofCachedPlan(pgErr):
 		return fateStale
+	case unknownClass(pgErr.Code):
+		return fateUnknown
 	case affectsAll(pgErr.Code):
 		return fateGeneral
 	}
@@ -108,13 +115,21 @@ func definite(e *pgconn.PgError) bool {
 // affectsAll reports whether an error with code would meet any commit: the server lacks something,
 // or the table does.
 func affectsAll(code string) bool {
-	return hasClass(code, "25", "28", "3D", "3F", "42", "53", "57", "F0", "XX")
+	return hasClass(code, "25", "28", "3D", "3F", "42", "53", "57")
 }
 
 // ofCachedPlan reports whether a plan's result would be of another type than when it was made. The code means much else,
 // and the message may be in any language.
 func ofCachedPlan(e *pgconn.PgError) bool {
 	return e.Routine == "RevalidateCachedQuery" || strings.Contains(e.Message, "cached plan")
+}
+
+// unknownClass reports whether an error with code is none of those that stand for a refusal. What a coordinator of several servers says is
+// not always what the server said that has the rows: a conflict, or a server that died while it committed, may come as an
+// internal error. So the log has to be looked at.
+func unknownClass(code string) bool {
+	return !hasClass(code, "0A", "0L", "0P", "20", "21", "22", "23", "25", "26", "27", "28", "2B", "2D", "34", "38", "39", "3B", "3D", "3F",
+		"40", "42", "44", "53", "54", "55", "57", "P0")
 }
 
 func hasClass(code string, classes ...string) bool {

@@ -41,7 +41,7 @@ func TestTheFateOfACommitIsReadFromTheServersAnswer(t *testing.T) {
 		"no table":                      {said("ERROR", "42P01"), fateGeneral},
 		"disk full":                     {said("ERROR", "53100"), fateGeneral},
 		"read only":                     {said("ERROR", "25006"), fateGeneral},
-		"internal":                      {said("ERROR", "XX000"), fateGeneral},
+		"internal":                      {said("ERROR", "XX000"), fateUnknown},
 		"no such statement":             {said("ERROR", "26000"), fateStale},
 		"ended by an administrator":     {said("FATAL", "57P01"), fateUnknown},
 		"the same as an error":          {said("ERROR", "57P01"), fateUnknown},
