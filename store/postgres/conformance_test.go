@@ -133,9 +133,7 @@ func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {
 }
 
 func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxpool.Config)) storetest.Harness {
-	lacks := []storetest.Feature{
-		storetest.FeatureGaps, storetest.FeatureOwnTransactions, storetest.FeatureLine, storetest.FeatureConnections,
-	}
+	var lacks []storetest.Feature
 	if m.Partitions > 0 {
 		lacks = append(lacks, storetest.FeatureGlobalTimestamps)
 	}
@@ -168,12 +166,18 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 		Recorder: recorder,
 		Begin:    begin,
 
+		Waiting:    waiting,
+		Sever:      sever,
 		Checkpoint: checkpoint,
 	}
 }
 
-// small keeps the parallel tests of a package together below the server's limit of connections.
-func small(c *pgxpool.Config) { c.MaxConns = 4 }
+// small keeps the parallel tests of a package together below the server's limit of connections, and tells those of
+// a test from those of others.
+func small(c *pgxpool.Config) {
+	c.MaxConns = 4
+	c.ConnConfig.RuntimeParams["application_name"] = rand.Text()
+}
 
 func recorder(t testing.TB, a store.Adapter) storetest.Recorder {
 	t.Helper()

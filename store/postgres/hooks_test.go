@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -44,4 +45,24 @@ func checkpoint(t testing.TB, a store.Adapter) (goBack func()) {
 	}
 	run(save.String())
 	return func() { run(restore.String()) }
+}
+
+// waiting counts the connections of a, and of other processes on its database, that wait for a lock of a transaction.
+func waiting(t testing.TB, a store.Adapter) (n int) {
+	t.Helper()
+	err := under(a).pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+		WHERE wait_event = 'advisory' AND application_name = current_setting('application_name')`).Scan(&n)
+	require.NoError(t, err)
+	return n
+}
+
+// sever ends the server's process of a transaction.
+func sever(t testing.TB, a store.Adapter, tx store.OwnTx) {
+	t.Helper()
+	own, err := postgres.TxOf(t.Context(), tx)
+	require.NoError(t, err)
+	var gone bool
+	err = under(a).pool.QueryRow(t.Context(), "SELECT pg_terminate_backend($1, 60000)", own.Conn().PgConn().PID()).Scan(&gone)
+	require.NoError(t, err)
+	require.True(t, gone)
 }

@@ -199,6 +199,9 @@ func (o *ownTx) send(ctx context.Context, end bool) error {
 		at, err = o.s.pipeline(sending, o.conn, &w)
 	}
 	err = o.s.heard(o.conn, err)
+	if w.tx != nil {
+		o.tx = w.tx
+	}
 	if err == nil && !inline {
 		err = o.project(sending)
 		if err == nil && end {
@@ -206,9 +209,6 @@ func (o *ownTx) send(ctx context.Context, end bool) error {
 			_, err = o.s.pipeline(sending, o.conn, &work{commit: true})
 			err = o.s.heard(o.conn, err)
 		}
-	}
-	if w.tx != nil {
-		o.tx = w.tx
 	}
 	if err != nil {
 		return o.fail(ctx, o.refusal(sending, batch, at, w.commit, ordered, err))
@@ -253,8 +253,9 @@ func (o *ownTx) refusal(ctx context.Context, batch []*pending, at *pending, comm
 	s := o.s
 	leave(ctx, o.conn)
 	if at == nil && isRefusal(err) {
-		if s.askNews(ctx, o.conn, batch) == nil {
-			for _, p := range batch {
+		asked := slices.DeleteFunc(slices.Clone(batch), func(p *pending) bool { return len(p.commit.Events) == 0 })
+		if len(asked) > 0 && s.askNews(ctx, o.conn, asked) == nil {
+			for _, p := range asked {
 				if refused := p.verdict(); refused != nil {
 					return refused
 				}

@@ -114,7 +114,7 @@ func TestARouterOverThreePostgresKeepsTheContract(t *testing.T) {
 	}
 	small := func(c *pgxpool.Config) { c.MaxConns = 2 }
 	storetest.Run(t, storetest.Harness{
-		Lacks: slices.Concat(oneStoreOnly, []storetest.Feature{storetest.FeatureGlobalTimestamps, storetest.FeatureGaps}),
+		Lacks: slices.Concat(oneStoreOnly, []storetest.Feature{storetest.FeatureGlobalTimestamps}),
 		New: func(t testing.TB) store.Adapter {
 			t.Helper()
 			m := &migrations.Options{Metadata: true, Commands: true}

@@ -20,7 +20,6 @@ func badInputClauses() []clause {
 		{name: "a timestamp that another aggregate has is refused", run: duplicateElsewhere, needs: FeatureGlobalTimestamps},
 		{name: "a duplicate timestamp in the middle of a commit refuses all of it", run: duplicateInMiddle},
 		{name: "the log goes on after a refusal", run: goesOn},
-		{name: "a gap before the first event is stored, if the adapter does not look", run: gapStored, without: FeatureGaps},
 	}
 	for _, b := range badEvents {
 		clauses = append(clauses, clause{name: "an event is refused: " + b.name, run: b.check})
@@ -163,14 +162,4 @@ func goesOn(v *env) {
 	}
 	v.must(e)
 	v.holds(id, log[0], e)
-}
-
-func gapStored(v *env) {
-	id := v.stamp()
-	last := v.event(id, types.MaxSequence)
-	v.must(last)
-	v.conflicts(v.event(id, types.MaxSequence))
-	v.holds(id, last)
-	v.same([]types.Event{last}, v.read(id, store.Range{After: types.MaxSequence - 1, Max: types.MaxSequence}))
-	v.same(nil, v.read(id, store.Range{After: types.MaxSequence}))
 }

@@ -41,9 +41,6 @@ const (
 	// listed. A table that is partitioned by aggregate may lack it.
 	FeatureGlobalTimestamps Feature = "global timestamps"
 
-	// FeatureGaps: a commit whose predecessor is not in the log is refused. Offered unless listed.
-	FeatureGaps Feature = "gaps"
-
 	// FeatureOwnTransactions: the adapter is a store.Transactor. Offered unless listed.
 	FeatureOwnTransactions Feature = "own transactions"
 
@@ -157,7 +154,7 @@ func (h *Harness) check(t testing.TB) error {
 	if _, ok := a.(store.Flusher); !ok && !lacked[FeatureFlush] {
 		return fmt.Errorf("storetest: %q is neither offered nor listed in Harness.Lacks", FeatureFlush)
 	}
-	for _, f := range []Feature{FeatureMetadata, FeatureGlobalTimestamps, FeatureGaps, FeatureOwnTransactions, FeatureFlush} {
+	for _, f := range []Feature{FeatureMetadata, FeatureGlobalTimestamps, FeatureOwnTransactions, FeatureFlush} {
 		delete(lacked, f)
 	}
 	for f := range lacked {

@@ -180,7 +180,11 @@ func (v *env) ring(n int) {
 // arrive begins a transaction that locks id, and returns once it stands in line behind others.
 func (v *env) arrive(ctx context.Context, id hlc.Timestamp, behind int) (store.OwnTx, <-chan error) {
 	v.Helper()
-	_, tx := v.ownTx()
+	from := v.a
+	if !v.h.lacks(FeatureProcesses) {
+		from = v.h.Other(v, v.a) // a pool of connections may be smaller than a line
+	}
+	_, tx := v.on(from).ownTx()
 	done := make(chan error, 1)
 	go func() {
 		_, _, err := tx.Lock(ctx, id, 1)

@@ -100,9 +100,7 @@ func (v *env) refusals(log []types.Event) map[error]store.Commit {
 		store.ErrConflict:           of(v.event(id, 2)),
 		store.ErrInvalidEvent:       of(bad),
 		store.ErrDuplicateTimestamp: of(twice),
-	}
-	if !v.h.lacks(FeatureGaps) {
-		all[store.ErrNoPredecessor] = of(v.event(id, 4))
+		store.ErrNoPredecessor:      of(v.event(id, 4)),
 	}
 	if !v.h.lacks(FeatureProjections) {
 		c := of(v.event(id, 3))

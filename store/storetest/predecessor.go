@@ -10,7 +10,7 @@ import (
 )
 
 func predecessorClauses() []clause {
-	return needing(FeatureGaps, []clause{
+	return []clause{
 		{name: "a gap before the first event is refused", run: gapRefused},
 		{name: "a commit behind its predecessor is stored, whether it names it or not", run: predecessorNamed},
 		{name: "a commit behind an event with another timestamp is refused", run: predecessorDiffers},
@@ -24,7 +24,7 @@ func predecessorClauses() []clause {
 		{name: "a commit behind events that the log has lost is refused", run: predecessorLost, needs: FeatureCheckpoint},
 		{name: "a commit behind an event that the log has replaced is refused", run: predecessorReplaced, needs: FeatureCheckpoint},
 		{name: "what the log has lost can be stored again, in order", run: lostStoredAgain, needs: FeatureCheckpoint},
-	})
+	}
 }
 
 // behind commits events that were decided on the event with timestamp at.
