@@ -29,6 +29,8 @@ var cases = []benchmark{
 	{"routed64", "64 aggregates, 64 callers, each commit in a statement of its own, as for a distributed database", "shared statements", 0.5, perSecond, routed(crowd{64, 64, 0})},
 	{"projection", "64 aggregates, 64 callers, one batched SQL projection per event", "BEGIN, two INSERTs, COMMIT in one round trip, best pool", 1, perSecond, projection},
 	{"cold", "cold start of an aggregate with 10,000 events", "raw scan, encoding/json", 0.80, perSecond, cold},
+	{"tail", "a tail goes through 100,000 events, 1,000 a batch", "a bare cursor over the same rows", 0.70, perSecond, tailing},
+	{"tailwrites", "64 aggregates, 64 callers, with the column and the index of tails", "the same without", 0.97, perSecond, tailWriters},
 	{"fairness", "63 aggregates flood with 4 callers each: p99 of the 64th", "5 x the median of their commits", 1, nanoseconds, fairness},
 	{"badbodies", "16 aggregates, 64 callers, 1 % of the bodies are refused in Go: the other 99 %", "the same without", 0.5, perSecond, badBodies},
 	{"badrows", "64 callers of the store, 1 % of the bodies are refused by the server: the other 99 %", "the same without", 0.5, perSecond, badRows},
