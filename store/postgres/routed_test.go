@@ -65,7 +65,7 @@ func (c *rewritten) Read(b []byte) (int, error) {
 func spread(t *testing.T, configure ...func(*pgxpool.Config)) (*postgres.Store, *pgxpool.Pool) {
 	t.Helper()
 	pool := pgtest.With(t, &migrations.Options{Sharded: true, Commands: true}, append(configure, oneConn)...)
-	return postgres.New(pool, &postgres.Options{Distributed: true, Commands: true, Committers: 1, LockTimeout: time.Second}), pool
+	return postgres.New(pool, &postgres.Options{Distributed: true, Commands: true, Committers: 1, LockTimeout: 200 * time.Millisecond}), pool
 }
 
 func TestARefusalInWordsThatNobodyKnowsLeavesTheOutcomeOpen(t *testing.T) {
@@ -107,7 +107,7 @@ func TestACommitThatWaitsForAnothersRowIsNoMatterToItsNeighbours(t *testing.T) {
 	defer tx.Rollback(context.WithoutCancel(t.Context()))
 	errs := together(t, s, pool, commit(id, 1, 2), commit(stamp(), 1, 1), commit(stamp(), 1, 2), commit(stamp(), 1, 1))
 	require.ErrorIs(t, errs[0], store.ErrUnavailable)
-	require.ErrorContains(t, errs[0], "wait for a lock")
+	require.ErrorContains(t, errs[0], "another transaction's row")
 	for _, err := range errs[1:] {
 		require.NoError(t, err)
 	}

@@ -71,8 +71,7 @@ export function createTimeline(actions) {
     jump.setAttribute("aria-label", `Go to moment ${event.sequence}`);
     jump.addEventListener("click", () => actions.travel(event.sequence));
     const words = document.createElement("span");
-    const short = who(event).replace(/ in .*/, ""); // where is in the last column
-    words.append(`${short} ${did}`, Object.assign(code(event.type), { className: "machine" }));
+    words.append(`${who(event)} ${did}`, Object.assign(code(event.type), { className: "machine" }));
     const node = document.createElement("span");
     showProcess(node, event.node);
     for (const content of [jump, words, node]) {
