@@ -49,8 +49,9 @@ func tailing(ctx context.Context, l *lab) (o outcome, err error) {
 	}
 	defer pool.Close()
 	insert := l.rawCrowds(pool, 4)
-	for n := 0; n < tailEvents; {
-		if _, err := insert(ctx, 200*time.Millisecond); err != nil {
+	// Each try begins with an empty log.
+	for n, d := 0, 250*time.Millisecond; n < tailEvents; d *= 2 {
+		if _, err := insert(ctx, d); err != nil {
 			return o, err
 		}
 		if err := l.db.admin.QueryRow(ctx, "SELECT count(*) FROM event_log").Scan(&n); err != nil {
