@@ -26,6 +26,9 @@ type tap struct {
 	commits, loads, reads, snapshots atomic.Int64
 }
 
+// BeginTx hides the memory store's: what is committed goes through Commit.
+func (*tap) BeginTx() {}
+
 func newTap() *tap { return &tap{Store: memory.New()} }
 
 // set changes the taps.
