@@ -2,7 +2,9 @@ package aggregate_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -67,6 +69,34 @@ func TestAFullMailboxIsToldToWhoseContextEnds(t *testing.T) {
 		release()
 		require.Empty(t, logOf(t, s, id))
 		evaluate(t, root, adds(id, 1))
+	})
+}
+
+func TestAFullMailboxRefusesAtOnceWhereTheOptionSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		root := newRoot(t, s, &aggregate.Options{MailboxSize: 2, RefuseWhenFull: true})
+		id := newID(t, root)
+		release := occupy(t, root, id)
+		var accepted, refused atomic.Int32
+		var wg sync.WaitGroup
+		for range 20_000 {
+			wg.Go(func() {
+				switch err := root.Evaluate(t.Context(), adds(id, 1)); {
+				case err == nil:
+					accepted.Add(1)
+				case errors.Is(err, aggregate.ErrMailboxFull):
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		require.EqualValues(t, 19_998, refused.Load(), "none of these waits")
+		release()
+		wg.Wait()
+		require.EqualValues(t, 2, accepted.Load())
+		require.Len(t, logOf(t, s, id), 2)
 	})
 }
 

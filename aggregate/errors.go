@@ -41,7 +41,8 @@ var (
 	ErrRetriesSpent = errors.New("aggregate: retries spent")
 
 	// ErrMailboxFull is returned, with the context's error, when a request waited for room
-	// in a mailbox until its context ended. Nothing was stored.
+	// in a mailbox until its context ended, and at once where Options.RefuseWhenFull says so.
+	// Nothing was stored.
 	ErrMailboxFull = errors.New("aggregate: mailbox full")
 
 	// ErrTooManyAggregates is returned, with the context's error, when a request waited until its

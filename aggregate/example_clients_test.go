@@ -53,3 +53,20 @@ func ExampleClientText() {
 	// aggregate: command "pay" of order: data is a json.RawMessage, want aggregate_test.payOrder: json: unknown field "Cent"
 	// unknown field "Cent"
 }
+
+// Get has the state in memory where there is one, also of an aggregate that nobody has written to.
+func ExampleRoot_GetExisting() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, _ := counters(sup)
+	id, _ := root.New(ctx)
+	_, err := root.GetExisting(ctx, id)
+	fmt.Println(errors.Is(err, aggregate.ErrNoAggregate))
+	_ = root.Evaluate(ctx, by(id, 5))
+	counter, err := root.GetExisting(ctx, id)
+	fmt.Println(counter.Value, err)
+	// Output:
+	// true
+	// 5 <nil>
+}

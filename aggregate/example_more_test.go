@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -110,6 +111,31 @@ func ExampleRoot_EvaluateTx() {
 	// Output:
 	// <nil> 0
 	// <nil> 5
+}
+
+// Two counters move together, or neither does. Against Postgres, postgres.TxOf(ctx, tx) is the driver's
+// transaction, for statements of your own.
+func ExampleSupervisor_Transact() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, _ := counters(sup)
+	from, _ := root.New(ctx)
+	to, _ := root.New(ctx)
+	move := func(ctx context.Context, tx store.Tx) error {
+		if _, err := root.EvaluateTx(ctx, tx, by(from, 3)); err != nil {
+			return err
+		}
+		_, err := root.EvaluateTx(ctx, tx, by(to, 5))
+		return err
+	}
+	fmt.Println(sup.Transact(ctx, move))
+	a, _ := root.Fetch(ctx, from)
+	b, _ := root.Fetch(ctx, to)
+	fmt.Println(a.Value, b.Value)
+	// Output:
+	// <nil>
+	// 3 5
 }
 
 func ExampleSupervisor_Aggregates() {

@@ -67,10 +67,11 @@ const (
 	delivered delivery = iota
 	departed           // the aggregate left memory: ask the registry again
 	refused            // the supervisor is being shut down
+	overfull           // no room, and the supervisor's options say not to wait
 )
 
-// put adds a request. It never blocks: a caller beyond the mailbox' bound waits for its answer
-// like the others, but is told so if its context ends first.
+// put adds a request. It never blocks: a caller for whom there is no room waits in the same list, and
+// is told so if its context ends before there was.
 func (m *mailbox) put(r *request) delivery {
 	m.mu.Lock()
 	if m.closed || m.draining {
@@ -80,6 +81,10 @@ func (m *mailbox) put(r *request) delivery {
 			return departed
 		}
 		return refused
+	}
+	if m.family.refuses && int(m.depth.Load()) >= m.family.mailboxSize {
+		m.mu.Unlock()
+		return overfull
 	}
 	r.prev = m.tail
 	if m.tail == nil {

@@ -45,7 +45,7 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	r := &Root[S]{sup: sup, kind: k}
 	r.family = family{
 		sup: sup, name: k.Name, policy: k.Idle,
-		mailboxSize: sup.options.MailboxSize, maxBatch: sup.options.MaxBatch,
+		mailboxSize: sup.options.MailboxSize, refuses: sup.options.RefuseWhenFull, maxBatch: sup.options.MaxBatch,
 	}
 	sup.idle.add(&r.family)
 	sup.warnOfForeignProjections(k.Name, k.Projections)
@@ -196,6 +196,8 @@ func (r *Root[S]) send(q *request, id hlc.Timestamp) (*mailbox, error) {
 			return m, nil
 		case refused:
 			return nil, ErrClosed
+		case overfull:
+			return nil, fmt.Errorf("%w: %d requests of aggregate %v wait", ErrMailboxFull, r.family.mailboxSize, id)
 		case departed:
 			// It left memory between the look-up and now: the next look-up starts it again.
 		}

@@ -33,9 +33,13 @@ type Options struct {
 	// Hooks are called at the points a tracer or a meter needs.
 	Hooks Hooks
 
-	// MailboxSize is how many requests of one aggregate wait before further callers are told, when
-	// their context ends, that its mailbox is full. 0 means DefaultMailboxSize.
+	// MailboxSize is how many requests of one aggregate have room in its mailbox. Further callers wait
+	// for room, in the order of arrival, until their context ends, which is ErrMailboxFull. 0 means
+	// DefaultMailboxSize.
 	MailboxSize int
+
+	// RefuseWhenFull answers a request that finds no room with ErrMailboxFull at once.
+	RefuseWhenFull bool
 
 	// MaxBatch is how many commands of one aggregate are committed together at most. 0 means
 	// DefaultMaxBatch.
@@ -162,6 +166,7 @@ type family struct {
 	sup         *Supervisor
 	name        string
 	mailboxSize int
+	refuses     bool // what finds no room
 	maxBatch    int
 	policy      IdlePolicy
 	parked      idleQueue // those with a goroutine
