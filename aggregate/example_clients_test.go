@@ -3,6 +3,7 @@ package aggregate_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/eventmaestro/maestro/aggregate"
@@ -65,8 +66,21 @@ func ExampleRoot_GetExisting() {
 	fmt.Println(errors.Is(err, aggregate.ErrNoAggregate))
 	_ = root.Evaluate(ctx, by(id, 5))
 	counter, err := root.GetExisting(ctx, id)
-	fmt.Println(counter.Value, err)
+	fmt.Println(counter.State.Value, err)
 	// Output:
 	// true
 	// 5 <nil>
+}
+
+func ExampleRoot_Exists() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, _ := counters(sup)
+	id, _ := root.New(ctx)
+	before, _ := root.Exists(ctx, id)
+	_ = root.Evaluate(ctx, by(id, 5))
+	after, _ := root.Exists(ctx, id)
+	fmt.Println(before, after)
+	// Output: false true
 }
