@@ -146,7 +146,7 @@ func (s *Store) probes() []probe {
 		{"snapshots", s.sql.snapshot, []any{id[:], int32(0), int32(1)}},
 	}
 	if s.o.Commands {
-		list = append([]probe{{"commands", s.sql.lookup, []any{id[:], "probe"}}}, list...)
+		list = append(list, probe{"commands", s.sql.lookup, []any{id[:], "probe"}})
 	}
 	if !s.routes() {
 		sql, args, _ := s.carefulCall([]*pending{{commit: c}}, s.sharedLock) // what release would keep is small
