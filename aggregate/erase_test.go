@@ -165,15 +165,15 @@ func TestAStateWithoutASnapshotHoldsItsPlace(t *testing.T) {
 	s := memory.New()
 	d := v1()
 	d.PrepareSnapshot = func(aggregate.Instance[countedV1]) (any, error) { return nil, errors.New("none") }
-	root, _ := process(t, s, d)
-	behind, _ := process(t, s, v1())
+	root, _ := versioned(t, s, d)
+	behind, _ := versioned(t, s, v1())
 	id := newID(t, root)
 	evaluate(t, root, adds(id, 1))
 	get(t, behind, id)
 	require.NoError(t, root.Erase(t.Context(), id, forgetAnn))
 	require.Error(t, behind.Snapshot(t.Context(), id))
 	require.NoError(t, behind.Snapshot(t.Context(), id))
-	cold, load := process(t, s, v1())
+	cold, load := versioned(t, s, v1())
 	require.Equal(t, countedV1{1}, get(t, cold, id))
 	require.EqualValues(t, 1, load.Snapshot)
 }

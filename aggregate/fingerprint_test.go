@@ -22,7 +22,7 @@ func paying[C any](t *testing.T, a store.Adapter) *aggregate.Root[countedV1] {
 	d.Commands = aggregate.Commands[countedV1]{"pay": aggregate.Command(func(context.Context, aggregate.Instance[countedV1], C) ([]types.Uncommitted, error) {
 		return types.Events(types.New("added", added{1}), types.New("added", added{1})), nil
 	})}
-	root, _ := process(t, a, d)
+	root, _ := versioned(t, a, d)
 	return root
 }
 

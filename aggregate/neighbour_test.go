@@ -56,7 +56,7 @@ func unread[S any](t *testing.T, state S, reason string) {
 	s := memory.New()
 	d := becoming(func() S { return state }, func() S { return state })
 	d.SharedWithMaestro = true
-	root, _ := process(t, s, d)
+	root, _ := versioned(t, s, d)
 	id := newID(t, root)
 	evaluate(t, root, types.Command{AggregateID: id, Type: "become"})
 	err := root.Snapshot(t.Context(), id)

@@ -43,8 +43,8 @@ func v2() aggregate.Definition[countedV2] {
 	return counted(func(s countedV2, e added) countedV2 { s.Total += e.By; s.Times++; return s })
 }
 
-// process is a root of a process of its own; loads are its cold starts.
-func process[S any](t *testing.T, a store.Adapter, d aggregate.Definition[S]) (root *aggregate.Root[S], last *aggregate.Loaded) {
+// versioned is a root of a process of its own; loads are its cold starts.
+func versioned[S any](t *testing.T, a store.Adapter, d aggregate.Definition[S]) (root *aggregate.Root[S], last *aggregate.Loaded) {
 	t.Helper()
 	last = new(aggregate.Loaded)
 	o := &aggregate.Options{Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) { *last = l }}}
@@ -56,11 +56,11 @@ func process[S any](t *testing.T, a store.Adapter, d aggregate.Definition[S]) (r
 func TestAVersionWithAnotherStateReplaysWithoutASnapshotVersion(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
-		old, _ := process(t, open(), v1())
+		old, _ := versioned(t, open(), v1())
 		id := newID(t, old)
 		evaluate(t, old, adds(id, 1), adds(id, 2))
 		require.NoError(t, old.Snapshot(t.Context(), id))
-		young, load := process(t, open(), v2())
+		young, load := versioned(t, open(), v2())
 		require.Equal(t, countedV2{3, 2}, get(t, young, id), "not a field that stays zero for good")
 		require.Zero(t, load.Snapshot)
 		require.Equal(t, 2, load.Events)
@@ -72,22 +72,22 @@ func TestAVersionWithAnotherStateReplaysWithoutASnapshotVersion(t *testing.T) {
 func TestTwoVersionsEachHaveTheirSnapshot(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
-		old, _ := process(t, open(), v1())
+		old, _ := versioned(t, open(), v1())
 		id := newID(t, old)
 		for range 10 {
 			evaluate(t, old, adds(id, 1))
 		}
 		require.NoError(t, old.Snapshot(t.Context(), id))
-		young, _ := process(t, open(), v2())
+		young, _ := versioned(t, open(), v2())
 		require.NoError(t, young.Snapshot(t.Context(), id), "at the very same sequence: nothing happened since")
 		begins := func(from1, from2 types.Sequence) {
 			t.Helper()
 			n := len(logOf(t, open(), id))
-			one, load := process(t, open(), v1())
+			one, load := versioned(t, open(), v1())
 			require.Equal(t, countedV1{n}, get(t, one, id))
 			require.Equal(t, from1, load.Snapshot, "the first version's")
 			require.Equal(t, n-int(from1), load.Events)
-			two, load := process(t, open(), v2())
+			two, load := versioned(t, open(), v2())
 			require.Equal(t, countedV2{n, n}, get(t, two, id))
 			require.Equal(t, from2, load.Snapshot, "the second version's")
 			require.Equal(t, n-int(from2), load.Events)
@@ -107,7 +107,7 @@ func TestTwoVersionsEachHaveTheirSnapshot(t *testing.T) {
 		}
 		require.NoError(t, young.Snapshot(t.Context(), id))
 		begins(0, 27) // half of a replay and more: what the first version left is given up
-		one, _ := process(t, open(), v1())
+		one, _ := versioned(t, open(), v1())
 		state, err := one.Replay(t.Context(), id, 12)
 		require.NoError(t, err)
 		require.Equal(t, countedV1{12}, state)
@@ -118,22 +118,22 @@ func TestTwoVersionsEachHaveTheirSnapshot(t *testing.T) {
 func TestAnOlderSnapshotGoesBesideANewerOne(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
-	old, _ := process(t, s, v1())
+	old, _ := versioned(t, s, v1())
 	id := newID(t, old)
 	evaluate(t, old, adds(id, 1), adds(id, 1), adds(id, 1))
 	d := v1()
 	d.PrepareSnapshot = func(c aggregate.Instance[countedV1]) (any, error) {
-		young, _ := process(t, s, v2()) // is quicker
+		young, _ := versioned(t, s, v2()) // is quicker
 		evaluate(t, young, adds(id, 1))
 		require.NoError(t, young.Snapshot(t.Context(), id))
 		return c.State, nil
 	}
-	behind, _ := process(t, s, d)
+	behind, _ := versioned(t, s, d)
 	require.NoError(t, behind.Snapshot(t.Context(), id))
-	one, load := process(t, s, v1())
+	one, load := versioned(t, s, v1())
 	require.Equal(t, countedV1{4}, get(t, one, id))
 	require.EqualValues(t, 3, load.Snapshot)
-	two, load := process(t, s, v2())
+	two, load := versioned(t, s, v2())
 	require.Equal(t, countedV2{4, 4}, get(t, two, id))
 	require.EqualValues(t, 4, load.Snapshot)
 }
@@ -151,11 +151,11 @@ func comesBack[S any](t *testing.T, state S) {
 	t.Helper()
 	s := memory.New()
 	d := becoming(func() S { return state }, func() S { return state })
-	root, _ := process(t, s, d)
+	root, _ := versioned(t, s, d)
 	id := newID(t, root)
 	evaluate(t, root, types.Command{AggregateID: id, Type: "become"})
 	require.NoError(t, root.Snapshot(t.Context(), id))
-	cold, load := process(t, s, d)
+	cold, load := versioned(t, s, d)
 	require.Equal(t, state, get(t, cold, id))
 	require.EqualValues(t, 1, load.Snapshot, "%T", state)
 }
@@ -165,7 +165,7 @@ func comesBack[S any](t *testing.T, state S) {
 func TestASnapshotAheadOfALogThatWentBackIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
-	lost, _ := process(t, s, v1())
+	lost, _ := versioned(t, s, v1())
 	id := newID(t, lost)
 	evaluate(t, lost, adds(id, 1))
 	goBack := s.Checkpoint()
@@ -176,13 +176,13 @@ func TestASnapshotAheadOfALogThatWentBackIsReplaced(t *testing.T) {
 	require.NoError(t, s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 3, Body: withoutAt(t, dead.Body)}),
 		"a snapshot that was replicated, or stored without a look at the log")
 
-	young, load := process(t, s, v1())
+	young, load := versioned(t, s, v1())
 	evaluate(t, young, adds(id, 1))
 	require.Zero(t, load.Snapshot)
 	require.NoError(t, young.Snapshot(t.Context(), id))
 	require.EqualValues(t, 2, snapshotOf(t, s, id).Sequence, "older, and of the log that there is")
 	evaluate(t, young, adds(id, 1), adds(id, 1))
-	cold, load := process(t, s, v1())
+	cold, load := versioned(t, s, v1())
 	require.Equal(t, countedV1{4}, get(t, cold, id))
 	require.EqualValues(t, 2, load.Snapshot)
 	require.ErrorIs(t, s.CommitSnapshot(t.Context(), *dead), store.ErrNoEvent, "nor is the dead one stored over it")
@@ -247,9 +247,9 @@ func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
 			require.Len(t, j.lines(`level=WARN msg="snapshot passed over"`), 2)
 			require.Len(t, j.lines("was not made by this library, and the timestamps of the events do not rise"), 2)
 
-			root, _ := process(t, s, v1())
+			root, _ := versioned(t, s, v1())
 			require.NoError(t, root.Snapshot(t.Context(), id))
-			cold, load := process(t, s, v1())
+			cold, load := versioned(t, s, v1())
 			require.Equal(t, len(test.stamps), get(t, cold, id).Total)
 			require.EqualValues(t, len(test.stamps), load.Snapshot, "one of ours takes its place, and is used whatever the timestamps say")
 			in, err := cold.Inspect(t.Context(), id)
@@ -271,7 +271,7 @@ func TestAnInspectionComparesMaestrosSnapshotWithAReplay(t *testing.T) {
 	}
 	_, err := pool.Exec(t.Context(), `INSERT INTO snapshots VALUES ($1, 2, '{"Total": 3}')`, id[:])
 	require.NoError(t, err)
-	root, _ := process(t, s, v1())
+	root, _ := versioned(t, s, v1())
 	in, err := root.Inspect(t.Context(), id)
 	require.NoError(t, err)
 	require.ErrorContains(t, in.Snapshot.Err, `snapshot at sequence 2 holds another state than the log gives: {"Total": 3}, not {"Total": 2}`)
