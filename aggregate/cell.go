@@ -203,7 +203,7 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 		})
 	}
 	if l.passed != nil {
-		sup.log.Warn("snapshot passed over", "root", c.family.name, "aggregate", c.id, "err", l.passed)
+		sup.log.Log(ctx, passedLevel(l.passed), "snapshot passed over", "root", c.family.name, "aggregate", c.id, "err", l.passed)
 	}
 	c.reportPanic(ctx, "", err)
 	if err != nil {

@@ -1,11 +1,7 @@
 package aggregate_test
 
 import (
-	"bytes"
 	"context"
-	"math/big"
-	"net/netip"
-	"net/url"
 	"testing"
 	"time"
 
@@ -110,46 +106,6 @@ func TestSlicesAreCopiedWithoutRoomToSpare(t *testing.T) {
 	require.NoError(t, err)
 	state := get(t, root, newID(t, root))
 	require.Equal(t, 1, cap(state))
-}
-
-func TestNumbersAndAddressesOfTheStandardLibraryAreCopied(t *testing.T) {
-	t.Parallel()
-	type known struct {
-		Pointer *big.Int
-		Value   big.Int
-		Addr    netip.Addr
-		Net     netip.Prefix
-		Link    url.URL
-		Links   []*url.URL
-	}
-	link, err := url.Parse("https://ann:secret@example.org/a?b=c#d")
-	require.NoError(t, err)
-	fresh := func() known {
-		l := *link
-		return known{big.NewInt(7), *big.NewInt(8), netip.MustParseAddr("fe80::1%eth0"), netip.MustParsePrefix("10.0.0.0/8"), l, []*url.URL{&l}}
-	}
-	d := becoming(fresh, fresh)
-	_, err = aggregate.New(newSupervisor(t, memory.New(), nil), d)
-	requireDefinitionError(t, err, "becoming", "S.Link.User", "(url.Userinfo) hides what it holds, so a snapshot's JSON would lose it: use a type with a JSON form, such as a string, or set")
-	ownSnapshots(&d)
-	root, err := aggregate.New(newSupervisor(t, memory.New(), nil), d)
-	require.NoError(t, err)
-	id := newID(t, root)
-	for range 2 {
-		state := get(t, root, id)
-		require.Equal(t, fresh(), state)
-		state.Pointer.SetInt64(1)
-		state.Value.SetInt64(1)
-		state.Links[0].Host = "spoilt"
-	}
-}
-
-func TestATypeOfAnotherPackageThatCantBeCopiedIsNamedByTheFieldThatHasIt(t *testing.T) {
-	t.Parallel()
-	_, err := define[struct{ Price *big.Rat }](t)
-	requireDefinitionError(t, err, "s", "S.Price", "(big.Rat) refers to memory in its field a, which can't be copied: use a type that shows its fields, such as a string, or set Definition.Clone")
-	_, err = define[struct{ Buffers []bytes.Buffer }](t)
-	requireDefinitionError(t, err, "s", "S.Buffers[…]", "(bytes.Buffer) refers to memory in its field buf")
 }
 
 func TestACyclicStateIsAnErrorAndNotTheEndOfTheStack(t *testing.T) {

@@ -125,12 +125,12 @@ func TestAnIDBelongsToOneTypeAndData(t *testing.T) {
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
 	evaluate(t, root, withID(adds(id, 1), "x"))
-	for _, c := range []types.Command{adds(id, 2), {AggregateID: id, Type: "note", Data: add{1}}} {
+	for _, c := range []types.Command{adds(id, 2), {AggregateID: id, Type: "note", Data: note{}}} {
 		err := root.Evaluate(t.Context(), withID(c, "x"))
 		var reused *aggregate.CommandReusedError
 		require.ErrorAs(t, err, &reused)
 		require.ErrorIs(t, err, aggregate.ErrCommandReused)
-		require.Equal(t, aggregate.CommandReusedError{AggregateID: id, CommandID: "x"}, *reused)
+		require.Equal(t, aggregate.CommandReusedError{AggregateID: id, CommandID: "x", Last: 1}, *reused)
 		require.ErrorContains(t, err, `command id "x" of aggregate `+id.String())
 	}
 	require.Len(t, logOf(t, s, id), 1)

@@ -23,6 +23,8 @@ type draft[S any] struct {
 	seq   types.Sequence
 	last  hlc.Timestamp // the timestamp at seq; zero before the first event
 
+	generation int64 // of the snapshot that was there when the state was read; see store.Mark
+
 	// torn is set while an event is being applied, and stays set if that ends badly: the state
 	// may then be between two events.
 	torn bool
@@ -78,6 +80,11 @@ func (k *kind[S]) fit(e *types.Event, body any) error {
 	var err error
 	if e.Body, err = encode(body); err != nil {
 		return unfit(e, "body", "can't be stored", err)
+	}
+	if k.SharedWithMaestro {
+		if reason := unfitForMaestro(e.Body); reason != "" {
+			return unfit(e, "body", reason, nil)
+		}
 	}
 	return nil
 }

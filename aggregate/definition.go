@@ -48,10 +48,17 @@ type Definition[S any] struct {
 	// Snapshots says when snapshots are taken beside those by hand.
 	Snapshots SnapshotPolicy
 
-	// SnapshotVersion is the version of the snapshots' shape. A snapshot of
-	// another version is passed over. 0, the default, writes the state's JSON bare, as Maestro
-	// does; any other number writes an envelope around it.
+	// SnapshotVersion is the version of the snapshots. One of another version is passed over, and the events are replayed. 0,
+	// the default, stands for the shape of S: the names, types and JSON tags of its fields, however deep, so that a state that
+	// changed is replayed without a thought. Give it a number, and another one with each change, where what a field means, an
+	// event handler or Initial changes and the shape does not; or where a shape changes in a way that old snapshots are good
+	// for. Two versions of a program that run at the same time keep a snapshot each.
 	SnapshotVersion int
+
+	// SharedWithMaestro says that processes of Maestro, in Elixir, work on the same aggregates. Bodies and snapshots that end such
+	// a process are refused then: what is no JSON object, and a number with a fraction that is past a float64. A
+	// body is store.ErrInvalidEvent, a snapshot a *DefinitionError.
+	SharedWithMaestro bool
 
 	// PrepareSnapshot returns what is encoded as the snapshot's JSON. Nil means the state.
 	// It is called with a copy, off the aggregate's goroutine. Where it returns anything but an S, UseSnapshot

@@ -192,53 +192,6 @@ func TestAStateThatASnapshotWouldLoseIsNamedByItsField(t *testing.T) {
 	}](t)
 	requireDefinitionError(t, err, "s", "S.K", `has the name "Kind" in JSON as Kind has, so a snapshot's JSON would lose it: give it another, or set`)
 
-	type (
-		A    struct{ N int }
-		B    struct{ N int }
-		n    int
-		deep struct{ Name string }
-	)
-	_, err = define[struct {
-		A
-		B
-	}](t)
-	requireDefinitionError(t, err, "s", "S.B.N", `has the name "N" in JSON as A.N has, so a snapshot's JSON would lose it: give it another, or set`)
-	_, err = define[struct {
-		A
-		N int
-	}](t)
-	requireDefinitionError(t, err, "s", "S.N", `has the name "N" in JSON as A.N has`)
-	_, err = define[struct {
-		n
-		Other int
-	}](t)
-	requireDefinitionError(t, err, "s", "S.n", "is not exported, so a snapshot's JSON would lose it: export it, or set")
-	_, err = define[struct {
-		*deep
-		Other int
-	}](t)
-	requireDefinitionError(t, err, "s", "S.deep", "is not exported")
-	_, err = define[struct {
-		time.Time
-		Others []int
-	}](t)
-	requireDefinitionError(t, err, "s", "S.Others", "stands beside an embedded time.Time, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field Time a name of its own, or set")
-	_, err = define[struct {
-		At struct {
-			celsius
-			Unit string
-		}
-	}](t)
-	requireDefinitionError(t, err, "s", "S.At.Unit", "stands beside an embedded aggregate_test.celsius")
-	_, err = define[struct {
-		deep
-		A
-		Time time.Time
-	}](t)
-	require.NoError(t, err, "nothing of it is lost")
-	_, err = define[overridden](t)
-	require.NoError(t, err, "it has a form of its own")
-
 	type secret struct{ total int }
 	_, err = define(t, func(d *aggregate.Definition[secret]) {
 		d.PrepareSnapshot = func(c aggregate.Instance[secret]) (any, error) { return c.State.total, nil }
@@ -248,14 +201,6 @@ func TestAStateThatASnapshotWouldLoseIsNamedByItsField(t *testing.T) {
 	})
 	require.NoError(t, err)
 }
-
-// overridden embeds a type with a JSON form and has one of its own.
-type overridden struct {
-	time.Time
-	Unit string
-}
-
-func (o overridden) MarshalJSON() ([]byte, error) { return json.Marshal([]any{o.Time, o.Unit}) }
 
 // celsius has a text form, so that JSON doesn't lose what it hides.
 type celsius struct{ tenths int }

@@ -56,7 +56,8 @@ var (
 	// ErrClosed is returned by a supervisor that was shut down. Nothing was stored.
 	ErrClosed = errors.New("aggregate: supervisor is shut down")
 
-	// ErrCommandReused is matched by a *CommandReusedError. Nothing was stored.
+	// ErrCommandReused is matched by a *CommandReusedError: another command with the ID was carried out
+	// before. Of this one nothing was stored.
 	ErrCommandReused = errors.New("aggregate: command id used for another command")
 
 	// ErrOtherStore is returned for a transaction of another store than the supervisor's. Nothing
@@ -263,15 +264,26 @@ func (e *OtherRootError) Error() string {
 // Is reports whether target is ErrOtherRoot.
 func (e *OtherRootError) Is(target error) bool { return target == ErrOtherRoot }
 
-// CommandReusedError is returned when a command ID was used before for a command of
-// another type or with other data. It matches ErrCommandReused.
+// CommandReusedError is returned when a command with the same ID was carried out before, and it was
+// of another type or had other data; see [Identifier] for what counts. It matches ErrCommandReused.
 type CommandReusedError struct {
 	AggregateID hlc.Timestamp
 	CommandID   string
+
+	// After and Last say what became of the command that was carried out: its events are those with sequences in
+	// (After, Last]. They are equal if it had none.
+	After, Last types.Sequence
 }
 
 func (e *CommandReusedError) Error() string {
-	return fmt.Sprintf("aggregate: command id %q of aggregate %v was used for another command", e.CommandID, e.AggregateID)
+	outcome := fmt.Sprintf("and led to sequences %d to %d", e.After+1, e.Last)
+	switch e.Last - e.After {
+	case 0:
+		outcome = "and led to no event"
+	case 1:
+		outcome = fmt.Sprintf("and led to sequence %d", e.Last)
+	}
+	return fmt.Sprintf("aggregate: command id %q of aggregate %v: another command with this id was carried out before, %s; this one was not", e.CommandID, e.AggregateID, outcome)
 }
 
 // Is reports whether target is ErrCommandReused.

@@ -66,8 +66,9 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add([]byte(`{"total":`), int64(1))
 	f.Add([]byte(`[1,2]`), int64(2))
 	f.Add([]byte(`{"total": "two"}`), int64(2))
-	f.Add([]byte(`{"maestro_snapshot_version": 7, "state": {}}`), int64(2))
-	f.Add([]byte(`{"total": 99}`), int64(99))
+	f.Add([]byte(`{"total": 2, "notes": null, "marks": null}`), int64(2))
+	f.Add([]byte(`{"maestro": {"shape": "version 7", "state": {}, "beside": {"sequence": -1}}}`), int64(2))
+	f.Add([]byte(`{"maestro": 1, "total": 99, "notes": [], "marks": {}}`), int64(99))
 	f.Fuzz(func(t *testing.T, body []byte, at int64) {
 		a := memory.New()
 		writer := newRoot(t, a, nil)

@@ -101,6 +101,9 @@ func (h typedCommand[S, C]) Eval(ctx context.Context, current Instance[S], comma
 // GoType is the type of the command's data.
 func (typedCommand[S, C]) GoType() reflect.Type { return reflect.TypeFor[C]() }
 
+// given is what the function is given.
+func (typedCommand[S, C]) given(command types.Command) (any, error) { return dataAs[C](command) }
+
 // Event makes an EventHandler of a function that takes the event's body decoded into the Go
 // type E. Fields of the body that E lacks are ignored.
 func Event[S, E any](f func(S, E) S) EventHandler[S] {

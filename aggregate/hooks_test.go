@@ -129,9 +129,12 @@ func TestTheSnapshotHookTellsOfEveryAttempt(t *testing.T) {
 	s.set(func(s *tap) {
 		s.commitSnapshot = func(context.Context, types.Snapshot, func() error) error { return oops }
 	})
+	evaluate(t, root, adds(id, 1))
 	require.Error(t, root.Snapshot(t.Context(), id))
 	list := saves.all()
-	require.Equal(t, aggregate.Saved{Root: "tally", AggregateID: id, Sequence: 1, Bytes: len(`{"total": 1}`)}, list[0])
+	require.Greater(t, list[0].Bytes, len(`{"total": 1}`))
+	list[0].Bytes = 0
+	require.Equal(t, aggregate.Saved{Root: "tally", AggregateID: id, Sequence: 1}, list[0])
 	require.ErrorIs(t, list[1].Err, oops)
 }
 

@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -13,23 +12,21 @@ import (
 )
 
 // identify returns the record that will use up the ID of a command.
-func (r *Root[S]) identify(command types.Command) (*store.CommandRecord, error) {
+func (r *Root[S]) identify(command types.Command, handler any) (*store.CommandRecord, error) {
 	if fault := typestring.Fault(command.ID); fault != "" {
 		return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "its ID " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {
 		return nil, fmt.Errorf("%w: this store keeps no command ids: leave Command.ID empty, or use a store.CommandLog", store.ErrUnsupported)
 	}
-	data, err := encode(command.Data)
-	if err != nil {
-		return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "data can't be encoded for its fingerprint", Err: err}
+	sum, err := fingerprint(command, handler)
+	if err == nil {
+		return &store.CommandRecord{ID: command.ID, Fingerprint: sum}, nil
 	}
-	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s", len(command.Type), command.Type)
-	h.Write(data)
-	record := &store.CommandRecord{ID: command.ID}
-	h.Sum(record.Fingerprint[:0])
-	return record, nil
+	if errors.Is(err, ErrInvalidData) {
+		return nil, ofRoot(err, r.family.name)
+	}
+	return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "data can't be compared with that of another command", Err: err}
 }
 
 var errRecordGone = errors.New("the command's record was pruned meanwhile")
@@ -92,7 +89,7 @@ func lookUp(ctx context.Context, log store.CommandLog, id hlc.Timestamp, want *s
 	case err != nil:
 		return nil, fmt.Errorf("aggregate: look the command id up: %w", err)
 	case record != nil && record.Fingerprint != want.Fingerprint:
-		return record, &CommandReusedError{AggregateID: id, CommandID: want.ID}
+		return record, &CommandReusedError{AggregateID: id, CommandID: want.ID, After: record.After, Last: record.Last}
 	}
 	return record, nil
 }

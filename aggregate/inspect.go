@@ -104,8 +104,8 @@ type SnapshotReport struct {
 	// another state.
 	Err error
 
-	// FromLog is the snapshot that the log gives at the same sequence; nil if the log doesn't
-	// reach it, or not without a bad event.
+	// FromLog is the JSON of the state that the log gives at the same sequence, without the library's mark; nil if the log
+	// doesn't reach it, or not without a bad event, or the snapshot is of another shape.
 	FromLog json.RawMessage
 }
 

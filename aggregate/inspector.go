@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type inspector[S any] struct {
 	d     draft[S]
 	base  draft[S]      // a copy of d as it was
 	since []types.Event // those applied since
+
+	from loaded[S] // what the snapshot says
 
 	rows     int
 	previous types.Event    // the row before, of this aggregate
@@ -44,6 +47,9 @@ func (k *kind[S]) inspect(ctx context.Context, a store.Adapter, id hlc.Timestamp
 	}
 	if snapshot != nil {
 		i.in.Snapshot = &SnapshotReport{Snapshot: *snapshot}
+		if err = i.adopt(); err != nil {
+			return nil, during("inspect: initial state", err)
+		}
 	}
 	if err = i.keep(); err == nil {
 		err = i.readAll(ctx, a)
@@ -122,7 +128,11 @@ func (i *inspector[S]) applied(e *types.Event) error {
 		}
 		bad.After = &after
 	}
-	if s := i.in.Snapshot; s != nil && s.Snapshot.Sequence == e.Sequence && i.in.Bad == nil {
+	if s := i.in.Snapshot; s != nil && i.from.snapshot == e.Sequence && i.in.Bad == nil {
+		if at := i.from.start.at; at != "" && at != store.Stamp(e.Timestamp) {
+			s.Err = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", e.Sequence)
+			return nil
+		}
 		current, err := i.instance()
 		if err != nil {
 			return err
@@ -186,21 +196,25 @@ func (i *inspector[S]) goBack() (err error) {
 	return i.keep() // the next one may be as bad
 }
 
+// adopt takes the snapshot apart as a start does. What is wrong with it goes into the report.
+func (i *inspector[S]) adopt() (err error) {
+	if i.from.state, err = i.k.initial(); err == nil {
+		s := i.in.Snapshot
+		s.Err = i.k.adopt(&i.from, i.id, &s.Snapshot)
+		i.from.snapshot = cmp.Or(i.from.snapshot, s.Snapshot.Sequence)
+	}
+	return err
+}
+
 // judgeSnapshot says whether a start could use the snapshot, and whether it should.
 func (i *inspector[S]) judgeSnapshot() {
 	s := i.in.Snapshot
 	if s == nil || s.Err != nil {
 		return
 	}
-	var l loaded[S]
-	if l.state, s.Err = i.k.initial(); s.Err != nil {
-		return
-	}
-	if s.Err = i.k.adopt(&l, i.id, &s.Snapshot); s.Err != nil {
-		return
-	}
-	if s.Snapshot.Sequence > i.high {
-		s.Err = fmt.Errorf("snapshot at sequence %d %w", s.Snapshot.Sequence, errNotInLog)
+	l := i.from
+	if l.seq > i.high {
+		s.Err = fmt.Errorf("snapshot at sequence %d %w", l.seq, errNotInLog)
 		return
 	}
 	// Both through the same shape: the snapshot may have been written by an older definition.

@@ -78,11 +78,12 @@ func TestInspectJudgesTheSnapshot(t *testing.T) {
 		fromLog  string
 	}{
 		"good":           {2, `{"total": 1, "notes": ["a"], "marks": {"a": 1}}`, log(), "", `{"marks": {"a": 1}, "notes": ["a"], "total": 1}`},
-		"another shape":  {1, `{"total": 1, "old": true}`, log(), "", `{"total": 1}`},
-		"another state":  {1, `{"total": 2}`, log(), `holds another state than the log gives: {"total": 2}, not {"total": 1}`, `{"total": 1}`},
-		"undecodable":    {1, `{"total": "x"}`, log(), "cannot unmarshal", `{"total": 1}`},
-		"newer":          {3, `{"total": 1}`, log(), "snapshot at sequence 3 is newer than the log", ""},
-		"after bad rows": {2, `{"total": 1}`, []types.Event{row("lost", `{}`), row("added", `{"By": 1}`)}, "", ""},
+		"another shape":  {1, `{"total": 1, "notes": null, "marks": null, "old": true}`, log(), "", `{"total": 1}`},
+		"another state":  {1, `{"total": 2, "notes": null, "marks": null}`, log(), `holds another state than the log gives: {"total": 2}, not {"total": 1}`, `{"total": 1}`},
+		"undecodable":    {1, `{"total": "x", "notes": null, "marks": null}`, log(), "cannot unmarshal", `{"total": 1}`},
+		"a field lacks":  {1, `{"total": 1}`, log(), "snapshot at sequence 1: lacks the field S.Notes", ""},
+		"newer":          {3, `{"total": 1, "notes": null, "marks": null}`, log(), "snapshot at sequence 3 is newer than the log", ""},
+		"after bad rows": {2, `{"total": 1, "notes": null, "marks": null}`, []types.Event{row("lost", `{}`), row("added", `{"By": 1}`)}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

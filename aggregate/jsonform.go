@@ -171,3 +171,65 @@ func isKeyInJSON(t reflect.Type) bool {
 	}
 	return t.Implements(textMarshalerType)
 }
+
+// lacksField names the first field of t that a decoded JSON value has not, or returns nothing. JSON's null has them all: it says
+// that there is nothing.
+func lacksField(t reflect.Type, v any, path string) string {
+	if v == nil || encodesItself(t) {
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return lacksField(t.Elem(), v, path)
+	case reflect.Slice, reflect.Array:
+		list, _ := v.([]any)
+		for _, elem := range list {
+			if lacking := lacksField(t.Elem(), elem, path+"[…]"); lacking != "" {
+				return lacking
+			}
+		}
+	case reflect.Map:
+		object, _ := v.(map[string]any)
+		for _, elem := range object {
+			if lacking := lacksField(t.Elem(), elem, path+"[…]"); lacking != "" {
+				return lacking
+			}
+		}
+	case reflect.Struct:
+		object, ok := v.(map[string]any)
+		if !ok {
+			return path
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.Anonymous && name == "" {
+				if lacking := lacksField(f.Type, v, path); lacking != "" {
+					return lacking
+				}
+				continue
+			}
+			value, ok := valueOf(object, cmp.Or(name, f.Name))
+			if !ok {
+				return path + "." + f.Name
+			}
+			if lacking := lacksField(f.Type, value, path+"."+f.Name); lacking != "" {
+				return lacking
+			}
+		}
+	}
+	return ""
+}
+
+// valueOf finds a key as encoding/json does, whatever its case.
+func valueOf(object map[string]any, name string) (any, bool) {
+	if v, ok := object[name]; ok {
+		return v, true
+	}
+	for key, v := range object {
+		if strings.EqualFold(key, name) {
+			return v, true
+		}
+	}
+	return nil, false
+}

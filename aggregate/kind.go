@@ -16,6 +16,7 @@ import (
 type kind[S any] struct {
 	Definition[S]
 	clone func(S) (S, error) // nil: assignment copies the state
+	shape string             // of the snapshots
 
 	toldOfLoss atomic.Bool // the log has it that a snapshot would lose something of a state
 }
@@ -33,8 +34,14 @@ func compile[S any](d Definition[S]) (*kind[S], error) {
 			return nil, err
 		}
 	}
+	k.shape = fmt.Sprintf("version %d", k.SnapshotVersion)
+	if k.SnapshotVersion == 0 {
+		k.shape = shapeOf(k.stateType())
+	}
 	return k, nil
 }
+
+func (k *kind[S]) stateType() reflect.Type { return reflect.TypeFor[S]() }
 
 func (k *kind[S]) wrong(field, reason string) error {
 	return &DefinitionError{Root: k.Name, Field: field, Reason: reason}

@@ -201,43 +201,6 @@ func TestWhatUseSnapshotCantUndoIsNotStored(t *testing.T) {
 	require.Nil(t, snapshotOf(t, s, id))
 }
 
-// moment has its own rule of what is equal, and a hidden field.
-type moment struct {
-	At    int
-	cache *int
-}
-
-func (m moment) MarshalJSON() ([]byte, error) { return json.Marshal(m.At) }
-
-func (m *moment) UnmarshalJSON(b []byte) error {
-	m.cache = new(int)
-	return json.Unmarshal(b, &m.At)
-}
-
-func (m moment) Equal(o moment) bool { return m.At == o.At }
-
-// TestValuesWithSeveralFormsComeBackEqual: a type that hides its fields says itself what is equal, and raw JSON is
-// a value, however it is written.
-func TestValuesWithSeveralFormsComeBackEqual(t *testing.T) {
-	t.Parallel()
-	type formed struct {
-		When moment
-		At   time.Time
-		Zone time.Time
-		N    *big.Int
-		Raw  json.RawMessage
-	}
-	now := time.Now()
-	state := formed{moment{1, nil}, now.UTC(), now.In(time.FixedZone("", 3600)), big.NewInt(0).Sub(big.NewInt(1), big.NewInt(1)), json.RawMessage(`{"b":1,"a":[ 1.0 ]}`)}
-	d := becoming(nil, func() formed { return state })
-	d.Clone = func(s formed) formed { return s }
-	root, err := aggregate.New(newSupervisor(t, memory.New(), nil), d)
-	require.NoError(t, err)
-	id := newID(t, root)
-	evaluate(t, root, types.Command{AggregateID: id, Type: "become"})
-	require.NoError(t, root.Snapshot(t.Context(), id))
-}
-
 func TestASnapshotOfNullIsPassedOver(t *testing.T) {
 	t.Parallel()
 	s := memory.New()

@@ -2,10 +2,10 @@ package aggregate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -16,9 +16,17 @@ import (
 // loaded is what a cold read found.
 type loaded[S any] struct {
 	draft[S]
+	start    start          // of the snapshot which was used
 	snapshot types.Sequence // that of the snapshot which was used, or 0
 	replayed int            // how many events were applied
 	passed   error          // why a snapshot was passed over, if one was
+}
+
+// start is what has to be true of the log where a snapshot is used.
+type start struct {
+	at      string // the timestamp at the snapshot's sequence; empty: not known
+	beside  bool   // the snapshot stands beside a newer one of another shape, so events before that one are to be read
+	foreign bool   // somebody else made the snapshot, perhaps by applying the events in the order of their timestamps
 }
 
 // hydrate reads an aggregate from nothing up to the sequence max, 0 for all of it.
@@ -33,32 +41,106 @@ func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp
 			return l, fmt.Errorf("aggregate: load: %w", err)
 		case entry.Snapshot != nil:
 			l.passed = k.adopt(&l, id, entry.Snapshot)
-		case l.passed != nil:
-			// the events after a snapshot that was passed over are of no use
-		case l.snapshot != 0 && entry.Event.Sequence == l.snapshot:
-			l.last = entry.Event.Timestamp
 		default:
-			if err := k.replay(&l.draft, id, &entry.Event); err != nil {
+			if err := k.goOn(&l, id, &entry.Event); err != nil {
 				return l, err
 			}
-			l.replayed++
+		}
+		if l.passed != nil || l.start.beside {
+			break // the events after this snapshot are of no use
+		}
+	}
+	if l.start.beside {
+		if err := k.readOn(ctx, a, &l, id, limit); err != nil {
+			return l, err
+		}
+	}
+	if l.passed == nil {
+		if l.passed, err = k.doubt(ctx, a, &l, id); err != nil {
+			return l, err
+		}
+	}
+	if l.passed == nil {
+		return l, nil
+	}
+	return k.hydrateFromEvents(ctx, a, id, limit, l)
+}
+
+// goOn takes the next event after a snapshot, or without one. Where there is a snapshot, the first is the one at its sequence.
+func (k *kind[S]) goOn(l *loaded[S], id hlc.Timestamp, e *types.Event) error {
+	switch {
+	case l.snapshot != 0 && e.Sequence == l.snapshot:
+		if l.last = e.Timestamp; l.start.at != "" && l.start.at != store.Stamp(e.Timestamp) {
+			l.passed = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
+		}
+		return nil
+	case l.start.foreign && l.last.Compare(e.Timestamp) >= 0:
+		l.passed = errTimeFalls
+		return nil
+	}
+	l.replayed++
+	return k.replay(&l.draft, id, e)
+}
+
+// readOn reads the events from the snapshot's own sequence on, which Load did not bring.
+func (k *kind[S]) readOn(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp, limit types.Sequence) error {
+	for e, err := range a.Events(ctx, id, store.Range{After: l.snapshot - 1, Max: limit}) {
+		if err != nil {
+			return fmt.Errorf("aggregate: read events: %w", err)
+		}
+		if err := k.goOn(l, id, &e); err != nil {
+			return err
 		}
 		if l.passed != nil {
 			break
 		}
 	}
-	if l.snapshot != 0 && l.last.IsZero() {
-		l.passed = fmt.Errorf("snapshot at sequence %d is newer than the log", l.snapshot)
-	}
-	if l.passed == nil {
-		return l, nil
-	}
-	return k.hydrateFromEvents(ctx, a, id, limit, l.passed)
+	return nil
 }
 
-// hydrateFromEvents is hydrate without a look at the snapshot.
-func (k *kind[S]) hydrateFromEvents(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence, passed error) (loaded[S], error) {
-	l := loaded[S]{passed: passed}
+var errTimeFalls = errors.New("snapshot was not made by this library, and the timestamps of the events do not rise: it may be of other events than its sequence says")
+
+// doubt returns why a snapshot that was used should not have been, now that the events after it are known.
+func (k *kind[S]) doubt(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp) (passed, _ error) {
+	if l.snapshot != 0 && l.last.IsZero() {
+		return fmt.Errorf("snapshot at sequence %d is newer than the log", l.snapshot), nil
+	}
+	if !l.start.foreign {
+		return nil, nil
+	}
+	rise, err := rises(ctx, a, id, store.Range{Max: l.snapshot})
+	if err != nil || rise {
+		return nil, err
+	}
+	return errTimeFalls, nil
+}
+
+// rises reports whether the timestamps of events rise with their sequences.
+func rises(ctx context.Context, a store.Adapter, id hlc.Timestamp, r store.Range) (bool, error) {
+	if c, ok := a.(store.Chronology); ok {
+		rise, err := c.Rises(ctx, id, r)
+		if err != nil {
+			return false, fmt.Errorf("aggregate: look at the timestamps: %w", err)
+		}
+		return rise, nil
+	}
+	var last hlc.Timestamp
+	for e, err := range a.Events(ctx, id, r) {
+		if err != nil {
+			return false, fmt.Errorf("aggregate: read events: %w", err)
+		}
+		if last.Compare(e.Timestamp) >= 0 {
+			return false, nil
+		}
+		last = e.Timestamp
+	}
+	return true, nil
+}
+
+// hydrateFromEvents is hydrate without a look at the snapshot, which was passed over.
+func (k *kind[S]) hydrateFromEvents(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence, from loaded[S]) (loaded[S], error) {
+	l := loaded[S]{passed: from.passed}
+	l.generation = from.generation
 	var err error
 	if l.state, err = k.initial(); err != nil {
 		return l, during("initial state", err)
@@ -148,126 +230,14 @@ func (k *kind[S]) replay(d *draft[S], id hlc.Timestamp, e *types.Event) error {
 	return &EventError{AggregateID: id, Sequence: e.Sequence, Type: e.Type, Stored: true, Err: err}
 }
 
-// envelope is a snapshot's JSON where the definition has a SnapshotVersion.
-type envelope struct {
-	Version *int            `json:"maestro_snapshot_version"`
-	State   json.RawMessage `json:"state"`
-}
-
-// adopt makes the snapshot's state the draft's. Its error says why it can't be used.
-func (k *kind[S]) adopt(l *loaded[S], id hlc.Timestamp, s *types.Snapshot) error {
-	if s.AggregateID != id {
-		return fmt.Errorf("snapshot of aggregate %v", s.AggregateID)
+// passedLevel is how loud it is said that a snapshot was passed over: two versions of a program do that to each other, and a
+// redaction makes one that is to be.
+func passedLevel(err error) slog.Level {
+	if _, ok := errors.AsType[*otherShapeError](err); ok {
+		return slog.LevelInfo
 	}
-	if s.Sequence < 1 || s.Sequence > types.MaxSequence {
-		return fmt.Errorf("snapshot at sequence %d", s.Sequence)
+	if errors.Is(err, errVoidSnapshot) {
+		return slog.LevelDebug
 	}
-	bare, err := k.bare(*s)
-	if err == nil {
-		l.state, err = k.use(Instance[S]{ID: id, State: l.state}, bare)
-	}
-	if err != nil {
-		return fmt.Errorf("snapshot at sequence %d: %w", s.Sequence, err)
-	}
-	l.seq, l.snapshot = s.Sequence, s.Sequence
-	return nil
-}
-
-var (
-	errNoState  = errors.New("has no state")
-	errNilState = errors.New("is null, which no state is")
-)
-
-// bare takes the envelope off, if it is of this definition's version.
-func (k *kind[S]) bare(s types.Snapshot) (types.Snapshot, error) {
-	var e envelope
-	version := 0
-	if json.Unmarshal(s.Body, &e) == nil && e.Version != nil {
-		version = *e.Version
-	}
-	switch {
-	case version != k.SnapshotVersion:
-		return s, fmt.Errorf("has shape version %d, not %d", version, k.SnapshotVersion)
-	case version == 0:
-		return s, nil
-	case len(e.State) == 0:
-		return s, errNoState
-	}
-	s.Body = e.State
-	return s, nil
-}
-
-func (k *kind[S]) use(initial Instance[S], s types.Snapshot) (state S, err error) {
-	defer recovered(&err)
-	if k.UseSnapshot != nil {
-		return k.UseSnapshot(initial, s)
-	}
-	// Decoded into nothing, not on top of the initial state: what the JSON leaves out is zero, not initial.
-	if err = json.Unmarshal(s.Body, &state); err == nil && nilState(state) {
-		err = errNilState
-	}
-	return state, err
-}
-
-// checkShape refuses a snapshot that would be decoded into a state it is not.
-func (k *kind[S]) checkShape(shape any) error {
-	if k.UseSnapshot != nil {
-		return nil
-	}
-	switch shape.(type) {
-	case S, *S:
-		return nil
-	}
-	return fmt.Errorf("PrepareSnapshot returned %T, which is not the state, and UseSnapshot is missing: set that too", shape)
-}
-
-// prepare encodes the snapshot of an instance, whose state it may keep.
-func (k *kind[S]) prepare(current Instance[S]) (s types.Snapshot, err error) {
-	defer recovered(&err)
-	s.AggregateID, s.Sequence = current.ID, current.Sequence
-	var shape any = &current.State // a method of a pointer's type is found behind a pointer only
-	if k.PrepareSnapshot != nil {
-		if shape, err = k.PrepareSnapshot(current); err != nil {
-			return s, err
-		}
-		if err = k.checkShape(shape); err != nil {
-			return s, err
-		}
-	}
-	if s.Body, err = encode(shape); err != nil || k.SnapshotVersion == 0 {
-		return s, err
-	}
-	s.Body, err = encode(envelope{Version: &k.SnapshotVersion, State: s.Body})
-	return s, err
-}
-
-// proven is prepare for a snapshot that is to be stored: a cold start from it gives the very state that it was made of.
-func (k *kind[S]) proven(current Instance[S]) (s types.Snapshot, err error) {
-	was := current.State
-	if k.PrepareSnapshot != nil { // which may work in place
-		if current.State, err = k.copied(was); err != nil {
-			return s, err
-		}
-	}
-	if s, err = k.prepare(current); err != nil {
-		return s, err
-	}
-	var l loaded[S]
-	if l.state, err = k.initial(); err != nil {
-		return s, err
-	}
-	if err = k.adopt(&l, current.ID, &s); err != nil {
-		return s, k.wrong("S", "has a snapshot that no cold start could use: "+bareText(err)+k.snapshotRemedy())
-	}
-	if f := unlike(was, l.state); f != nil {
-		return s, k.wrong(f.path, "would be another one after a cold start from the snapshot: it "+f.reason+k.snapshotRemedy())
-	}
-	return s, nil
-}
-
-func (k *kind[S]) snapshotRemedy() string {
-	if k.PrepareSnapshot != nil && k.UseSnapshot != nil {
-		return "; or let UseSnapshot undo what PrepareSnapshot does"
-	}
-	return "; or set PrepareSnapshot and UseSnapshot"
+	return slog.LevelWarn
 }

@@ -113,17 +113,6 @@ func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(contex
 	return state, nil
 }
 
-// Snapshot stores a snapshot of the latest state, unless there is a newer one. An aggregate
-// without events has nothing to store. A snapshot from which a cold start would get another state than the one it was
-// made of is not stored: a *DefinitionError names the field and the remedy.
-func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
-	current, err := r.instance(ctx, id, true)
-	if err != nil || current.Sequence == 0 {
-		return err
-	}
-	return r.store(ctx, current)
-}
-
 // History yields the stored events of an aggregate with a sequence in in, as they are in the
 // log: without upcasts, in the order of their sequences. It reads as the loop asks and doesn't
 // start the aggregate. An error is the last thing it yields.

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,86 +13,182 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Redact replaces the body of one stored event: to forget what a person wants forgotten, or to mend
-// what can't be read. Everything else about the event stays, and a snapshot that contains it is
-// dropped with it. body is encoded like that of an [types.Uncommitted]; it has to be one of the event's
-// stored type.
+// Redact replaces the body of one stored event: to mend what can't be read. Everything else about the event stays. body is encoded
+// like that of an [types.Uncommitted]; it has to be one of the event's stored type. To forget a person, use Erase.
 //
 // The event is refused, and nothing is changed, if it could not be applied with the new body, or if a
 // later event that could be applied before no longer could: an *EventError. Where several
 // events are bad, mend them in their order. An event that isn't there is store.ErrNoEvent, and a
 // store that can't do it store.ErrUnsupported.
 //
-// This process reads the aggregate anew afterwards. Others go on with the state they have in memory
-// until they read it again, and a snapshot of that state, or one that was on its way here, may be
-// stored after the old one was dropped. To be sure, call Redact again, with the same body, when
-// no process has the old state any more.
+// This process reads the aggregate anew afterwards. Others go on with the state they have in memory until they are about
+// to store a snapshot of it: that one is refused, and they read anew, too.
 func (r *Root[S]) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence, body any) error {
+	raw, err := encode(body)
+	if err != nil {
+		return unfit(&types.Event{AggregateID: id, Sequence: s}, "body", "can't be stored", err)
+	}
+	return r.rewrite(ctx, id, "redact", func(k *kind[S], a store.Adapter) (rewriting[S], error) {
+		return k.checkRedaction(ctx, a, id, s, raw)
+	})
+}
+
+// Erase forgets somebody in an aggregate, in one transaction: forget is called with each stored event, in order, and returns it with the
+// body and the metadata that it is to have from now on; whatever else it changes is passed over. The records of the
+// aggregate's command IDs are dropped, so a repeat of an earlier command runs again, and the snapshot is replaced by one of
+// the state that the new log gives. It takes time in proportion to the number of events.
+//
+// A body that could not be applied any more, or an event later in the log because of it, refuses it all: an *EventError, and nothing is
+// changed. So does a log that can't be read in the first place: mend it with Redact. A store that can't do it is store.ErrUnsupported.
+//
+// This process reads the aggregate anew afterwards. No other process can undo it: a snapshot of the state that it had
+// in memory is refused, whenever it comes, and then it reads the aggregate anew. Until then it decides and
+// answers with what it has: see the guide for how to be sure. forget may be called several times with the same event, if
+// another erasure of the aggregate is under way.
+func (r *Root[S]) Erase(ctx context.Context, id hlc.Timestamp, forget func(event types.Event) types.Event) error {
+	return r.rewrite(ctx, id, "erase", func(k *kind[S], a store.Adapter) (rewriting[S], error) {
+		w, err := k.rewritten(ctx, a, id, func(e *types.Event) error {
+			changed := forget(*e)
+			body, err := encode(changed.Body)
+			if err != nil {
+				return unfit(e, "body", "can't be stored", err)
+			}
+			e.Body, e.Metadata = body, changed.Metadata
+			return nil
+		})
+		if err == nil && w.fault != nil {
+			err = during("erase", w.fault)
+		}
+		w.Commands = true
+		return w, err
+	})
+}
+
+// rewriting is what becomes of a log whose events change.
+type rewriting[S any] struct {
+	store.Redaction
+	draft[S]       // as far as the new log can be applied
+	fault    error // why it can't be applied any further
+	reach    types.Sequence
+}
+
+// voidShape is the shape of a snapshot that only says which generation it is of.
+const voidShape = "void"
+
+var errVoidSnapshot = errors.New("holds no state: it stands for those that a redaction made void")
+
+// rewrite does what plan says, in the aggregate's own goroutine.
+func (r *Root[S]) rewrite(ctx context.Context, id hlc.Timestamp, doing string, plan func(*kind[S], store.Adapter) (rewriting[S], error)) error {
 	redactor, ok := r.sup.store.(store.Redactor)
 	if !ok {
 		return fmt.Errorf("%w: this store can't replace bodies: use a store.Redactor", store.ErrUnsupported)
 	}
-	raw, err := encode(body)
-	if err != nil {
-		return &store.InvalidEventError{AggregateID: id, Sequence: s, Field: "body", Reason: "can't be stored", Err: err}
-	}
 	return r.do(ctx, id, ours, func(c *cell[S]) error {
-		if err := c.root.kind.checkRedaction(ctx, c.reads(), id, s, raw); err != nil {
-			return err
+		for attempt := 1; ; attempt++ {
+			w, err := plan(r.kind, c.reads())
+			if err != nil {
+				return err
+			}
+			present, err := r.sup.store.LatestSnapshot(ctx, id, store.Range{})
+			if err != nil {
+				return during(doing, err)
+			}
+			generation := c.generation
+			if present != nil {
+				generation = max(generation, store.MarkOf(present.Body).Generation)
+			}
+			w.Snapshot = r.kind.successor(id, &w, generation+1)
+			c.drop() // also after an error, which may be an outcome that nobody knows
+			c.yield()
+			err = redactor.Redact(ctx, w.Redaction)
+			if errors.Is(err, store.ErrConflict) && attempt < r.sup.options.MaxAttempts {
+				continue // another redaction was first
+			}
+			if err != nil {
+				return during(doing, err)
+			}
+			return nil
 		}
-		defer c.drop()
-		c.yield()
-		if err := redactor.Redact(ctx, id, s, raw); err != nil {
-			return during("redact", err)
-		}
-		return nil
 	})
+}
+
+// successor returns the snapshot that takes the place of all that were made of the log before it changed. Where the state has no
+// snapshot, it holds nothing but the generation; a process of Maestro would take that for the state, so none is stored for it.
+func (k *kind[S]) successor(id hlc.Timestamp, w *rewriting[S], generation int64) *types.Snapshot {
+	s := types.Snapshot{AggregateID: id, Sequence: max(w.seq, 1)}
+	if w.fault == nil && w.seq > 0 {
+		from := material[S]{Instance: Instance[S]{ID: id, Sequence: w.seq, State: w.state}, at: w.last, generation: generation}
+		if state, m, err := k.proven(from); err == nil {
+			if s.Body, err = m.marked(state); err == nil {
+				return &s
+			}
+		}
+	}
+	if k.SharedWithMaestro || w.seq == 0 && len(w.Events) == 0 {
+		return nil
+	}
+	body, err := mark{Mark: store.Mark{Generation: generation}, Shape: voidShape}.marked(json.RawMessage("{}"))
+	if err != nil {
+		return nil
+	}
+	s.Body = body
+	return &s
 }
 
 // checkRedaction makes sure that the log can be read past s with the new body, and as far as before.
-func (k *kind[S]) checkRedaction(ctx context.Context, a store.Adapter, id hlc.Timestamp, s types.Sequence, body json.RawMessage) error {
+func (k *kind[S]) checkRedaction(ctx context.Context, a store.Adapter, id hlc.Timestamp, s types.Sequence, body json.RawMessage) (rewriting[S], error) {
 	found := false
-	reach, fault, err := k.reach(ctx, a, id, func(e *types.Event) {
+	w, err := k.rewritten(ctx, a, id, func(e *types.Event) error {
 		if e.Sequence == s {
 			found, e.Body = true, body
 		}
+		return nil
 	})
 	switch {
 	case err != nil:
-		return err
-	case fault == nil && !found:
-		return fmt.Errorf("aggregate: redact: %w: aggregate %v, sequence %d", store.ErrNoEvent, id, s)
-	case fault == nil:
-		return nil
-	case reach <= s:
-		return during("redact", fault)
+		return w, err
+	case w.fault == nil && !found:
+		return w, fmt.Errorf("aggregate: redact: %w: aggregate %v, sequence %d", store.ErrNoEvent, id, s)
+	case w.fault == nil:
+		return w, nil
+	case w.reach <= s:
+		return w, during("redact", w.fault)
 	}
-	before, _, err := k.reach(ctx, a, id, func(*types.Event) {})
-	if err != nil || before <= reach {
-		return err
+	before, err := k.rewritten(ctx, a, id, func(*types.Event) error { return nil })
+	if err == nil && before.reach > w.reach {
+		err = during("redact", w.fault)
 	}
-	return during("redact", fault)
+	return w, err
 }
 
-// reach applies a log, each event as change leaves it, and returns the sequence of the first that can't be applied with
-// the reason, or else a sequence past all others. Its error is the store's.
-func (k *kind[S]) reach(ctx context.Context, a store.Adapter, id hlc.Timestamp, change func(*types.Event)) (_ types.Sequence, fault, err error) {
-	var d draft[S]
-	if d.state, err = k.initial(); err != nil {
-		return 0, nil, during("initial state", err)
+// rewritten applies a log, each event as change leaves it, up to the first that can't be applied, and notes those that
+// change. reach is the sequence of that first one, or past all others. Its error is the store's, or change's.
+func (k *kind[S]) rewritten(ctx context.Context, a store.Adapter, id hlc.Timestamp, change func(*types.Event) error) (w rewriting[S], err error) {
+	w.AggregateID, w.reach = id, math.MaxInt64
+	if w.state, err = k.initial(); err != nil {
+		return w, during("initial state", err)
 	}
 	for e, err := range a.Events(ctx, id, store.Range{}) {
 		if err != nil {
-			return 0, nil, fmt.Errorf("aggregate: read events: %w", err)
+			return w, fmt.Errorf("aggregate: read events: %w", err)
 		}
-		change(&e)
-		if fault := k.replay(&d, id, &e); fault != nil {
-			var at *EventError
-			if errors.As(fault, &at) {
-				return at.Sequence, fault, nil
+		was := e
+		was.Body = bytes.Clone(e.Body)
+		if err := change(&e); err != nil {
+			return w, err
+		}
+		if !bytes.Equal(was.Body, e.Body) || was.Metadata != e.Metadata {
+			w.Events = append(w.Events, types.Event{Sequence: e.Sequence, Body: bytes.Clone(e.Body), Metadata: e.Metadata})
+		}
+		if w.fault != nil {
+			continue
+		}
+		if w.fault = k.replay(&w.draft, id, &e); w.fault != nil {
+			w.reach = e.Sequence
+			if at, ok := errors.AsType[*EventError](w.fault); ok {
+				w.reach = at.Sequence
 			}
-			return e.Sequence, fault, nil
 		}
 	}
-	return math.MaxInt64, nil, nil
+	return w, nil
 }

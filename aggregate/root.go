@@ -153,7 +153,7 @@ func (r *Root[S]) ask(ctx context.Context, c call) (answer told, tries int, err 
 	}
 	c.handler = handler
 	if c.command.ID != "" {
-		if c.record, err = r.identify(c.command); err != nil {
+		if c.record, err = r.identify(c.command, handler); err != nil {
 			return told{}, 0, err
 		}
 	}

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // save takes a snapshot off the aggregate's goroutine. It is best effort: a snapshot saves time and
@@ -13,13 +17,12 @@ func (c *cell[S]) save() {
 	if !c.loaded || c.seq == 0 || c.saved >= c.seq {
 		return
 	}
-	state, err := c.root.kind.copied(c.state)
+	current, err := c.take()
 	if err != nil {
 		c.family.sup.log.Warn("snapshot not taken", "root", c.family.name, "aggregate", c.id, "err", err)
 		c.saved = c.seq // it will not be any different before the next event
 		return
 	}
-	current := Instance[S]{ID: c.id, Sequence: c.seq, State: state}
 	sup := c.family.sup
 	if sup.saver.do(func() {
 		ctx, cancel := context.WithTimeout(sup.base, sup.options.ReadTimeout)
@@ -30,6 +33,36 @@ func (c *cell[S]) save() {
 	}) {
 		c.saved = c.seq
 	}
+}
+
+// material is what a snapshot is made of.
+type material[S any] struct {
+	Instance[S]
+	at         hlc.Timestamp // the timestamp at its sequence
+	generation int64         // of the snapshots when the state was read
+}
+
+// take returns a copy of the aggregate for a snapshot.
+func (c *cell[S]) take() (material[S], error) {
+	current, err := c.instance()
+	return material[S]{Instance: current, at: c.last, generation: c.generation}, err
+}
+
+// Snapshot stores a snapshot of the latest state, unless there is a newer one. An aggregate
+// without events has nothing to store. A snapshot from which a cold start would get another state than the one it was made
+// of is not stored: a *DefinitionError names the field and the remedy.
+func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
+	var current material[S]
+	err := r.do(ctx, id, ours, func(c *cell[S]) (err error) {
+		if _, err = c.refresh(ctx); err == nil {
+			current, err = c.take()
+		}
+		return err
+	})
+	if err != nil || current.Sequence == 0 {
+		return err
+	}
+	return r.store(ctx, current)
 }
 
 // saveIfDue takes a snapshot when so many events came since the last that the policy wants one.
@@ -53,18 +86,81 @@ func (c *cell[S]) beforeExit() bool {
 
 // store writes a snapshot of current, whose state it may keep. One that would not give the state back is not stored, a
 // *DefinitionError.
-func (r *Root[S]) store(ctx context.Context, current Instance[S]) (err error) {
+func (r *Root[S]) store(ctx context.Context, current material[S]) (err error) {
 	defer recovered(&err)
-	snapshot, err := r.kind.proven(current)
-	if err != nil {
-		err = during("prepare the snapshot", err)
-	} else if err = r.sup.store.CommitSnapshot(ctx, snapshot); err != nil {
-		err = fmt.Errorf("aggregate: store the snapshot: %w", err)
+	size, err := r.storeIn(ctx, current)
+	if errors.Is(err, errVoid) || errors.Is(err, store.ErrNoEvent) {
+		r.forget(current)
 	}
 	if hook := r.sup.options.Hooks.Snapshot; hook != nil {
-		hook(Saved{Root: r.family.name, AggregateID: current.ID, Sequence: current.Sequence, Bytes: len(snapshot.Body), Err: err})
+		hook(Saved{Root: r.family.name, AggregateID: current.ID, Sequence: current.Sequence, Bytes: size, Err: err})
 	}
 	return err
+}
+
+var errVoid = errors.New("the log was changed since the state was read, by a redaction or because the database became an older one")
+
+func (r *Root[S]) storeIn(ctx context.Context, current material[S]) (size int, _ error) {
+	state, m, err := r.kind.proven(current)
+	if err != nil {
+		return 0, during("prepare the snapshot", err)
+	}
+	present, err := r.sup.store.LatestSnapshot(ctx, current.ID, store.Range{})
+	if err != nil {
+		return 0, fmt.Errorf("aggregate: store the snapshot: %w", err)
+	}
+	s := types.Snapshot{AggregateID: current.ID, Sequence: current.Sequence, Body: state}
+	if present != nil {
+		if store.MarkOf(present.Body).Generation > m.Generation {
+			return 0, during("store the snapshot", errVoid)
+		}
+		void, err := r.void(ctx, present, current.Sequence)
+		if err != nil {
+			return 0, err
+		}
+		if void {
+			m.Generation++
+		}
+		news := false
+		if m, s, news = m.joined(s, present); !news {
+			return 0, nil
+		}
+	}
+	if s.Body, err = m.marked(s.Body); err == nil {
+		err = r.sup.store.CommitSnapshot(ctx, s)
+	}
+	if err != nil {
+		err = fmt.Errorf("aggregate: store the snapshot: %w", err)
+	}
+	return len(s.Body), err
+}
+
+// void reports whether a snapshot that is ahead of the state is ahead of the log, too: then the database became an older one.
+func (r *Root[S]) void(ctx context.Context, present *types.Snapshot, now types.Sequence) (bool, error) {
+	if present.Sequence <= now {
+		return false, nil
+	}
+	at := store.MarkOf(present.Body).At
+	for e, err := range r.sup.store.Events(ctx, present.AggregateID, store.Range{After: present.Sequence - 1, Max: present.Sequence}) {
+		if err != nil {
+			return false, fmt.Errorf("aggregate: read events: %w", err)
+		}
+		return at != "" && at != store.Stamp(e.Timestamp), nil
+	}
+	return true, nil
+}
+
+// forget lets a live aggregate read its state anew: the log is not the one any more that it was made of.
+func (r *Root[S]) forget(current material[S]) {
+	if m := r.sup.registry.find(current.ID); m == nil || m.family != &r.family {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.sup.base, r.sup.options.ReadTimeout)
+	defer cancel()
+	_ = r.do(ctx, current.ID, ours, func(c *cell[S]) error {
+		c.drop()
+		return nil
+	})
 }
 
 // Snapshots under way and waiting. A waiting one holds a copy of a state.

@@ -56,8 +56,8 @@ func TestTheTextsOfErrors(t *testing.T) {
 			`aggregate: command "open" of account: data is a string, want shop.Order`,
 		},
 		{
-			&aggregate.InvalidDataError{Root: "account", Type: "open", Reason: "data can't be encoded for its fingerprint", Err: panicked},
-			`aggregate: command "open" of account: data can't be encoded for its fingerprint: panic: boom`,
+			&aggregate.InvalidDataError{Root: "account", Type: "open", Reason: "data can't be compared with that of another command", Err: panicked},
+			`aggregate: command "open" of account: data can't be compared with that of another command: panic: boom`,
 		},
 		{
 			&aggregate.UnexpectedSequenceError{AggregateID: id, Expected: 3, Actual: 5},
@@ -96,8 +96,16 @@ func TestTheTextsOfErrors(t *testing.T) {
 			"aggregate: " + anID + ` is held by root "account", asked for through "order"`,
 		},
 		{
-			&aggregate.CommandReusedError{AggregateID: id, CommandID: "payment 7"},
-			`aggregate: command id "payment 7" of aggregate ` + anID + " was used for another command",
+			&aggregate.CommandReusedError{AggregateID: id, CommandID: "payment 7", After: 2, Last: 4},
+			`aggregate: command id "payment 7" of aggregate ` + anID + ": another command with this id was carried out before, and led to sequences 3 to 4; this one was not",
+		},
+		{
+			&aggregate.CommandReusedError{AggregateID: id, CommandID: "payment 7", After: 2, Last: 3},
+			`aggregate: command id "payment 7" of aggregate ` + anID + ": another command with this id was carried out before, and led to sequence 3; this one was not",
+		},
+		{
+			&aggregate.CommandReusedError{AggregateID: id, CommandID: "payment 7", After: 2, Last: 2},
+			`aggregate: command id "payment 7" of aggregate ` + anID + ": another command with this id was carried out before, and led to no event; this one was not",
 		},
 		{panicked, "aggregate: panic: boom"},
 		{&aggregate.PanicError{Root: "account", AggregateID: id, Value: "boom"}, "aggregate: panic in account, aggregate " + anID + ": boom"},

@@ -37,7 +37,7 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	q.phase.Store(taken)
 	if command.ID != "" {
 		var err error
-		if q.record, err = r.identify(command); err != nil {
+		if q.record, err = r.identify(command, handler); err != nil {
 			return nil, err
 		}
 	}

@@ -67,9 +67,10 @@ type Adapter interface {
 	// older ones.
 	LatestSnapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
 
-	// CommitSnapshot stores s if there is no snapshot of the aggregate with the same or a
-	// higher sequence; otherwise it does nothing and returns nil. A zero aggregate id, a sequence
-	// that no event can have, and a body that is empty or that Commit would refuse are
+	// CommitSnapshot stores s in place of the aggregate's present snapshot, unless that is newer: has a higher Generation in
+	// its Mark, or the same one and a higher sequence, or all of the body as well. Then it does nothing and returns nil. It is
+	// ErrNoEvent, and nothing is stored, where the Mark says At and the log has no event with that timestamp at the sequence. A zero
+	// aggregate id, a sequence that no event can have, and a body that is empty or that Commit would refuse are
 	// ErrInvalidEvent.
 	CommitSnapshot(ctx context.Context, s types.Snapshot) error
 }

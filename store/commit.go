@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/typestring"
@@ -84,6 +86,11 @@ func (c Commit) checkEvent(i int) error {
 	case len(e.Body) == 0:
 		return c.invalid(e.Sequence, "body", "is empty")
 	}
+	if !e.Metadata.IsZero() {
+		if reason := metadataFault(&e.Metadata); reason != "" {
+			return c.invalid(e.Sequence, "metadata", reason)
+		}
+	}
 	if reason := typestring.Fault(e.Type); reason != "" {
 		return c.invalid(e.Sequence, "type", reason)
 	}
@@ -101,4 +108,17 @@ func (c Commit) checkEvent(i int) error {
 
 func (c Commit) invalid(s types.Sequence, field, reason string) error {
 	return &InvalidEventError{AggregateID: c.AggregateID, Sequence: s, Field: field, Reason: reason}
+}
+
+// metadataFault says why metadata can't be stored, or nothing.
+func metadataFault(m *types.Metadata) string {
+	for _, text := range [...]string{m.CorrelationID, m.CausationID, m.Actor, m.TraceParent, m.CommandID} {
+		switch {
+		case strings.IndexByte(text, 0) >= 0:
+			return "contains a NUL byte"
+		case !utf8.ValidString(text):
+			return "is not valid UTF-8"
+		}
+	}
+	return ""
 }

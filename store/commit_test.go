@@ -63,6 +63,8 @@ func TestACheckNamesWhatIsWrong(t *testing.T) {
 		"a type too long":            {func(c *store.Commit) { c.Events[0].Type = strings.Repeat("x", 257) }, 7, "type"},
 		"a type with a NUL byte":     {func(c *store.Commit) { c.Events[0].Type = "a\x00" }, 7, "type"},
 		"a type that is no UTF-8":    {func(c *store.Commit) { c.Events[0].Type = "\xc3" }, 7, "type"},
+		"metadata with a NUL byte":   {func(c *store.Commit) { c.Events[1].Metadata.Actor = "a\x00" }, 8, "metadata"},
+		"metadata that is no UTF-8":  {func(c *store.Commit) { c.Events[2].Metadata.CommandID = "\xff" }, 9, "metadata"},
 		"no command ID":              {func(c *store.Commit) { c.Commands[0].ID = "" }, 9, "command id"},
 		"a command ID too long":      {func(c *store.Commit) { c.Commands[0].ID = strings.Repeat("x", 257) }, 9, "command id"},
 		"a command ID with NUL byte": {func(c *store.Commit) { c.Commands[0].ID = "\x00" }, 9, "command id"},

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -20,14 +19,50 @@ type CommandLog interface {
 	PruneCommands(ctx context.Context, t time.Time) (int64, error)
 }
 
-// Redactor is an optional capability of an Adapter: it replaces the body of a stored
-// event, for a person's right to be forgotten or to repair what can't be read.
+// Redactor is an optional capability of an Adapter: it changes what is stored of an aggregate, for a person's right to be
+// forgotten or to repair what can't be read.
 type Redactor interface {
-	// Redact replaces the body of one event and drops the aggregate's snapshot, if it
-	// contains the event, together. The event keeps its place, type and timestamp. An event that is
-	// not there is ErrNoEvent, a body that Commit would refuse ErrInvalidEvent. Processes that hold the aggregate in memory do not
-	// notice until they load it again.
-	Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence, body json.RawMessage) error
+	// Redact does what r says, all of it or nothing. Events keep their place, type and timestamp. An event that is
+	// not there is ErrNoEvent, a body that Commit would refuse, or a snapshot that CommitSnapshot would, ErrInvalidEvent. Processes that
+	// hold the aggregate in memory notice when they store a snapshot: theirs is of an older generation.
+	Redact(ctx context.Context, r Redaction) error
+}
+
+// Redaction says what a Redactor is to change.
+type Redaction struct {
+	// AggregateID names the aggregate.
+	AggregateID hlc.Timestamp
+
+	// Events are those that change, in any order: each names its Sequence and has the Body and the Metadata that it is
+	// to have. Where the store keeps no metadata, that is passed over, and so are all other fields.
+	Events []types.Event
+
+	// Commands says that the records of all command IDs of the aggregate are dropped: a repeat of one of
+	// those commands runs again.
+	Commands bool
+
+	// Snapshot takes the place of the present one, whatever its sequence is. It has to be of a later generation, see Mark: else
+	// somebody else redacted the aggregate meanwhile, which is ErrConflict, and nothing is changed. Nil drops the present
+	// one if it contains one of the events.
+	Snapshot *types.Snapshot
+}
+
+// First returns the lowest sequence that changes, or 0.
+func (r Redaction) First() (first types.Sequence) {
+	for _, e := range r.Events {
+		if first == 0 || e.Sequence < first {
+			first = e.Sequence
+		}
+	}
+	return first
+}
+
+// Chronology is an optional capability of an Adapter: it compares timestamps where they are stored, which saves reading
+// all events for it.
+type Chronology interface {
+	// Rises reports whether the timestamps of an aggregate's events in r rise with their sequences. Those of no
+	// event or of one do.
+	Rises(ctx context.Context, id hlc.Timestamp, r Range) (bool, error)
 }
 
 // Projector is an optional capability of an Adapter: it says which projections it runs, so that a

@@ -37,7 +37,7 @@ func Example_snapshots() {
 		}
 		fmt.Fprintf(out, "at %d: %s\n", snapshot.Sequence, snapshot.Body)
 
-		// The program of this year has another shape, in an envelope with its version.
+		// The program of this year has another shape, and says so by a version.
 		sup = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) {
 			fmt.Fprintf(out, "loaded from the snapshot at %d and %d events\n", l.Snapshot, l.Events)
 		}}})

@@ -121,6 +121,9 @@ func whole[T any](ctx context.Context, s *seam, id hlc.Timestamp, name string, r
 
 // LatestSnapshot is a call.
 func (s *seam) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (snapshot *types.Snapshot, _ error) {
+	if s.unscheduled(ctx) {
+		return s.sound.LatestSnapshot(ctx, id, r)
+	}
 	err := s.call(ctx, id, "snapshot", false, func(a logged) (err error) {
 		snapshot, err = a.LatestSnapshot(ctx, id, r)
 		return err
@@ -130,13 +133,17 @@ func (s *seam) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Ran
 
 // CommitSnapshot is a call, but where aggregates leave memory.
 func (s *seam) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
-	_, asked := ctx.Value(asking{}).(*op)
-	if !asked && (s.life.stopping.Load() || s.life.w.scene.idle.Snapshot) {
-		// Aggregates that leave memory are saved two at a time, in the order in which they fell
-		// idle, or of a map. Without gate and faults that makes no difference.
+	if s.unscheduled(ctx) {
 		return s.sound.CommitSnapshot(ctx, sn)
 	}
 	return s.call(ctx, sn.AggregateID, fmt.Sprintf("save %d", sn.Sequence), false, func(a logged) error { return a.CommitSnapshot(ctx, sn) })
+}
+
+// unscheduled reports whether ctx is that of a snapshot on exit. Aggregates that leave memory are saved two at a time, in
+// the order in which they fell idle, or of a map. Without gate and faults that makes no difference.
+func (s *seam) unscheduled(ctx context.Context) bool {
+	_, asked := ctx.Value(asking{}).(*op)
+	return !asked && (s.life.stopping.Load() || s.life.w.scene.idle.Snapshot)
 }
 
 // LookupCommand is a call.

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -13,7 +12,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// CommitSnapshot keeps a copy of sn unless there is a snapshot as new. It answers [store.ErrInvalidEvent] for
+// CommitSnapshot keeps a copy of sn unless there is a newer snapshot. It answers [store.ErrInvalidEvent] for
 // what [store.CheckSnapshot] refuses, and a body that a commit would refuse too.
 func (s *Store) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 	kept, err := prepareSnapshot(ctx, sn)
@@ -22,8 +21,20 @@ func (s *Store) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := anchored(kept, s.kept.events[sn.AggregateID]); err != nil {
+		return err
+	}
 	s.kept.keep(kept)
 	return nil
+}
+
+// anchored returns an error if a snapshot is marked with another event than the log has at its sequence.
+func anchored(sn *types.Snapshot, events []*types.Event) error {
+	at := store.MarkOf(sn.Body).At
+	if at == "" || int(sn.Sequence) <= len(events) && at == store.Stamp(events[sn.Sequence-1].Timestamp) {
+		return nil
+	}
+	return fmt.Errorf("%w: aggregate %v, sequence %d, which a snapshot was made of", store.ErrNoEvent, sn.AggregateID, sn.Sequence)
 }
 
 func prepareSnapshot(ctx context.Context, sn types.Snapshot) (*types.Snapshot, error) {
@@ -74,29 +85,61 @@ func (s *Store) PruneCommands(ctx context.Context, t time.Time) (n int64, err er
 	return n, nil
 }
 
-// Redact replaces the body of a stored event, and drops the snapshot if it contains the event, as
-// [store.Redactor] says. Loops that are under way go on with the old one. A body that a commit would
-// refuse is [store.ErrInvalidEvent].
-func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
+// Redact changes events, command records and the snapshot of an aggregate, as [store.Redactor] says. Loops that are under way
+// go on with the old ones. A body that a commit would refuse is [store.ErrInvalidEvent].
+func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	if err := ended(ctx, "redact"); err != nil {
 		return err
 	}
-	text, err := jsonb.Canonical(body)
-	if err != nil {
-		return refused(id, seq, "body", err)
+	changed := make([]types.Event, len(r.Events))
+	for i, e := range r.Events {
+		text, err := jsonb.Canonical(e.Body)
+		if err != nil {
+			return refused(r.AggregateID, e.Sequence, "body", err)
+		}
+		changed[i] = types.Event{Sequence: e.Sequence, Body: text, Metadata: e.Metadata}
+	}
+	var snapshot *types.Snapshot
+	if r.Snapshot != nil {
+		var err error
+		if snapshot, err = prepareSnapshot(ctx, *r.Snapshot); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	events := slices.Clone(s.kept.events[id])
-	if seq < 1 || seq > types.Sequence(len(events)) {
-		return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, seq)
+	return s.kept.redact(r, changed, snapshot)
+}
+
+func (c *content) redact(r store.Redaction, changed []types.Event, snapshot *types.Snapshot) error {
+	present := c.snapshots[r.AggregateID]
+	if snapshot != nil && present != nil && store.MarkOf(snapshot.Body).Generation <= store.MarkOf(present.Body).Generation {
+		return store.ErrConflict
 	}
-	changed := *events[seq-1]
-	changed.Body = text
-	events[seq-1] = &changed
-	s.kept.events[id] = events
-	if sn := s.kept.snapshots[id]; sn != nil && sn.Sequence >= seq {
-		delete(s.kept.snapshots, id)
+	events := slices.Clone(c.events[r.AggregateID])
+	for _, e := range changed {
+		if e.Sequence < 1 || e.Sequence > types.Sequence(len(events)) {
+			return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, r.AggregateID, e.Sequence)
+		}
+		redacted := *events[e.Sequence-1]
+		redacted.Body, redacted.Metadata = e.Body, e.Metadata
+		events[e.Sequence-1] = &redacted
+	}
+	if len(changed) > 0 {
+		c.events[r.AggregateID] = events
+	}
+	if r.Commands {
+		for key := range c.commands {
+			if key.aggregate == r.AggregateID {
+				delete(c.commands, key)
+			}
+		}
+	}
+	switch {
+	case snapshot != nil:
+		c.snapshots[r.AggregateID] = snapshot
+	case present != nil && len(changed) > 0 && present.Sequence >= r.First():
+		delete(c.snapshots, r.AggregateID)
 	}
 	return nil
 }

@@ -133,7 +133,9 @@ func (m *model) redact() {
 		return
 	}
 	i, body := rapid.IntRange(0, len(m.outside[id])-1).Draw(m.T, "event"), m.body()
-	require.NoError(m, m.s.Redact(m.Context(), id, types.Sequence(i+1), body))
+	require.NoError(m, m.s.Redact(m.Context(), store.Redaction{
+		AggregateID: id, Events: []types.Event{{Sequence: types.Sequence(i + 1), Body: body, Metadata: m.outside[id][i].Metadata}},
+	}))
 	changed := slices.Clone(m.outside[id])
 	changed[i].Body = body
 	m.outside[id] = changed

@@ -74,9 +74,9 @@ func newContent() content {
 	}
 }
 
-// keep stores a snapshot unless there is one as new.
+// keep stores a snapshot unless there is a newer one.
 func (c *content) keep(sn *types.Snapshot) {
-	if there := c.snapshots[sn.AggregateID]; there == nil || there.Sequence < sn.Sequence {
+	if store.Replaces(sn, c.snapshots[sn.AggregateID]) {
 		c.snapshots[sn.AggregateID] = sn
 	}
 }

@@ -155,7 +155,7 @@ func TestALoopGoesOnWithWhatWasThereWhenAnEventIsRedacted(t *testing.T) {
 	var last types.Event
 	for e, err := range s.Events(t.Context(), c.AggregateID, store.Range{}) {
 		require.NoError(t, err)
-		require.NoError(t, s.Redact(t.Context(), c.AggregateID, 3, []byte(`null`)))
+		require.NoError(t, s.Redact(t.Context(), store.Redaction{AggregateID: c.AggregateID, Events: []types.Event{{Sequence: 3, Body: []byte(`null`)}}}))
 		last = e
 	}
 	require.JSONEq(t, `{"by": 1}`, string(last.Body))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
+	"github.com/eventmaestro/maestro/types"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,7 +31,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{load, "memory: snapshot: context canceled"},
 		{s.Commit(t.Context(), commitOf(id, 1, 1)), "store: sequence conflict"},
 		{s.Commit(t.Context(), commitOf(id, 3, 1)), "store: predecessor is not in the log: aggregate " + id.String() + " has no event at sequence 2"},
-		{s.Redact(t.Context(), id, 7, []byte("{}")), "store: no such event: aggregate " + id.String() + ", sequence 7"},
+		{s.Redact(t.Context(), store.Redaction{AggregateID: id, Events: []types.Event{{Sequence: 7, Body: []byte("{}")}}}), "store: no such event: aggregate " + id.String() + ", sequence 7"},
 		{prune, "store: not supported: a transaction in memory prunes no command ids: call PruneCommands of the store"},
 		{tx.End(ended), "memory: commit transaction: context canceled"},
 		{tx.End(t.Context()), "memory: transaction has ended"},

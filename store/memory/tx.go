@@ -253,7 +253,7 @@ func (tx *Tx) sees(id hlc.Timestamp) (events []*types.Event, sn *types.Snapshot)
 	if own := tx.own.events[id]; len(own) > 0 {
 		events = slices.Concat(events[:min(int(own[0].Sequence)-1, len(events))], own)
 	}
-	if own := tx.own.snapshots[id]; own != nil && (sn == nil || sn.Sequence < own.Sequence) {
+	if own := tx.own.snapshots[id]; own != nil && store.Replaces(own, sn) {
 		sn = own
 	}
 	return events, sn
@@ -265,10 +265,17 @@ func (tx *Tx) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 		return err
 	}
 	kept, err := prepareSnapshot(ctx, sn)
-	if err == nil {
-		tx.own.keep(kept)
+	if err != nil {
+		return err
 	}
-	return err
+	tx.store.mu.Lock()
+	events, _ := tx.sees(sn.AggregateID)
+	tx.store.mu.Unlock()
+	if err := anchored(kept, events); err != nil {
+		return err
+	}
+	tx.own.keep(kept)
+	return nil
 }
 
 // LookupCommand is [Store.LookupCommand] with the command IDs that the transaction used.

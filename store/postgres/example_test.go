@@ -161,7 +161,10 @@ func ExampleStore_Redact() {
 	account, _ := clock.Now()
 	fmt.Println(events.Commit(ctx, deposit(clock, account, 1, `{"cents": 100, "from": "Ada"}`)))
 
-	fmt.Println(events.Redact(ctx, account, 1, []byte(`{"cents": 100}`)))
+	fmt.Println(events.Redact(ctx, store.Redaction{
+		AggregateID: account,
+		Events:      []types.Event{{Sequence: 1, Body: []byte(`{"cents": 100}`)}},
+	}))
 	for e, err := range events.Events(ctx, account, store.Range{}) {
 		fmt.Println(e.Sequence, string(e.Body), err)
 	}

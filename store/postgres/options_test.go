@@ -29,7 +29,7 @@ func TestEveryMethodReturnsWhatIsWrongWithTheOptions(t *testing.T) {
 		errs := []error{
 			s.Validate(t.Context()), s.Commit(t.Context(), commit(id, 1, 1)),
 			s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte(`1`)}),
-			s.Redact(t.Context(), id, 1, []byte(`1`)),
+			s.Redact(t.Context(), store.Redaction{AggregateID: id}),
 		}
 		_, err := s.LatestSnapshot(t.Context(), id, store.Range{})
 		errs = append(errs, err)

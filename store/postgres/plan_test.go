@@ -58,7 +58,9 @@ func everything(s *postgres.Store, pool *pgxpool.Pool, id hlc.Timestamp) map[str
 			next++
 			return s.CommitSnapshot(ctx, types.Snapshot{AggregateID: id, Sequence: next, Body: []byte(`1`)})
 		},
-		"redact": func(ctx context.Context) error { return s.Redact(ctx, id, 1, []byte(`2`)) },
+		"redact": func(ctx context.Context) error {
+			return s.Redact(ctx, store.Redaction{AggregateID: id, Events: []types.Event{{Sequence: 1, Body: []byte(`2`)}}})
+		},
 		"look up": func(ctx context.Context) error {
 			_, err := s.LookupCommand(ctx, id, "a")
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
 )
 
 // CommitSnapshot stores a snapshot, unless there is a newer one; see store.Adapter. A body that jsonb refuses is
@@ -32,11 +33,33 @@ func (s *Store) saveSnapshot(ctx context.Context, q querier, snapshot types.Snap
 	if err := checkSnapshot(snapshot); err != nil {
 		return err
 	}
+	var anchored int64
 	err := s.planned(ctx, q, func(q querier) error {
-		_, err := q.Exec(ctx, s.sql.saveSnapshot, snapshot.AggregateID[:], int32(snapshot.Sequence), string(snapshot.Body))
-		return err
+		return q.QueryRow(ctx, s.sql.saveSnapshot, snapshot.AggregateID[:], int32(snapshot.Sequence), string(snapshot.Body)).Scan(&anchored)
 	})
+	if err == nil && anchored == 0 {
+		return fmt.Errorf("%w: aggregate %v, sequence %d, which a snapshot was made of", store.ErrNoEvent, snapshot.AggregateID, snapshot.Sequence)
+	}
 	return bodyError(ctx, "commit snapshot", snapshot.AggregateID, snapshot.Sequence, err)
+}
+
+// Rises compares the timestamps of an aggregate's events where they are; see store.Chronology.
+func (s *Store) Rises(ctx context.Context, id hlc.Timestamp, r store.Range) (rise bool, err error) {
+	return s.risesIn(ctx, s.pool, id, r)
+}
+
+func (s *Store) risesIn(ctx context.Context, q querier, id hlc.Timestamp, r store.Range) (rise bool, err error) {
+	after, last, some := bounds(r)
+	if s.err != nil || !some {
+		return s.err == nil, s.err
+	}
+	err = s.planned(ctx, q, func(q querier) error {
+		return q.QueryRow(ctx, s.sql.rises, id[:], after, last).Scan(&rise)
+	})
+	if err != nil {
+		return false, readError(ctx, fmt.Sprint("look at the timestamps of aggregate ", id), err)
+	}
+	return rise, nil
 }
 
 func checkSnapshot(snapshot types.Snapshot) error {
@@ -54,30 +77,109 @@ func checkSnapshot(snapshot types.Snapshot) error {
 	return invalid
 }
 
-// Redact replaces the body of one event and drops the snapshot that contains it, in one statement; see store.Redactor.
-func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, sequence types.Sequence, body json.RawMessage) error {
+// Redact changes events, command records and the snapshot of an aggregate in one transaction; see store.Redactor. It is linear in the
+// number of events that change, and needs UPDATE on the events and DELETE on snapshots and commands.
+func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	if s.err != nil {
 		return s.err
 	}
-	if sequence < 1 || sequence > types.MaxSequence {
-		return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, sequence)
+	if r.Snapshot != nil {
+		if err := checkSnapshot(*r.Snapshot); err != nil {
+			return err
+		}
 	}
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	var found int64
-	err = s.planned(ctx, conn, func(q querier) error {
-		return q.QueryRow(ctx, s.sql.redact, id[:], int32(sequence), string(body)).Scan(&found)
+	var refusal error // of the library's own, not the driver's
+	err = s.planned(ctx, conn, func(querier) error {
+		refusal = nil
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
+			if refusal, err = s.redactIn(ctx, tx, r); err == nil {
+				err = refusal
+			}
+			return err
+		})
 	})
+	if refusal != nil {
+		return refusal
+	}
+	return bodyError(ctx, "redact", r.AggregateID, r.First(), err)
+}
+
+// redactIn returns what speaks against the redaction apart from the driver's errors. The snapshot comes first: its row
+// is where two redactions wait for each other.
+func (s *Store) redactIn(ctx context.Context, tx pgx.Tx, r store.Redaction) (refusal, _ error) {
+	id := r.AggregateID
+	if r.Snapshot != nil {
+		tag, err := tx.Exec(ctx, s.sql.setSnapshot, id[:], int32(r.Snapshot.Sequence), string(r.Snapshot.Body))
+		if err != nil {
+			return nil, err
+		}
+		if tag.RowsAffected() == 0 {
+			return store.ErrConflict, nil
+		}
+	} else if len(r.Events) > 0 {
+		if _, err := tx.Exec(ctx, s.sql.dropSnapshot, id[:], int32(r.First())); err != nil {
+			return nil, err
+		}
+	}
+	if r.Commands && s.o.Commands {
+		if _, err := tx.Exec(ctx, s.sql.forget, id[:]); err != nil {
+			return nil, err
+		}
+	}
+	if len(r.Events) == 0 {
+		return nil, nil
+	}
+	args, sequences, err := s.redactArgs(r)
 	if err != nil {
-		return bodyError(ctx, "redact", id, sequence, err)
+		return nil, err
 	}
-	if found == 0 {
-		return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, sequence)
+	var found []int32
+	if err := tx.QueryRow(ctx, s.sql.redact, args...).Scan(&found); err != nil {
+		return nil, err
 	}
-	return nil
+	there := make(map[int32]bool, len(found))
+	for _, sequence := range found {
+		there[sequence] = true
+	}
+	for i, sequence := range sequences {
+		if !there[sequence] {
+			return noSuchEvent(id, r.Events[i].Sequence), nil
+		}
+	}
+	return nil, nil
+}
+
+func (s *Store) redactArgs(r store.Redaction) (args []any, sequences []int32, _ error) {
+	bodies, metadata := make([]string, len(r.Events)), make([]string, len(r.Events))
+	for i := range r.Events {
+		e := &r.Events[i]
+		sequence := e.Sequence
+		if sequence < 1 || sequence > types.MaxSequence {
+			sequence = 0 // which no event has
+		}
+		sequences, bodies[i] = append(sequences, int32(sequence)), string(e.Body)
+		if !e.Metadata.IsZero() {
+			text, err := json.Marshal(e.Metadata)
+			if err != nil {
+				return nil, nil, err
+			}
+			metadata[i] = string(text)
+		}
+	}
+	args = []any{r.AggregateID[:], sequences, bodies}
+	if s.o.Metadata {
+		args = append(args, metadata)
+	}
+	return args, sequences, nil
+}
+
+func noSuchEvent(id hlc.Timestamp, sequence types.Sequence) error {
+	return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, sequence)
 }
 
 // bodyError translates the error of a statement that replaces something and may be repeated.

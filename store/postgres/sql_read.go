@@ -1,5 +1,7 @@
 package postgres
 
+import "github.com/eventmaestro/maestro/store"
+
 // Every read of events has the columns timestamp, sequence, type, body and, if there is one, metadata;
 // a row without a timestamp is the snapshot. $1 is the aggregate, $2 and $3 are the range.
 
@@ -36,9 +38,27 @@ ORDER BY e.sequence)`
 const snapshotSQL = `SELECT sequence, body FROM {snapshots}
 WHERE aggregate_id = $1::bytea AND sequence > $2::int4 AND sequence <= $3::int4`
 
-const saveSnapshotSQL = `INSERT INTO {snapshots} AS s (aggregate_id, sequence, body)
-VALUES ($1::bytea, $2::int4, $3::text::jsonb)
-ON CONFLICT (aggregate_id) DO UPDATE SET sequence = excluded.sequence, body = excluded.body WHERE s.sequence < excluded.sequence`
+// generationOf is a snapshot's generation, 0 where there is none; see store.Mark.
+func generationOf(body string) string {
+	path := `(` + body + ` #> '{` + store.MarkKey + `,generation}')`
+	return `(CASE WHEN jsonb_typeof` + path + ` = 'number' THEN ` + path + `::numeric ELSE 0 END)`
+}
+
+// saveSnapshotSQL stores a snapshot unless there is a newer one, and tells whether the log has the event that it is marked with.
+// $1 to $3 are the snapshot.
+var saveSnapshotSQL = `WITH given AS (SELECT b.body, b.body #>> '{` + store.MarkKey + `,at}' AS stamp FROM (SELECT $3::text::jsonb AS body) AS b),
+anchored AS MATERIALIZED (SELECT given.body FROM given WHERE given.stamp IS NULL OR EXISTS (SELECT FROM {log} e
+WHERE e.aggregate_id = $1::bytea AND e.sequence = $2::int4 AND encode(e."timestamp", 'hex') = given.stamp)),
+saved AS (INSERT INTO {snapshots} AS s (aggregate_id, sequence, body)
+SELECT $1::bytea, $2::int4, anchored.body FROM anchored
+ON CONFLICT (aggregate_id) DO UPDATE SET sequence = excluded.sequence, body = excluded.body
+WHERE (` + generationOf("excluded.body") + `, excluded.sequence) > (` + generationOf("s.body") + `, s.sequence)
+OR (` + generationOf("excluded.body") + `, excluded.sequence) = (` + generationOf("s.body") + `, s.sequence) AND excluded.body <> s.body)
+SELECT count(*) FROM anchored`
+
+// risesSQL tells whether the timestamps of a range rise with the sequences.
+const risesSQL = `SELECT coalesce(bool_and(r.rises), true) FROM (SELECT "timestamp" > lag("timestamp") OVER (ORDER BY sequence) AS rises
+FROM {log} WHERE aggregate_id = $1::bytea AND sequence > $2::int4 AND sequence <= $3::int4) AS r`
 
 // newsLimit is how many events of an aggregate come with the refusal of a commit, at most.
 const newsLimit = 100
@@ -81,8 +101,23 @@ WHERE aggregate_id = $1::bytea AND command_id = $2::text`
 
 const pruneSQL = `DELETE FROM {commands} WHERE committed_at < $1::timestamptz`
 
-const redactSQL = `WITH redacted AS (UPDATE {log} SET body = $3::text::jsonb
-WHERE aggregate_id = $1::bytea AND sequence = $2::int4 RETURNING sequence),
-dropped AS (DELETE FROM {snapshots}
-WHERE aggregate_id = $1::bytea AND sequence >= $2::int4 AND EXISTS (SELECT FROM redacted))
-SELECT count(*) FROM redacted`
+// redactSQL gives events other bodies, and other metadata where there is any, and returns their sequences.
+func redactSQL(metadata bool) string {
+	set, from := `body = r.b::jsonb`, `unnest($2::int4[], $3::text[]) AS r (s, b)`
+	if metadata {
+		set += `, metadata = nullif(r.m, '')::jsonb`
+		from = `unnest($2::int4[], $3::text[], $4::text[]) AS r (s, b, m)`
+	}
+	return `WITH redacted AS (UPDATE {log} AS e SET ` + set + ` FROM ` + from + `
+WHERE e.aggregate_id = $1::bytea AND e.sequence = r.s RETURNING e.sequence)
+SELECT coalesce(array_agg(sequence), '{}') FROM redacted`
+}
+
+const forgetSQL = `DELETE FROM {commands} WHERE aggregate_id = $1::bytea`
+
+const dropSnapshotSQL = `DELETE FROM {snapshots} WHERE aggregate_id = $1::bytea AND sequence >= $2::int4`
+
+// setSnapshotSQL stores a snapshot of a later generation, whatever its sequence is.
+var setSnapshotSQL = `INSERT INTO {snapshots} AS s (aggregate_id, sequence, body) VALUES ($1::bytea, $2::int4, $3::text::jsonb)
+ON CONFLICT (aggregate_id) DO UPDATE SET sequence = excluded.sequence, body = excluded.body
+WHERE ` + generationOf("excluded.body") + ` > ` + generationOf("s.body")

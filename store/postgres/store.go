@@ -44,6 +44,7 @@ var (
 	_ store.Adapter    = (*Store)(nil)
 	_ store.CommandLog = (*Store)(nil)
 	_ store.Redactor   = (*Store)(nil)
+	_ store.Chronology = (*Store)(nil)
 	_ store.Projector  = (*Store)(nil)
 	_ store.Flusher    = (*Store)(nil)
 )

@@ -55,7 +55,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{noCommands, `postgres: look up command "a": ERROR: relation "commands" does not exist …` + remedy},
 		{s.Commit(t.Context(), recorded), "store: not supported: command ids: apply the commands migration and set postgres.Options.Commands"},
 		{s.Commit(t.Context(), commit(id, 1, 1)), "store: sequence conflict"},
-		{s.Redact(t.Context(), id, 7, []byte("{}")), "store: no such event: aggregate " + id.String() + ", sequence 7"},
+		{s.Redact(t.Context(), store.Redaction{AggregateID: id, Events: []types.Event{{Sequence: 7, Body: []byte("{}")}}}), "store: no such event: aggregate " + id.String() + ", sequence 7"},
 		{
 			projection(func(ctx context.Context, tx pgx.Tx) error { _, _ = tx.Exec(ctx, "nonsense"); return nil }),
 			"store: projection of event … sequence 1: postgres: the projection ignored an error of its transaction",

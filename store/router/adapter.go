@@ -2,7 +2,6 @@ package router
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -105,13 +104,13 @@ func (s *Store) PruneCommands(ctx context.Context, before time.Time) (pruned int
 }
 
 // Redact is that of the aggregate's store.
-func (s *Store) Redact(ctx context.Context, id hlc.Timestamp, at types.Sequence, body json.RawMessage) error {
-	return s.on(ctx, id, func(a store.Adapter) error {
+func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
+	return s.on(ctx, r.AggregateID, func(a store.Adapter) error {
 		redactor, ok := a.(store.Redactor)
 		if !ok {
 			return unsupported("redaction")
 		}
-		return redactor.Redact(ctx, id, at, body)
+		return redactor.Redact(ctx, r)
 	})
 }
 

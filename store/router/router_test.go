@@ -292,7 +292,7 @@ func TestWhatAStoreLacksIsUnsupported(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnsupported)
 	_, err = s.PruneCommands(ctx, time.Now())
 	require.ErrorIs(t, err, store.ErrUnsupported)
-	require.ErrorIs(t, s.Redact(ctx, id, 1, nil), store.ErrUnsupported)
+	require.ErrorIs(t, s.Redact(ctx, store.Redaction{AggregateID: id}), store.ErrUnsupported)
 	require.NoError(t, s.Flush(ctx), "visible is durable there")
 	tx, err := s.BeginTx(ctx)
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"testing"
 	"time"
@@ -26,7 +25,7 @@ type broken struct {
 	commitSnapshot func(ctx context.Context, s *memory.Store, sn types.Snapshot) error
 	lookup         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, command string) (*store.CommandRecord, error)
 	prune          func(ctx context.Context, s *memory.Store, t time.Time) (int64, error)
-	redact         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error
+	redact         func(ctx context.Context, s *memory.Store, r store.Redaction) error
 	begin          func(b *broken) Transaction
 	own            func(b *broken, tx store.OwnTx) store.OwnTx // what BeginTx returns
 	flush          func(ctx context.Context) error
@@ -86,11 +85,11 @@ func (b *broken) PruneCommands(ctx context.Context, t time.Time) (int64, error) 
 	return b.prune(ctx, b.Store, t)
 }
 
-func (b *broken) Redact(ctx context.Context, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
+func (b *broken) Redact(ctx context.Context, r store.Redaction) error {
 	if b.redact == nil {
-		return b.Store.Redact(ctx, id, seq, body)
+		return b.Store.Redact(ctx, r)
 	}
-	return b.redact(ctx, b.Store, id, seq, body)
+	return b.redact(ctx, b.Store, r)
 }
 
 func (b *broken) Flush(ctx context.Context) error {

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"time"
@@ -150,12 +149,12 @@ func (f *Faults) PruneCommands(ctx context.Context, t time.Time) (int64, error) 
 }
 
 // Redact is the adapter's. It meets no fault.
-func (f *Faults) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence, body json.RawMessage) error {
+func (f *Faults) Redact(ctx context.Context, r store.Redaction) error {
 	redactor, ok := f.inner.(store.Redactor)
 	if !ok {
 		return unsupported("redaction")
 	}
-	return redactor.Redact(ctx, id, s, body)
+	return redactor.Redact(ctx, r)
 }
 
 func unsupported(what string) error {

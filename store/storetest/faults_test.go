@@ -59,7 +59,7 @@ func TestAnAdapterWithoutOptionalFeaturesHasNoneWithFaults(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnsupported)
 	_, err = f.PruneCommands(t.Context(), time.Time{})
 	require.ErrorIs(t, err, store.ErrUnsupported)
-	require.ErrorIs(t, f.Redact(t.Context(), fill(1), 1, nil), store.ErrUnsupported)
+	require.ErrorIs(t, f.Redact(t.Context(), store.Redaction{AggregateID: fill(1)}), store.ErrUnsupported)
 }
 
 func TestEachFaultOfACommitStoresWhatItSays(t *testing.T) {

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -18,9 +17,24 @@ var snapshotMutants = []mutant{
 		return sn.Sequence < kept.Sequence
 	}), "a snapshot is not replaced by an older one"},
 
-	{"a snapshot is replaced by one of the same sequence", replacing(func(kept, sn types.Snapshot) bool {
-		return sn.Sequence == kept.Sequence
-	}), "a snapshot is not replaced by one of the same sequence"},
+	{"a snapshot's generation does not count", replacing(func(kept, sn types.Snapshot) bool {
+		return sn.Sequence > kept.Sequence
+	}), "a snapshot of a later generation replaces a newer one"},
+
+	{"the first snapshot of a sequence remains", func() *broken {
+		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
+			if kept, _ := s.LatestSnapshot(ctx, sn.AggregateID, store.Range{}); kept != nil && kept.Sequence == sn.Sequence {
+				return nil
+			}
+			return s.CommitSnapshot(ctx, sn)
+		}}
+	}, "a snapshot is replaced by another one of the same sequence"},
+
+	{"a snapshot may be of another log", func() *broken {
+		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
+			return ignore(s.CommitSnapshot(ctx, sn), store.ErrNoEvent)
+		}}
+	}, "a snapshot of an event that the log has not is not stored"},
 
 	{"the first snapshot remains", func() *broken {
 		return &broken{commitSnapshot: func(ctx context.Context, s *memory.Store, sn types.Snapshot) error {
@@ -116,9 +130,9 @@ var commandMutants = []mutant{
 	}, "pruning forgets what was recorded before a time"},
 
 	{"a redaction keeps the snapshot", func() *broken {
-		return &broken{redact: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
-			kept, _ := s.LatestSnapshot(ctx, id, store.Range{})
-			err := s.Redact(ctx, id, seq, body)
+		return &broken{redact: func(ctx context.Context, s *memory.Store, r store.Redaction) error {
+			kept, _ := s.LatestSnapshot(ctx, r.AggregateID, store.Range{})
+			err := s.Redact(ctx, r)
 			if kept != nil {
 				return errors.Join(err, s.CommitSnapshot(ctx, *kept))
 			}
@@ -127,8 +141,37 @@ var commandMutants = []mutant{
 	}, "a redaction drops a snapshot that contains the event"},
 
 	{"a redaction of nothing is reported as success", func() *broken {
-		return &broken{redact: func(ctx context.Context, s *memory.Store, id hlc.Timestamp, seq types.Sequence, body json.RawMessage) error {
-			return ignore(s.Redact(ctx, id, seq, body), store.ErrNoEvent)
+		return &broken{redact: func(ctx context.Context, s *memory.Store, r store.Redaction) error {
+			return ignore(s.Redact(ctx, r), store.ErrNoEvent)
 		}}
 	}, "a redaction of an event that is not there says so"},
+
+	{"a redaction keeps the command IDs", func() *broken {
+		return &broken{redact: func(ctx context.Context, s *memory.Store, r store.Redaction) error {
+			r.Commands = false
+			return s.Redact(ctx, r)
+		}}
+	}, "a redaction drops the aggregate's command IDs"},
+
+	{"a redaction keeps the metadata", func() *broken {
+		return &broken{redact: func(ctx context.Context, s *memory.Store, r store.Redaction) error {
+			for i := range r.Events {
+				for e := range s.Events(ctx, r.AggregateID, store.Range{After: r.Events[i].Sequence - 1, Max: r.Events[i].Sequence}) {
+					r.Events[i].Metadata = e.Metadata
+				}
+			}
+			return s.Redact(ctx, r)
+		}}
+	}, "a redaction of many events is one"},
+
+	{"a redaction that another one overtook is done all the same", func() *broken {
+		return &broken{redact: func(ctx context.Context, s *memory.Store, r store.Redaction) error {
+			err := s.Redact(ctx, r)
+			if errors.Is(err, store.ErrConflict) {
+				r.Snapshot = nil
+				return s.Redact(ctx, r)
+			}
+			return err
+		}}
+	}, "a redaction that another one overtook changes nothing"},
 }

@@ -17,7 +17,9 @@ func snapshotClauses() []clause {
 		{name: "a snapshot reads back as it was stored", run: snapshotReadsBack},
 		{name: "a snapshot is replaced by a newer one", run: snapshotNewer},
 		{name: "a snapshot is not replaced by an older one", run: snapshotOlder},
-		{name: "a snapshot is not replaced by one of the same sequence", run: snapshotSame},
+		{name: "a snapshot is replaced by another one of the same sequence", run: snapshotSame},
+		{name: "a snapshot of a later generation replaces a newer one", run: snapshotGeneration},
+		{name: "a snapshot of an event that the log has not is not stored", run: snapshotAnchored},
 		{name: "a snapshot outside of the range is not returned", run: snapshotRange},
 		{name: "a snapshot may have the highest sequence", run: snapshotHighest},
 		{name: "snapshots of aggregates are apart", run: snapshotsApart},
@@ -70,7 +72,56 @@ func snapshotSame(v *env) {
 	second.Body = json.RawMessage(`{"value": "another"}`)
 	v.save(first)
 	v.save(second)
-	v.keeps(first)
+	v.keeps(second)
+}
+
+// marked is a snapshot with a mark.
+func marked(id hlc.Timestamp, s types.Sequence, m store.Mark) types.Snapshot {
+	text, err := json.Marshal(map[string]any{"value": s, store.MarkKey: m})
+	if err != nil {
+		panic(err)
+	}
+	return types.Snapshot{AggregateID: id, Sequence: s, Body: text}
+}
+
+func snapshotGeneration(v *env) {
+	id := v.stamp()
+	v.save(snapshot(id, 10))
+	later := marked(id, 3, store.Mark{Generation: 1})
+	v.save(later)
+	v.keeps(later)
+	for _, void := range []types.Snapshot{snapshot(id, 11), marked(id, 12, store.Mark{}), snapshot(id, 3)} {
+		v.save(void)
+		v.keeps(later)
+	}
+	newer := marked(id, 4, store.Mark{Generation: 1})
+	v.save(newer)
+	v.keeps(newer)
+	for _, odd := range []string{`{"maestro": "text"}`, `{"maestro": {"generation": "9"}}`, `{"maestro": null}`, `["maestro"]`} {
+		v.save(types.Snapshot{AggregateID: id, Sequence: 99, Body: json.RawMessage(odd)})
+		v.keeps(newer)
+	}
+}
+
+func snapshotAnchored(v *env) {
+	id, other := v.stamp(), v.stamp()
+	log, others := v.history(id, 3), v.history(other, 3)
+	first := marked(id, 1, store.Mark{At: store.Stamp(log[0].Timestamp)})
+	v.save(first)
+	for name, sn := range map[string]types.Snapshot{
+		"another timestamp":      marked(id, 2, store.Mark{At: store.Stamp(v.stamp())}),
+		"another sequence's":     marked(id, 2, store.Mark{At: store.Stamp(log[2].Timestamp)}),
+		"another aggregate's":    marked(id, 2, store.Mark{At: store.Stamp(others[1].Timestamp)}),
+		"ahead of the log":       marked(id, 4, store.Mark{At: store.Stamp(v.stamp())}),
+		"of a later generation":  marked(id, 4, store.Mark{At: store.Stamp(v.stamp()), Generation: 7}),
+		"older than the present": marked(id, 1, store.Mark{At: store.Stamp(log[1].Timestamp)}),
+	} {
+		require.ErrorIs(v, v.a.CommitSnapshot(v.Context(), sn), store.ErrNoEvent, name)
+		v.keeps(first)
+	}
+	last := marked(id, 3, store.Mark{At: store.Stamp(log[2].Timestamp)})
+	v.save(last)
+	v.keeps(last)
 }
 
 func snapshotRange(v *env) {

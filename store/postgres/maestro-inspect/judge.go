@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 )
 
 // judge says what is wrong with the rows of a log, one after the other.
@@ -18,6 +20,8 @@ type judge struct {
 	first, last int64
 	stamp       hlc.Timestamp // of the row before
 	reached     bool          // there is an event at the snapshot's sequence
+	at          hlc.Timestamp // its timestamp
+	falls       bool          // a timestamp is not after the one before
 }
 
 // event returns what is wrong with a row.
@@ -40,6 +44,7 @@ func (j *judge) event(r row) (wrong []string) {
 	case err != nil:
 		say("timestamp: %v", err)
 	case j.rows > 0 && !j.stamp.Before(stamp):
+		j.falls = true
 		say("time back: the timestamp is not after %v", j.stamp)
 	case stamp.Time().Sub(j.now) > hlc.DefaultMaxDrift:
 		say("time ahead: the timestamp is %v ahead of the database's clock", stamp.Time().Sub(j.now).Round(time.Second))
@@ -52,22 +57,28 @@ func (j *judge) event(r row) (wrong []string) {
 	}
 	j.rows++
 	j.last, j.stamp = r.sequence, stamp
-	j.reached = j.reached || j.snapshot != nil && j.snapshot.sequence == r.sequence
+	if j.snapshot != nil && j.snapshot.sequence == r.sequence {
+		j.reached, j.at = true, stamp
+	}
 	j.problems += len(wrong)
 	return wrong
 }
 
 // judgeSnapshot returns what is wrong with the snapshot, after the last event. Where the range leaves out
-// its sequence, there is nothing to say.
+// its sequence, there is nothing to say. Whether it holds the state that the events give, only a program that knows them can tell:
+// here it counts who made it, of which event.
 func (j *judge) judgeSnapshot() (wrong []string) {
-	s := j.snapshot.sequence
-	if j.reached || s < j.from || j.to > 0 && s > j.to {
-		return nil
-	}
-	if s > j.last {
+	s, made := j.snapshot.sequence, store.MarkOf(json.RawMessage(j.snapshot.body)).At
+	switch {
+	case s < j.from || j.to > 0 && s > j.to:
+	case !j.reached && s > j.last:
 		wrong = append(wrong, fmt.Sprintf("newer than the log, which ends at %d", j.last))
-	} else {
+	case !j.reached:
 		wrong = append(wrong, fmt.Sprintf("there is no event at its sequence, %d", s))
+	case made != "" && made != store.Stamp(j.at):
+		wrong = append(wrong, "made of another log: the event at its sequence is another one")
+	case made == "" && j.falls:
+		wrong = append(wrong, "without the mark of the Go library, in a log whose timestamps fall: it may be of other events than its sequence says")
 	}
 	j.problems += len(wrong)
 	return wrong

@@ -8,8 +8,9 @@
 //
 // Wrong is: no event at all, a gap or a repeat in the sequences, a timestamp that is not after the
 // one before or far ahead of the database's clock, a type that -types doesn't list, and a
-// snapshot that the log doesn't reach. Whether the bodies can be applied, only the application
-// knows: see Root.Inspect in package aggregate.
+// snapshot that the log doesn't reach, that was made of another log, or that Maestro made where
+// timestamps fall. Whether the bodies can be applied, and whether a replay gives what the snapshot
+// holds, only the application knows: see Root.Inspect in package aggregate.
 //
 // It exits with 0 if nothing is wrong, 1 if something is, 2 for arguments that mean nothing, and 3
 // if the database could not be read.

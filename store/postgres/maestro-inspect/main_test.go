@@ -152,6 +152,24 @@ func TestASnapshotThatTheLogDoesNotReachIsWrong(t *testing.T) {
 	require.Equal(t, exitGood, code, "the snapshot is not in the range")
 }
 
+func TestASnapshotThatCantBeToldToBeRightIsWrong(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, nil)
+	l.event(stamp(1), 1, "a")
+	l.event(stamp(3), 2, "a")
+	l.event(stamp(2), 3, "a")
+	l.snapshot(2)
+	code, out := l.run(id.String())
+	require.Equal(t, exitWrong, code)
+	require.Contains(t, out, "! without the mark of the Go library, in a log whose timestamps fall: it may be of other events than its sequence says\n")
+	for made, wrong := range map[hlc.Timestamp]string{stamp(3): "", stamp(4): "! made of another log: the event at its sequence is another one\n"} {
+		l.exec(`UPDATE snapshots SET body = $1`, fmt.Sprintf(`{"maestro": {"at": "%x"}}`, made[:]))
+		_, out = l.run(id.String())
+		require.Equal(t, wrong != "", strings.Contains(out, "! made of another log"), out)
+		require.NotContains(t, out, "without the mark")
+	}
+}
+
 func TestATimestampThatIsThereTwiceIsWrong(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, nil)
