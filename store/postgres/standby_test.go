@@ -67,7 +67,9 @@ func ways(s *postgres.Store, pool *pgxpool.Pool) map[string]func(context.Context
 		"snapshot": func(ctx context.Context) error {
 			return s.CommitSnapshot(ctx, types.Snapshot{AggregateID: stamp(), Sequence: 1, Body: []byte(`1`)})
 		},
-		"redact": func(ctx context.Context) error { return s.Redact(ctx, store.Redaction{AggregateID: stamp(), Events: []types.Event{{Sequence: 1, Body: []byte(`1`)}}}) },
+		"redact": func(ctx context.Context) error {
+			return s.Redact(ctx, store.Redaction{AggregateID: stamp(), Events: []types.Event{{Sequence: 1, Body: []byte(`1`)}}})
+		},
 		"prune": func(ctx context.Context) error {
 			_, err := s.PruneCommands(ctx, time.Unix(0, 0))
 			return err
