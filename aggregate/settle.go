@@ -74,14 +74,11 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(co
 			return nil
 		case errors.Is(err, store.ErrConflict):
 			ours, readErr := stored(ctx, sup.store, commit, sup.options.ReadTimeout)
-			if readErr == nil && ours {
-				readErr = flush(ctx, sup.store, sup.options.ReadTimeout)
-			}
-			if readErr == nil && ours {
-				return nil
-			}
-			if readErr == nil {
+			switch {
+			case readErr == nil && !ours:
 				return err
+			case readErr == nil && flush(ctx, sup.store, sup.options.ReadTimeout) == nil:
+				return nil
 			}
 		case errors.Is(err, store.ErrNoPredecessor):
 			// The log went back meanwhile. What came before the first attempt is not in it, so neither
