@@ -11,7 +11,7 @@ var mailboxMutants = []mutant{
 	m.rouse()`, `	if !m.dismissed {
 		m.rouse()
 	}`, aggregateSuites},
-	{"aggregate/lifecycle.go", "an aggregate at work can leave memory", `if !m.idle() || !m.owner.farewell() {`, `if !m.owner.farewell() {`, aggregateSuites},
+	{"aggregate/lifecycle.go", "an aggregate at work can leave memory", `if !m.idle() || !m.owner.beforeExit() {`, `if !m.owner.beforeExit() {`, aggregateSuites},
 	{"aggregate/lifecycle.go", "the goroutine of a busy aggregate is given back", `	if !m.parked || m.head != nil {
 		return false
 	}
