@@ -135,7 +135,7 @@ func TestNoSequenceIsPastTheLastOne(t *testing.T) {
 	anchor := types.Event{Timestamp: newIDOf(t), AggregateID: id, Sequence: types.MaxSequence - 1, Type: "added", Body: json.RawMessage(`{}`)}
 	s.load = func(context.Context, iter.Seq2[store.Entry, error]) iter.Seq2[store.Entry, error] {
 		return func(yield func(store.Entry, error) bool) {
-			_ = yield(store.Entry{Snapshot: &types.Snapshot{AggregateID: id, Sequence: anchor.Sequence, Body: json.RawMessage(`{"total": 5}`)}}, nil) &&
+			_ = yield(store.Entry{Snapshot: &types.Snapshot{AggregateID: id, Sequence: anchor.Sequence, Body: json.RawMessage(`{"total": 5, "notes": null, "marks": null}`)}}, nil) &&
 				yield(store.Entry{Event: anchor}, nil)
 		}
 	}
@@ -167,7 +167,7 @@ func TestPostgresRefusesASequenceThatItCantHold(t *testing.T) {
 	id := newIDOf(t)
 	insertRow(t, pool, types.Event{Timestamp: newIDOf(t), AggregateID: id, Sequence: types.MaxSequence, Type: "added", Body: json.RawMessage(`{"By": 1}`)})
 	s := postgres.New(pool, nil)
-	require.NoError(t, s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: types.MaxSequence, Body: json.RawMessage(`{"total": 5}`)}))
+	require.NoError(t, s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: types.MaxSequence, Body: json.RawMessage(`{"total": 5, "notes": null, "marks": null}`)}))
 	root := newRoot(t, s, nil)
 	require.Equal(t, 5, get(t, root, id).Total)
 	require.ErrorIs(t, root.Evaluate(t.Context(), adds(id, 1)), store.ErrInvalidEvent)

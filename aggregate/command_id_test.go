@@ -177,7 +177,7 @@ func TestIDsThatCantBeKept(t *testing.T) {
 	for text, c := range map[string]types.Command{
 		"has 257 bytes":             withID(adds(id, 1), strings.Repeat("x", 257)),
 		"contains a NUL byte":       withID(adds(id, 1), "a\x00"),
-		"data can't be encoded":     {AggregateID: id, Type: "add", Data: func() {}, ID: "x"},
+		"data is func(), want":      {AggregateID: id, Type: "add", Data: func() {}, ID: "x"},
 		"unexpected end, want '\"'": {AggregateID: id, Type: "add", Data: json.RawMessage(`{"`), ID: "x"},
 	} {
 		err := root.Evaluate(t.Context(), c)

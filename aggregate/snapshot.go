@@ -42,9 +42,10 @@ type material[S any] struct {
 	generation int64         // of the snapshots when the state was read
 }
 
-// take returns a copy of the aggregate for a snapshot.
+// take returns a copy of the aggregate for a snapshot. The caller has the turn, or the aggregate is idle.
 func (c *cell[S]) take() (material[S], error) {
-	current, err := c.instance()
+	state, err := c.root.kind.copied(c.state)
+	current := Instance[S]{ID: c.id, Sequence: c.seq, State: state}
 	return material[S]{Instance: current, at: c.last, generation: c.generation}, err
 }
 
