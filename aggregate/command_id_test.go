@@ -175,10 +175,10 @@ func TestIDsThatCantBeKept(t *testing.T) {
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
 	for text, c := range map[string]types.Command{
-		"has 257 bytes":             withID(adds(id, 1), strings.Repeat("x", 257)),
-		"contains a NUL byte":       withID(adds(id, 1), "a\x00"),
-		"data is func(), want":      {AggregateID: id, Type: "add", Data: func() {}, ID: "x"},
-		"unexpected end, want '\"'": {AggregateID: id, Type: "add", Data: json.RawMessage(`{"`), ID: "x"},
+		"has 257 bytes":        withID(adds(id, 1), strings.Repeat("x", 257)),
+		"contains a NUL byte":  withID(adds(id, 1), "a\x00"),
+		"data is func(), want": {AggregateID: id, Type: "add", Data: func() {}, ID: "x"},
+		"unexpected EOF":       {AggregateID: id, Type: "add", Data: json.RawMessage(`{"`), ID: "x"},
 	} {
 		err := root.Evaluate(t.Context(), c)
 		require.ErrorIs(t, err, aggregate.ErrInvalidData)

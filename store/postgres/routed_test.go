@@ -107,7 +107,7 @@ func TestACommitThatWaitsForAnothersRowIsNoMatterToItsNeighbours(t *testing.T) {
 	defer tx.Rollback(context.WithoutCancel(t.Context()))
 	errs := together(t, s, pool, commit(id, 1, 2), commit(stamp(), 1, 1), commit(stamp(), 1, 2), commit(stamp(), 1, 1))
 	require.ErrorIs(t, errs[0], store.ErrUnavailable)
-	require.ErrorContains(t, errs[0], "another transaction's row")
+	require.ErrorContains(t, errs[0], "wait for")
 	for _, err := range errs[1:] {
 		require.NoError(t, err)
 	}

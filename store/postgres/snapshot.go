@@ -97,7 +97,7 @@ func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	err = s.planned(ctx, conn, func(querier) error {
 		refusal = nil
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
-			if refusal, err = s.redactIn(ctx, tx, r); err == nil {
+			if refusal, err = s.redactIn(ctx, unplanned(tx), r); err == nil {
 				err = refusal
 			}
 			return err
@@ -111,7 +111,7 @@ func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 
 // redactIn returns what speaks against the redaction apart from the driver's errors. The snapshot comes first: its row
 // is where two redactions wait for each other.
-func (s *Store) redactIn(ctx context.Context, tx pgx.Tx, r store.Redaction) (refusal, _ error) {
+func (s *Store) redactIn(ctx context.Context, tx querier, r store.Redaction) (refusal, _ error) {
 	id := r.AggregateID
 	if r.Snapshot != nil {
 		tag, err := tx.Exec(ctx, s.sql.setSnapshot, id[:], int32(r.Snapshot.Sequence), string(r.Snapshot.Body))

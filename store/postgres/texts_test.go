@@ -51,7 +51,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{noTables.Validate(t.Context()), `postgres: validate: events: ERROR: relation "event_log" does not exist …` + remedy},
 		{readAll(noTables, id), "postgres: load aggregate " + id.String() + ": ERROR: relation …" + remedy},
 		{noTables.Commit(t.Context(), commit(id, 1, 1)), `postgres: commit events: ERROR: relation "event_log" does not exist …` + remedy},
-		{noTables.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte("{}")}), `postgres: commit snapshot: ERROR: relation "snapshots" does not exist …` + remedy},
+		{noTables.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte("{}")}), `postgres: commit snapshot: ERROR: relation "event_log" does not exist …` + remedy},
 		{noCommands, `postgres: look up command "a": ERROR: relation "commands" does not exist …` + remedy},
 		{s.Commit(t.Context(), recorded), "store: not supported: command ids: apply the commands migration and set postgres.Options.Commands"},
 		{s.Commit(t.Context(), commit(id, 1, 1)), "store: sequence conflict"},
