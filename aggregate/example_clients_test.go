@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -83,4 +84,29 @@ func ExampleRoot_Exists() {
 	after, _ := root.Exists(ctx, id)
 	fmt.Println(before, after)
 	// Output: false true
+}
+
+func ExampleRoot_FetchExisting() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, _ := counters(sup)
+	id, _ := root.New(ctx)
+	_, err := root.FetchExisting(ctx, id)
+	fmt.Println(errors.Is(err, aggregate.ErrNoAggregate))
+	// Output: true
+}
+
+// A page of an audit shows what old events say today.
+func ExampleRoot_HistoryUpcast() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, _ := counters(sup)
+	id, _ := root.New(ctx)
+	_ = root.Evaluate(ctx, by(id, 5))
+	for e, err := range root.HistoryUpcast(ctx, id, store.Range{}) {
+		fmt.Println(e.Sequence, e.Type, err)
+	}
+	// Output: 1 counter_incremented <nil>
 }

@@ -81,7 +81,7 @@ func TestInspectJudgesTheSnapshot(t *testing.T) {
 		"another shape":  {1, `{"total": 1, "notes": null, "marks": null, "old": true}`, log(), "", `{"total": 1}`},
 		"another state":  {1, `{"total": 2, "notes": null, "marks": null}`, log(), `holds another state than the log gives: {"total": 2}, not {"total": 1}`, `{"total": 1}`},
 		"undecodable":    {1, `{"total": "x", "notes": null, "marks": null}`, log(), "cannot unmarshal", `{"total": 1}`},
-		"a field lacks":  {1, `{"total": 1}`, log(), "snapshot at sequence 1: lacks the field S.Notes", ""},
+		"a field lacks":  {1, `{"total": 1}`, log(), "snapshot at sequence 1: lacks the field S.Notes", `{"total": 1}`},
 		"newer":          {3, `{"total": 1, "notes": null, "marks": null}`, log(), "snapshot at sequence 3 is newer than the log", ""},
 		"after bad rows": {2, `{"total": 1, "notes": null, "marks": null}`, []types.Event{row("lost", `{}`), row("added", `{"By": 1}`)}, "", ""},
 	} {

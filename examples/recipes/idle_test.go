@@ -41,11 +41,11 @@ func Example_idle() {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "its snapshot, at %d: %s\n", snapshot.Sequence, snapshot.Body)
+		fmt.Fprintf(out, "its snapshot is at %d\n", snapshot.Sequence)
 		return nil
 	})
 	// Output:
 	// in memory: the second: true, sequence 1, waiting: 0
 	// the first is in memory: false
-	// its snapshot, at 3: {"balance": 6}
+	// its snapshot is at 3
 }

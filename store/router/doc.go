@@ -13,5 +13,6 @@
 // EvaluateTx takes aggregates of that server only. A server that is down takes the commands of its own
 // aggregates with it and no others.
 //
-// [Store.Move] gives a slot to another store while commands keep coming.
+// Read the example of [New], then [Store.Move], which gives a slot to another store while commands
+// keep coming.
 package router
