@@ -110,3 +110,32 @@ func ExampleRoot_HistoryUpcast() {
 	}
 	// Output: 1 counter_incremented <nil>
 }
+
+// All that a handler of HTTP answers with, in one call.
+func ExampleRoot_Do() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, _ := counters(sup)
+	id, _ := root.New(ctx)
+	result, err := root.Do(ctx, by(id, 5))
+	fmt.Println(result.State.Value, result.Sequence, len(result.Events), result.Repeat, err)
+	// Output: 5 1 1 false <nil>
+}
+
+// What a person wrote is taken out of every event that has it.
+func ExampleRoot_Erase() {
+	ctx := context.Background()
+	sup := aggregate.NewSupervisor(memory.New(), nil)
+	defer sup.Shutdown(ctx)
+	root, _ := counters(sup)
+	id, _ := root.New(ctx)
+	_ = root.Evaluate(ctx, by(id, 5))
+	err := root.Erase(ctx, id, func(e types.Event) types.Event {
+		e.Body = json.RawMessage(`{"By": 1}`)
+		return e
+	})
+	counter, _ := root.Fetch(ctx, id)
+	fmt.Println(counter.Value, err)
+	// Output: 1 <nil>
+}

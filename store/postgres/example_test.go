@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
@@ -172,4 +173,25 @@ func ExampleStore_Redact() {
 	// <nil>
 	// <nil>
 	// 1 {"cents": 100} <nil>
+}
+
+// Statements of the application in a transaction of the library.
+func ExampleTxOf() {
+	ctx := context.Background()
+	pool := examplePool("example_tx_of", `CREATE TABLE customers (name text)`)
+	defer pool.Close()
+	sup := aggregate.NewSupervisor(postgres.New(pool, nil), nil)
+	defer sup.Shutdown(ctx)
+	err := sup.Transact(ctx, func(ctx context.Context, tx store.Tx) error {
+		sql, err := postgres.TxOf(ctx, tx) // commands of aggregates go beside it, by Root.EvaluateTx
+		if err != nil {
+			return err
+		}
+		_, err = sql.Exec(ctx, `INSERT INTO customers VALUES ('Ada')`)
+		return err
+	})
+	var n int
+	_ = pool.QueryRow(ctx, `SELECT count(*) FROM customers`).Scan(&n)
+	fmt.Println(n, err)
+	// Output: 1 <nil>
 }

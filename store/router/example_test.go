@@ -5,12 +5,32 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/store/router"
 )
 
-// Three servers, one supervisor. The stores would be *postgres.Store in a program.
 func ExampleNew() {
+	s, err := router.New(router.Deal(2, memory.New(), memory.New()), nil)
+	fmt.Println(len(s.Table()), err)
+	// Output: 2 <nil>
+}
+
+func ExampleDeal() {
+	first, second := memory.New(), memory.New()
+	table := router.Deal(5, first, second)
+	fmt.Println(table[0] == first, table[1] == second, table[4] == first)
+	// Output: true true true
+}
+
+func ExampleSlot() {
+	id, _ := hlc.Parse("2026-01-01T12:00:00.000Z-0000-0000000000000001")
+	fmt.Println(router.Slot(id, router.DefaultSlots) < router.DefaultSlots)
+	// Output: true
+}
+
+// Three servers, one supervisor. The stores would be *postgres.Store in a program.
+func Example() {
 	first, second, third := memory.New(), memory.New(), memory.New()
 	s, err := router.New(router.Deal(router.DefaultSlots, first, second, third), nil)
 	if err != nil {
