@@ -130,10 +130,24 @@ func TestWhatAHandlerCanTellApartIsNotTheSame(t *testing.T) {
 	}
 	zero, one := 0, 1
 	all := []any{
-		data{}, data{P: &zero}, data{P: &one}, data{L: []int{0}}, data{L: []int{0, 0}}, data{L: []int{1, 2}}, data{L: []int{12}},
-		data{M: map[string]any{"a": nil}}, data{M: map[string]any{"a": 0}}, data{M: map[string]any{"A": 0}}, data{M: map[string]any{"a": ""}},
-		data{M: map[string]any{"a": map[string]any{}}}, data{M: map[string]any{"a": []any{}}}, data{M: map[string]any{"a": "0"}},
-		data{S: "a"}, data{S: "a\",\"M"}, data{B: []byte{1}}, data{M: map[string]any{"a": 0, "b": 0}},
+		data{},
+		data{P: &zero},
+		data{P: &one},
+		data{L: []int{0}},
+		data{L: []int{0, 0}},
+		data{L: []int{1, 2}},
+		data{L: []int{12}},
+		data{M: map[string]any{"a": nil}},
+		data{M: map[string]any{"a": 0}},
+		data{M: map[string]any{"A": 0}},
+		data{M: map[string]any{"a": ""}},
+		data{M: map[string]any{"a": map[string]any{}}},
+		data{M: map[string]any{"a": []any{}}},
+		data{M: map[string]any{"a": "0"}},
+		data{S: "a"},
+		data{S: "a\",\"M"},
+		data{B: []byte{1}},
+		data{M: map[string]any{"a": 0, "b": 0}},
 	}
 	for i := range all {
 		root := paying[data](t, memory.New())

@@ -169,12 +169,27 @@ func TestTheShapeFollowsNamesTagsAndTypes(t *testing.T) {
 	type inner struct{ A int }
 	shapes := map[string]string{}
 	for _, state := range []any{
-		struct{ A int }{}, struct{ B int }{}, struct{ A int64 }{}, struct {
+		struct{ A int }{},
+		struct{ B int }{},
+		struct{ A int64 }{},
+		struct {
 			A int `json:"a"`
-		}{}, struct {
+		}{},
+		struct {
 			A int `json:",omitempty"`
-		}{}, struct{ A []int }{}, struct{ A []inner }{}, struct{ A map[string]inner }{}, struct{ A [2]int }{}, struct{ A [3]int }{},
-		struct{ A *inner }{}, struct{ A num }{}, struct{ A any }{}, struct{ A, B int }{}, ring{}, 7, "", num(1), struct{ inner }{},
+		}{},
+		struct{ A []int }{},
+		struct{ A []inner }{},
+		struct{ A map[string]inner }{},
+		struct{ A [2]int }{},
+		struct{ A [3]int }{},
+		struct{ A *inner }{},
+		struct{ A num }{},
+		struct{ A any }{},
+		struct{ A, B int }{},
+		ring{},
+		7, "", num(1),
+		struct{ inner }{},
 	} {
 		shape := shapeOf(reflect.TypeOf(state))
 		require.Equal(t, shape, shapeOf(reflect.TypeOf(state)))

@@ -16,9 +16,9 @@ var memoryMutants = []mutant{
 	{"store/memory/commit.go", "a timestamp can be used twice", `if _, ok := c.timestamps[a.events[i].Timestamp]; ok {`, `if _, ok := c.timestamps[a.events[i].Timestamp]; ok && len(a.events) > 99 {`, memorySuites},
 	{"store/memory/commit.go", "a reader gets the bodies that are kept", `	e.Body = slices.Clone(e.Body)
 `, ``, memorySuites},
-	{"store/memory/extras.go", "a redaction writes to the events that readers have", `events := slices.Clone(s.kept.events[id])`, `events := slices.Clip(s.kept.events[id])`, memorySuites},
-	{"store/memory/extras.go", "a redacted event is still in the snapshot", `sn != nil && sn.Sequence >= seq {`, `sn != nil && sn.Sequence > 99+seq {`, memorySuites},
-	{"store/memory/store.go", "an older snapshot replaces a newer one", `there == nil || there.Sequence < sn.Sequence {`, `there == nil || there.Sequence != sn.Sequence {`, memorySuites},
+	{"store/memory/extras.go", "a redaction writes to the events that readers have", `events := slices.Clone(c.events[r.AggregateID])`, `events := slices.Clip(c.events[r.AggregateID])`, memorySuites},
+	{"store/memory/extras.go", "a redacted event is still in the snapshot", `len(changed) > 0 && present.Sequence >= r.First():`, `len(changed) > 0 && present.Sequence > 99+r.First():`, memorySuites},
+	{"store/memory/store.go", "an older snapshot replaces a newer one", `if store.Replaces(sn, c.snapshots[sn.AggregateID]) {`, `if true {`, memorySuites},
 	{"store/memory/store.go", "what is stored after the store went back is written to what readers have", `events[id] = slices.Clip(events[id])`, `events[id] = events[id]`, memorySuites},
 	{"store/memory/tx.go", "a projection that refuses is passed over", `	if err := run(ctx, &tx.tables, projections, c.Events); err != nil {
 		return err

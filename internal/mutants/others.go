@@ -47,9 +47,9 @@ var stateMutants = []mutant{
 	{"aggregate/cell.go", "a read that failed counts as done", `	if err != nil {
 		return sup.ended(err)
 	}
-	c.draft, c.saved`, `	c.draft, c.saved`, aggregateSuites},
+	if err := c.hold(ctx); err != nil {`, `	if err := c.hold(ctx); err != nil {`, aggregateSuites},
 	{"aggregate/cell.go", "the clock does not learn from the log", `	if err := c.family.sup.clock.Observe(c.last); errors.Is(err, hlc.ErrDrift) {`, `	if err := error(nil); errors.Is(err, hlc.ErrDrift) {`, aggregateSuites},
-	{"aggregate/decide.go", "an expected sequence is not looked at", `if command.Expected != nil && *command.Expected != d.seq {`, `if false {`, aggregateSuites},
+	{"aggregate/exists.go", "an expected sequence is not looked at", `case command.Expected == nil || *command.Expected == s:`, `case true:`, aggregateSuites},
 	{"aggregate/decide.go", "all events of a command have one sequence", `Sequence: d.seq + types.Sequence(i) + 1,`, `Sequence: d.seq + 1,`, aggregateSuites},
 	{"aggregate/decide.go", "timestamps don't follow those of the log", `	old, last := len(log), d.last
 `, `	old, last := len(log), hlc.Timestamp{}
@@ -57,10 +57,10 @@ var stateMutants = []mutant{
 	{"aggregate/decide.go", "events are not applied before they are sent", `			return log[:old], &EventError{AggregateID: id, Sequence: log[i].Sequence, Type: log[i].Type, Err: err}`, `			return log, nil`, aggregateSuites},
 	{"aggregate/load.go", "a gap in the log is not noticed", `	case e.Sequence != d.seq+1:`, `	case false:`, aggregateSuites},
 	{"aggregate/load.go", "a snapshot beyond the log is believed", `if l.snapshot != 0 && l.last.IsZero() {`, `if false {`, aggregateSuites},
-	{"aggregate/load.go", "the event at a snapshot's sequence is applied again", `		case l.snapshot != 0 && entry.Event.Sequence == l.snapshot:
-			l.last = entry.Event.Timestamp`, `		case l.snapshot != 0 && entry.Event.Sequence == l.snapshot:
-			l.last, l.seq = entry.Event.Timestamp, l.seq-1
-			if err := k.replay(&l.draft, id, &entry.Event); err != nil {
-				return l, err
-			}`, aggregateSuites},
+	{"aggregate/load.go", "the event at a snapshot's sequence is applied again", `			l.passed = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
+		}
+		return nil`, `			l.passed = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
+		}
+		l.seq--
+		return k.replay(&l.draft, id, e)`, aggregateSuites},
 }
