@@ -181,7 +181,8 @@ func TestTheHistoryIsReadInTodaysShapes(t *testing.T) {
 	require.True(t, ok, "%v", failed)
 	require.Equal(t, types.Sequence(5), fault.Sequence)
 	require.ErrorIs(t, failed, aggregate.ErrCorruptLog)
-	for range root.HistoryUpcast(t.Context(), id, store.Range{After: 2}) {
+	for _, err := range root.HistoryUpcast(t.Context(), id, store.Range{After: 2}) {
+		require.NoError(t, err)
 		break
 	}
 	for _, err := range root.HistoryUpcast(t.Context(), hlc.Timestamp{}, store.Range{}) {

@@ -26,8 +26,8 @@ type (
 	deep struct{ Name string }
 	unit struct{ tenths int }
 	ring struct {
-		*ring
-		N int
+		*ring //nolint:unused // encoding/json looks at it
+		N     int
 	}
 	overridden struct {
 		time.Time

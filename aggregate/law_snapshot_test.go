@@ -94,7 +94,7 @@ func TestAStateComesBackFromItsSnapshotWhateverTheInitialOneIs(t *testing.T) {
 		s := memory.New()
 		open := func() *aggregate.Root[shaped] {
 			sup := aggregate.NewSupervisor(s, o)
-			t.Cleanup(func() { _ = sup.Shutdown(context.Background()) })
+			t.Cleanup(func() { _ = sup.Shutdown(context.WithoutCancel(t.Context())) })
 			root, err := aggregate.New(sup, becoming(func() shaped { return initial }, func() shaped { return next }))
 			require.NoError(t, err)
 			return root

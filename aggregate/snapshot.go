@@ -27,7 +27,7 @@ func (c *cell[S]) save() {
 	if sup.saver.do(func() {
 		ctx, cancel := context.WithTimeout(sup.base, sup.options.ReadTimeout)
 		defer cancel()
-		if err := c.root.store(ctx, current); err != nil && !(errors.Is(err, ErrDefinition) && c.root.kind.toldOfLoss.Swap(true)) {
+		if err := c.root.store(ctx, current); err != nil && (!errors.Is(err, ErrDefinition) || !c.root.kind.toldOfLoss.Swap(true)) {
 			sup.log.Warn("snapshot not stored", "root", c.root.family.name, "aggregate", current.ID, "err", err)
 		}
 	}) {

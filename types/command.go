@@ -32,7 +32,7 @@ type Command struct {
 	Expected *Sequence
 }
 
-// Exists, as Command.Expected, stands for any sequence but 0: the aggregate has events. No event has it.
+// Exists stands for any sequence but 0 as Command.Expected: the aggregate has events. No event has it.
 const Exists Sequence = -1
 
 // Expect returns a pointer to s, for Command.Expected.

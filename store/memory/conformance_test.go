@@ -44,6 +44,7 @@ func recorder(_ testing.TB, a store.Adapter) storetest.Recorder {
 }
 
 func transaction(t testing.TB, a store.Adapter) storetest.Transaction {
+	t.Helper()
 	tx := begin(t, a.(*memory.Store))
 	return storetest.Transaction{Adapter: tx, Commit: tx.End, Rollback: func(ctx context.Context) error { tx.Abort(ctx); return nil }}
 }

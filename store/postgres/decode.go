@@ -129,11 +129,6 @@ func (d *decoder) metadataOf(raw []byte, format int16) (types.Metadata, error) {
 	return m, nil
 }
 
-// aggregateOf reads a row that is an aggregate's id.
-func aggregateOf(rows pgx.Rows) (hlc.Timestamp, error) {
-	return timestampValue(rows.RawValues()[0], rows.FieldDescriptions()[0].Format)
-}
-
 func timestampValue(raw []byte, format int16) (hlc.Timestamp, error) {
 	if format == pgx.TextFormatCode {
 		var t hlc.Timestamp

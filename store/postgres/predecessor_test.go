@@ -18,6 +18,7 @@ import (
 
 // waysIn are those in which a commit gets into the log.
 func waysIn(t *testing.T, s *postgres.Store, pool *pgxpool.Pool) map[string]func(c store.Commit) error {
+	t.Helper()
 	with := func(projections ...store.Projection) func(store.Commit) error {
 		return func(c store.Commit) error {
 			c.Projections = projections

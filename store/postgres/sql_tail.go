@@ -15,7 +15,6 @@ type tailStatements struct {
 	predecessors, follows    string
 	progress                 string
 	renumber, since, earlier string
-	old                      string
 	log, tails               string
 }
 

@@ -223,7 +223,8 @@ func TestAMoveWaitsForWhatIsUnderWay(t *testing.T) {
 		require.NoError(t, s.Commit(t.Context(), store.Commit{AggregateID: id, Events: []types.Event{
 			{AggregateID: id, Sequence: 1, Timestamp: hlc.Timestamp{2}, Type: "counted", Body: []byte("{}")},
 		}}))
-		for range s.Events(t.Context(), id, store.Range{}) {
+		for _, err := range s.Events(t.Context(), id, store.Range{}) {
+			require.NoError(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			require.ErrorIs(t, s.Move(ctx, 0, to, nil), context.DeadlineExceeded, "this loop still reads")

@@ -74,10 +74,12 @@ func ExampleRun() {
 func ExampleRunTail() {
 	var t *testing.T // that of a test function
 	storetest.RunTail(t, storetest.TailHarness{New: func(t testing.TB) storetest.TailStore {
+		t.Helper()
 		s := memory.New()
 		return storetest.TailStore{
 			Adapter: s,
 			Tail: func(t testing.TB, o storetest.TailSetting) storetest.Tail {
+				t.Helper()
 				tail, err := memory.NewTail(s, &memory.TailOptions{Name: o.Name, Types: o.Types, Of: o.Of, MaxBatch: o.MaxBatch, Failed: o.Failed})
 				if err != nil {
 					t.Fatal(err)

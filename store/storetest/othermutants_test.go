@@ -156,7 +156,10 @@ var commandMutants = []mutant{
 	{"a redaction keeps the metadata", func() *broken {
 		return &broken{redact: func(ctx context.Context, s *memory.Store, r store.Redaction) error {
 			for i := range r.Events {
-				for e := range s.Events(ctx, r.AggregateID, store.Range{After: r.Events[i].Sequence - 1, Max: r.Events[i].Sequence}) {
+				for e, err := range s.Events(ctx, r.AggregateID, store.Range{After: r.Events[i].Sequence - 1, Max: r.Events[i].Sequence}) {
+					if err != nil {
+						return err
+					}
 					r.Events[i].Metadata = e.Metadata
 				}
 			}

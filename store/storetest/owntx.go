@@ -114,11 +114,11 @@ func stagedAllOrNone(v *env) {
 	id := v.stamp()
 	log := v.history(id, 2)
 	for want, bad := range v.refusals(log) {
-		before, after := of(v.events(v.stamp(), 1, 2)...), hlc.Timestamp{}
+		before := of(v.events(v.stamp(), 1, 2)...)
 		_, tx := v.ownTx()
 		require.NoError(v, tx.Stage(before))
 		require.NoError(v, tx.Stage(bad))
-		after = v.stamp()
+		after := v.stamp()
 		require.NoError(v, tx.Stage(of(v.event(after, 1))))
 		require.ErrorIs(v, tx.End(v.Context()), want)
 		tx.Abort(v.Context())
