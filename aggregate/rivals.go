@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // rivals is what a cell knows of other processes that write to its aggregate. Two cases are told
@@ -68,33 +69,38 @@ func (c *cell[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 		return nil, nil
 	}
 	defer recovered(&err) // an adapter's panic
+	bound, began := c.background(ctx), c.seq
 	c.yield()
-	bound := c.background(ctx)
 	if line, err = c.family.sup.store.(store.Transactor).BeginTx(bound); err != nil {
 		return nil, during("begin a transaction", err)
 	}
-	began := c.seq
-	err = c.takeLine(bound, line)
+	if err = c.takeLine(bound, line, began); err != nil {
+		return line, err
+	}
 	if c.rivals.line--; c.seq != began {
 		c.rivals.line = lineRounds
 	}
-	return line, err
+	return line, nil
 }
 
-// takeLine waits in the line and brings the state up to date.
-func (c *cell[S]) takeLine(ctx context.Context, line store.OwnTx) error {
-	events, more, err := line.Lock(ctx, c.id, max(1, c.seq))
+// takeLine waits in the line, takes the turn, and brings the state up to date, which was at began
+// before the wait.
+func (c *cell[S]) takeLine(ctx context.Context, line store.OwnTx, began types.Sequence) error {
+	events, more, err := line.Lock(ctx, c.id, max(1, began))
 	if err != nil {
 		return during("wait in line", err)
-	}
-	if !c.loaded {
-		return c.ensure(ctx) // of a transaction; the line is held, so it is the latest
 	}
 	if err := c.hold(ctx); err != nil {
 		return err
 	}
-	if _, err = c.learn(ctx, each(events), hlc.Timestamp{}); err == nil && more {
-		_, err = c.learn(ctx, inTurn(ctx, c, line.Events(ctx, c.id, store.Range{After: max(0, c.seq-1)})), hlc.Timestamp{})
+	if !c.loaded {
+		return c.ensure(ctx) // of a transaction; the line is held, so it is the latest
 	}
+	if c.seq == began {
+		if _, err = c.learn(ctx, each(events), hlc.Timestamp{}); err != nil || !more {
+			return err
+		}
+	}
+	_, err = c.learn(ctx, inTurn(ctx, c, line.Events(ctx, c.id, store.Range{After: max(0, c.seq-1)})), hlc.Timestamp{})
 	return err
 }

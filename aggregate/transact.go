@@ -354,7 +354,7 @@ func (c *cell[S]) join(ctx context.Context, t *transaction) error {
 		return err
 	}
 	defer c.yield()
-	return c.takeLine(ctx, t.OwnTx)
+	return c.takeLine(ctx, t.OwnTx, c.seq)
 }
 
 func (c *cell[S]) sent() {

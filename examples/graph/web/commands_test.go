@@ -164,17 +164,22 @@ func TestARefusalIsInWordsForAPerson(t *testing.T) {
 	p.refuses(http.StatusUnprocessableEntity, "rejected", "created before", "POST", path+"/commands", `{"type": "create_graph", "data": {"name": "x"}}`)
 }
 
-// ailing is a store that does not work.
+// ailing is a store that does not work. It has no transactions of its own, by which a command could get around Commit.
 type ailing struct {
-	*memory.Store
+	plain
 	err error
+}
+
+type plain interface {
+	store.Adapter
+	store.CommandLog
 }
 
 func (a *ailing) Commit(ctx context.Context, c store.Commit) error {
 	if a.err != nil {
 		return a.err
 	}
-	return a.Store.Commit(ctx, c)
+	return a.plain.Commit(ctx, c)
 }
 
 func TestAStoreThatAilsIsToldToThePageAndToTheLog(t *testing.T) {
@@ -191,7 +196,7 @@ func TestAStoreThatAilsIsToldToThePageAndToTheLog(t *testing.T) {
 		t.Run(err.Error(), func(t *testing.T) {
 			t.Parallel()
 			s := memory.New()
-			a := &ailing{Store: s}
+			a := &ailing{plain: s}
 			p := sharing(t, 1, a, editor.NewMemoryNames(s), time.Millisecond)[0]
 			path := p.creates("Rail")
 			a.err = err
