@@ -44,11 +44,11 @@ func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// evaluate returns the value of a JavaScript expression.
+// evaluate returns the value of a JavaScript expression, of a promise when it is kept.
 func evaluate[V any](p *page, format string, args ...any) (V, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	return chromedp.Run(ctx, chromedp.Evaluate[V](fmt.Sprintf(format, args...)))
+	return chromedp.Run(ctx, chromedp.Evaluate[V](fmt.Sprintf(format, args...), chromedp.EvalAwaitPromise))
 }
 
 // value is evaluate for an expression that has to have a value.

@@ -21,7 +21,7 @@ export function nameInPlace({ box, value, typed, placeholder = "", label, classN
   place();
   moved?.add(place);
   addEventListener("resize", place);
-  document.body.append(field);
+  document.getElementById("editor").append(field); // so that it is part of what the page is about
   field.focus({ preventScroll: true });
   if (typed === undefined) field.select();
 

@@ -71,7 +71,8 @@ export function createTimeline(actions) {
     jump.setAttribute("aria-label", `Go to moment ${event.sequence}`);
     jump.addEventListener("click", () => actions.travel(event.sequence));
     const words = document.createElement("span");
-    words.append(`${who(event)} ${did}`, Object.assign(code(event.type), { className: "machine" }));
+    const short = who(event).replace(/ in .*/, ""); // where is in the last column
+    words.append(`${short} ${did}`, Object.assign(code(event.type), { className: "machine" }));
     const node = document.createElement("span");
     showProcess(node, event.node);
     for (const content of [jump, words, node]) {
