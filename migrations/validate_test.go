@@ -159,6 +159,6 @@ func TestValidatePassesTheDatabasesErrorOn(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t)
 	pool.Close()
-	require.ErrorContains(t, migrations.Validate(t.Context(), pool, nil), "migrations: look for event_log: closed pool")
+	require.ErrorContains(t, migrations.Validate(t.Context(), pool, nil), "migrations: ask whether the server takes writes: closed pool")
 	require.ErrorContains(t, migrations.Apply(t.Context(), pool, nil), "closed pool")
 }

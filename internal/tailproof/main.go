@@ -135,7 +135,7 @@ func (p *proof) injure(ctx context.Context) error {
 		if err := p.life(ctx); err != nil {
 			return err
 		}
-		done := float64(p.killed) / float64(p.kills)
+		done := min(1, float64(p.killed)/float64(p.kills))
 		var err error
 		switch {
 		case float64(p.restarted) < done*float64(p.restarts)-0.5:

@@ -76,7 +76,7 @@ func (s *Store) leave(p *party, id hlc.Timestamp) {
 func (s *Store) call(id hlc.Timestamp) {
 	if line := s.lines[id]; len(line) == 0 {
 		delete(s.lines, id)
-	} else if first := line[0]; first.turn != nil {
+	} else if first := line[0]; first.turn != nil && first.waits == id {
 		close(first.turn)
 		first.turn = nil
 	}

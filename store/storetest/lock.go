@@ -23,6 +23,7 @@ func lockClauses() []clause {
 		{name: "of two transactions that wait for each other one is refused", run: func(v *env) { v.ring(2) }},
 		{name: "of three transactions that wait for each other in a ring one is refused", run: func(v *env) { v.ring(3) }},
 		{name: "a lock is a line: who comes first is first", run: lockInOrder, needs: FeatureLine},
+		{name: "who holds a lock that others wait for gets no other one by it", run: lockElsewhere, needs: FeatureLine},
 		{name: "a lock is held until the end of the transaction, or its abort", run: lockHeld, needs: FeatureLine},
 		{name: "a context ends the wait for a lock, and the next in line gets it", run: lockContext, needs: FeatureLine},
 		{name: "a lock goes with the connection, and so does what was sent", run: lockLost, needs: FeatureConnections},
@@ -175,6 +176,33 @@ func (v *env) ring(n int) {
 		}
 		require.Equal(v, 1, refused)
 	}
+}
+
+// lockElsewhere has a transaction wait for one aggregate while others wait for one that it holds.
+func lockElsewhere(v *env) {
+	wanted, held := v.stamp(), v.stamp()
+	_, holder := v.ownTx()
+	v.lock(holder, wanted)
+	_, middle := v.ownTx()
+	v.lock(middle, held)
+	got := make(chan error, 1)
+	go func() {
+		_, _, err := middle.Lock(v.Context(), wanted, 1)
+		got <- err
+	}()
+	for v.h.Waiting(v, v.a) != 1 {
+		runtime.Gosched()
+	}
+	last, done := v.arrive(v.Context(), held, 1)
+	for range 1000 {
+		runtime.Gosched()
+		require.Empty(v, got, "it has what holder has")
+	}
+	require.NoError(v, holder.End(v.Context()))
+	require.NoError(v, <-got)
+	require.NoError(v, middle.End(v.Context()))
+	require.NoError(v, <-done)
+	require.NoError(v, last.End(v.Context()))
 }
 
 // arrive begins a transaction that locks id, and returns once it stands in line behind others.

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 type printer interface {
 	begin(id hlc.Timestamp) error
 	event(r row, wrong []string) error
-	snapshot(s snapshot, wrong []string) error
+	snapshot(s snapshot, compared bool, wrong []string) error
 	end(s summary, wrong []string) error
 }
 
@@ -60,8 +60,12 @@ func (p *textPrinter) event(r row, wrong []string) error {
 	return p.wrong(wrong)
 }
 
-func (p *textPrinter) snapshot(s snapshot, wrong []string) error {
-	_ = p.printf("snapshot at %d %s\n", s.sequence, s.body)
+func (p *textPrinter) snapshot(s snapshot, compared bool, wrong []string) error {
+	how := "not compared with a replay"
+	if compared {
+		how = "compared with a replay"
+	}
+	_ = p.printf("snapshot at %d %s (%s)\n", s.sequence, s.body, how)
 	return p.wrong(wrong)
 }
 
@@ -103,6 +107,7 @@ type jsonEvent struct {
 type jsonSnapshot struct {
 	Sequence int64           `json:"sequence"`
 	Body     json.RawMessage `json:"body"`
+	Compared bool            `json:"compared"` // with a replay
 	Problems []string        `json:"problems,omitempty"`
 }
 
@@ -134,8 +139,8 @@ func (p *jsonPrinter) event(r row, wrong []string) error {
 	return p.line("event", e)
 }
 
-func (p *jsonPrinter) snapshot(s snapshot, wrong []string) error {
-	return p.line("snapshot", jsonSnapshot{Sequence: s.sequence, Body: json.RawMessage(s.body), Problems: wrong})
+func (p *jsonPrinter) snapshot(s snapshot, compared bool, wrong []string) error {
+	return p.line("snapshot", jsonSnapshot{Sequence: s.sequence, Body: json.RawMessage(s.body), Compared: compared, Problems: wrong})
 }
 
 func (p *jsonPrinter) end(s summary, wrong []string) error {

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgname"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
 )
 
 // row is an event as it is stored, whatever it looks like.
@@ -36,28 +38,29 @@ type database struct {
 	snaps    string
 	metadata bool
 	now      time.Time
+	store    store.Adapter // over tx
 }
 
 // inspect prints what is stored of an aggregate and returns how much of it is wrong.
 func inspect(ctx context.Context, c config, p printer) (problems int, _ error) {
 	// A program's URL may set its pool, too, with parameters that a server would refuse.
-	pool, err := pgxpool.ParseConfig(c.database)
+	config, err := pgxpool.ParseConfig(c.database)
 	if err != nil {
 		return 0, err
 	}
-	connection := pool.ConnConfig
 	// Statements are not prepared: there may be a proxy between here and the server.
-	connection.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(ctx, connection)
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	defer pool.Close()
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		d, err := open(ctx, tx, c.schema)
 		if err != nil {
 			return err
 		}
+		d.store = postgres.New(pool, &postgres.Options{Schema: c.schema, Metadata: d.metadata}).Tx(tx)
 		problems, err = d.inspect(ctx, c, p)
 		return err
 	})
@@ -91,16 +94,45 @@ func (d *database) inspect(ctx context.Context, c config, p printer) (int, error
 		return 0, err
 	}
 	j.snapshot = sn
+	if err := d.replay(ctx, j); err != nil {
+		return 0, err
+	}
 	if err := d.events(ctx, c, func(r row) error { return p.event(r, j.event(r)) }); err != nil {
 		return 0, err
 	}
 	if sn != nil {
-		if err := p.snapshot(*sn, j.judgeSnapshot()); err != nil {
+		if err := p.snapshot(*sn, j.replayed.compared, j.judgeSnapshot()); err != nil {
 			return 0, err
 		}
 	}
 	whole := j.end()
 	return j.problems, p.end(j.summary(), whole)
+}
+
+// replay has the events applied by the kind that knows them, if there is one.
+func (d *database) replay(ctx context.Context, j *judge) error {
+	if len(j.kinds) == 0 {
+		return nil
+	}
+	kind := &j.kinds[0]
+	if j.root == "" {
+		var first string
+		err := d.tx.QueryRow(ctx, `SELECT type FROM `+d.log+` WHERE aggregate_id = $1::bytea ORDER BY sequence LIMIT 1`, j.id[:]).Scan(&first)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the first event: %w", err)
+		}
+		if kind = knowing(j.kinds, first); kind == nil {
+			return nil
+		}
+	}
+	var err error
+	if j.replayed, err = kind.replay(ctx, d.store, j.id); err != nil {
+		return fmt.Errorf("replay as %s: %w", kind.name, err)
+	}
+	return nil
 }
 
 func (d *database) snapshot(ctx context.Context, id hlc.Timestamp) (*snapshot, error) {

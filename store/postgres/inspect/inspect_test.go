@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"bytes"
@@ -89,7 +89,7 @@ func TestAGoodLogIsPrintedAndNothingIsWrong(t *testing.T) {
 	want := `aggregate 2023-11-14T22:13:20.000Z-0000-00000000000000A7
        1 2023-11-14T22:13:20.001Z-0000 node 00000000000000A7 counter_incremented {"by": 1}
        2 2023-11-14T22:13:20.002Z-0000 node 00000000000000A7 counter_reset {"by": 2}
-snapshot at 2 {"value": 1}
+snapshot at 2 {"value": 1} (not compared with a replay)
 2 events, sequences 1 to 2: nothing wrong
 `
 	for _, name := range []string{id.String(), fmt.Sprintf("%x", id[:]), fmt.Sprintf(`\x%x`, id[:]), id.UUID().String()} {
@@ -214,7 +214,7 @@ func TestJSONIsAnObjectALine(t *testing.T) {
 	require.Equal(t, exitWrong, code)
 	require.Equal(t, `{"event":{"sequence":1,"timestamp":"2023-11-14T22:13:20.001Z-0000-00000000000000A7","node":"00000000000000A7","type":"a","body":{"by":1},"metadata":{"actor":"ann"}}}
 {"event":{"sequence":3,"timestamp":"2023-11-14T22:13:20.002Z-0000-00000000000000A7","node":"00000000000000A7","type":"<b>","body":{"by":3},"problems":["gap: sequence 2 is missing"]}}
-{"snapshot":{"sequence":3,"body":{"value":1}}}
+{"snapshot":{"sequence":3,"body":{"value":1},"compared":false}}
 {"summary":{"aggregate_id":"2023-11-14T22:13:20.000Z-0000-00000000000000A7","rows":2,"first":1,"last":3,"problems":1}}
 `, out)
 	for line := range strings.Lines(out) {
@@ -245,6 +245,79 @@ func TestTheLogThatTheLibraryWritesIsGood(t *testing.T) {
 	code, out := l.run("-types", "added", id.String())
 	require.Equal(t, exitGood, code)
 	require.Contains(t, out, "6 events, sequences 1 to 6: nothing wrong")
+}
+
+// counter is what an application adds.
+var counter = aggregate.Definition[counted]{
+	Name: "counter",
+	Commands: aggregate.Commands[counted]{"add": aggregate.CommandFunc[counted](func(context.Context, aggregate.Instance[counted], types.Command) ([]types.Uncommitted, error) {
+		return types.Events(types.New("added", added{1})), nil
+	})},
+	Events: aggregate.Events[counted]{"added": aggregate.Event(func(s counted, e added) counted { s.Value += e.By; return s })},
+}
+
+type (
+	counted struct {
+		Value int `json:"value"`
+	}
+	added struct {
+		By int `json:"by"`
+	}
+)
+
+// With the definition, the snapshot is compared with a replay: of Maestro's rows, whose process read the
+// second and the third event in the order of their timestamps, which put a snapshot of two of three events.
+func TestWithADefinitionTheSnapshotIsComparedWithAReplay(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, nil)
+	l.event(stamp(1), 1, "added")
+	l.event(stamp(3), 2, "added")
+	l.event(stamp(2), 3, "added")
+	l.exec(`INSERT INTO snapshots VALUES ($1, 2, '{"value": 4}')`, id[:]) // 1 and 3
+	code, out := l.runWith(Of(counter))
+	require.Equal(t, exitWrong, code)
+	require.Contains(t, out, `snapshot at 2 {"value": 4} (compared with a replay)
+       ! snapshot at sequence 2 holds another state than the log gives: {"value": 4}, not {"value": 3}
+`)
+	l.exec(`UPDATE snapshots SET body = '{"value": 3}'`)
+	_, out = l.runWith(Of(counter))
+	require.Contains(t, out, "snapshot at 2 {\"value\": 3} (compared with a replay)\n3 events", "the right one, whoever made it")
+
+	l.exec(`UPDATE event_log SET body = '{"by": "two"}' WHERE sequence = 2`)
+	_, out = l.runWith(Of(counter))
+	require.Contains(t, out, "! unreadable: ")
+}
+
+func TestWhichDefinitionAnAggregateIsOfItsEventsTell(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, nil)
+	l.event(stamp(1), 1, "added")
+	l.snapshot(1)
+	other := counter
+	other.Name, other.Events = "other", aggregate.Events[counted]{"renamed": aggregate.Event(func(s counted, _ added) counted { return s })}
+	_, out := l.runWith(Of(other))
+	require.Contains(t, out, "(not compared with a replay)", "nobody knows the events")
+	_, out = l.runWith(Of(other), Of(counter))
+	require.Contains(t, out, "(compared with a replay)\n1 event, sequences 1 to 1: nothing wrong")
+
+	var text, complaints bytes.Buffer
+	require.Equal(t, exitWrong, run(t.Context(), []string{"-database", l.url, "-root", "other", id.String()}, &text, &complaints, Of(other), Of(counter)))
+	require.Contains(t, text.String(), "! unreadable: ")
+	require.Equal(t, exitUsage, run(t.Context(), []string{"-root", "none", id.String()}, &text, &complaints, Of(other), Of(counter)))
+	require.Contains(t, complaints.String(), `-root "none" is none of other, counter`)
+	broken := counter
+	broken.Events = nil
+	require.Equal(t, exitUnread, run(t.Context(), []string{"-database", l.url, "-root", "counter", id.String()}, &text, &complaints, Of(broken)))
+	require.Contains(t, complaints.String(), "replay as counter: ")
+}
+
+// runWith is run with definitions.
+func (l *log) runWith(kinds ...Kind) (code int, stdout string) {
+	l.t.Helper()
+	var out, complaints bytes.Buffer
+	code = run(l.t.Context(), []string{"-database", l.url, id.String()}, &out, &complaints, kinds...)
+	require.Empty(l.t, complaints.String())
+	return code, out.String()
 }
 
 // A program that calls pgxpool.New with its URL sets the pool there.

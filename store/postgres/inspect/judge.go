@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // judge says what is wrong with the rows of a log, one after the other.
@@ -14,6 +15,7 @@ type judge struct {
 	config
 	now      time.Time
 	snapshot *snapshot
+	replayed replayed // the zero value where no kind knows the events
 	problems int
 
 	rows        int
@@ -52,6 +54,9 @@ func (j *judge) event(r row) (wrong []string) {
 	if j.known != nil && !j.known[r.name] {
 		say("unknown type %q", r.name)
 	}
+	if err := j.replayed.unreadable[types.Sequence(r.sequence)]; err != nil {
+		say("unreadable: %v", err)
+	}
 	if j.rows == 0 {
 		j.first = r.sequence
 	}
@@ -65,8 +70,8 @@ func (j *judge) event(r row) (wrong []string) {
 }
 
 // judgeSnapshot returns what is wrong with the snapshot, after the last event. Where the range leaves out
-// its sequence, there is nothing to say. Whether it holds the state that the events give, only a program that knows them can tell:
-// here it counts who made it, of which event.
+// its sequence, there is nothing to say. It counts who made it, of which event; and what a replay gives,
+// where a kind knows the events.
 func (j *judge) judgeSnapshot() (wrong []string) {
 	s, made := j.snapshot.sequence, store.MarkOf(json.RawMessage(j.snapshot.body)).At
 	switch {
@@ -77,8 +82,10 @@ func (j *judge) judgeSnapshot() (wrong []string) {
 		wrong = append(wrong, fmt.Sprintf("there is no event at its sequence, %d", s))
 	case made != "" && made != store.Stamp(j.at):
 		wrong = append(wrong, "made of another log: the event at its sequence is another one")
-	case made == "" && j.falls:
+	case made == "" && j.falls && !j.replayed.compared:
 		wrong = append(wrong, "without the mark of the Go library, in a log whose timestamps fall: it may be of other events than its sequence says")
+	case j.replayed.snapshot != nil:
+		wrong = append(wrong, j.replayed.snapshot.Error())
 	}
 	j.problems += len(wrong)
 	return wrong
