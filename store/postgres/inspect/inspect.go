@@ -13,6 +13,8 @@
 //
 // The program exits with 0 if nothing is wrong, 1 if something is, 2 for arguments that mean nothing, and 3
 // if the database could not be read.
+//
+// Read next: Root.Inspect in package aggregate, which is the part that replays.
 package inspect
 
 import (
