@@ -62,11 +62,20 @@ func (c *cell[S]) answerSenders(w *work, r *round, cause error, unknown bool) {
 			q.stamps.Store(nil)
 			c.repeat(q)
 		default:
-			q.answer(during("commit", cause))
+			q.answer(refusedAtCommit(cause))
 		}
 	}
 	clear(w.open[len(kept):])
 	w.open = kept
+}
+
+// refusedAtCommit is what a command is told whose commit was refused. Where a projection says that it is a refusal of
+// the command, it is one like a handler's.
+func refusedAtCommit(cause error) error {
+	if rejected, ok := errors.AsType[*InvalidCommandError](cause); ok {
+		return &InvalidCommandError{Message: rejected.Message, Err: cause}
+	}
+	return during("commit", cause)
 }
 
 // answerVerdicts answers everybody who is open, after it is certain that what evaluation

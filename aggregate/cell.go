@@ -207,7 +207,7 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 	}
 	c.reportPanic(ctx, "", err)
 	if err != nil {
-		return sup.ended(err)
+		return sup.ended(c.family.orOther(err))
 	}
 	if err := c.hold(ctx); err != nil {
 		return err
@@ -270,7 +270,7 @@ func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 		if c.torn {
 			c.drop()
 		}
-		return n > 0, c.family.sup.ended(err)
+		return n > 0, c.family.sup.ended(c.family.orOther(err))
 	case !proved && c.seq != began:
 		return true, nil // a transaction of this process moved it on meanwhile
 	case !proved && c.seq > 0:

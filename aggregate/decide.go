@@ -70,7 +70,7 @@ func (k *kind[S]) fit(e *types.Event, body any) error {
 	if e.Sequence > types.MaxSequence {
 		return unfit(e, "sequence", fmt.Sprintf("is past the last one, %d", types.MaxSequence), nil)
 	}
-	if _, upcast := k.Upcasts[e.Type]; !upcast && k.Events[e.Type] == nil {
+	if !k.knows(e.Type) {
 		if fault := typestring.Fault(e.Type); fault != "" {
 			return unfit(e, "type", fault, nil)
 		}
@@ -104,8 +104,7 @@ func (k *kind[S]) apply(d *draft[S], e *types.Event) (err error) {
 	d.torn = true
 	state, err := k.step(d.state, e)
 	if err != nil {
-		_, upcast := k.Upcasts[e.Type]
-		d.torn = upcast || k.Events[e.Type] != nil // else nothing was called
+		d.torn = k.knows(e.Type) // else nothing was called
 		return err
 	}
 	d.state, d.seq, d.last, d.torn = state, e.Sequence, e.Timestamp, false
@@ -121,7 +120,7 @@ func (k *kind[S]) step(state S, e *types.Event) (S, error) {
 			if k.SkipUnknownEvents {
 				return state, nil
 			}
-			return state, fmt.Errorf("%w: add it to Events or Upcasts of %s, or ask the root that the id belongs to", ErrUnknownEvent, k.Name)
+			return state, fmt.Errorf("%w: a newer version of the program wrote it, or the id belongs to another root: add it to Events or Upcasts of %s", ErrUnknownEvent, k.Name)
 		}
 		return h.Apply(state, *e)
 	}

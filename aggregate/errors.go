@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	// ErrRejected is matched by an *InvalidCommandError: a handler refused the command.
+	// ErrRejected is matched by an *InvalidCommandError: a handler or a projection refused the command.
 	// Nothing was stored.
 	ErrRejected = errors.New("aggregate: command rejected")
 
@@ -68,15 +68,17 @@ var (
 	ErrDefinition = errors.New("aggregate: invalid definition")
 )
 
-// InvalidCommandError is a handler's refusal of a command, made by [Reject]. It matches
+// InvalidCommandError is a handler's or a projection's refusal of a command, made by [Reject]. It matches
 // ErrRejected.
 type InvalidCommandError struct {
 	Message string // for the person or program that sent the command
+	Err     error  // for the log, the *store.ProjectionError where a projection refused; else nil
 }
 
 // Reject returns an *InvalidCommandError with a message in the manner of fmt.Sprintf.
 // A handler returns it to refuse a command; any other error refuses it just the same and
-// reaches the caller as it is.
+// reaches the caller as it is. A projection may return it, too, or say by postgres.Refusals which constraint of its
+// tables means it.
 func Reject(format string, args ...any) error {
 	return &InvalidCommandError{Message: fmt.Sprintf(format, args...)}
 }
@@ -85,6 +87,9 @@ func (e *InvalidCommandError) Error() string { return e.Message }
 
 // Is reports whether target is ErrRejected.
 func (e *InvalidCommandError) Is(target error) bool { return target == ErrRejected }
+
+// Unwrap returns the cause, if there is one.
+func (e *InvalidCommandError) Unwrap() error { return e.Err }
 
 // InvalidHandlerError is returned for a command whose type the root doesn't know. It matches
 // ErrInvalidHandler.
@@ -250,15 +255,16 @@ func (e *LogWentBackError) Error() string {
 }
 
 // OtherRootError is returned when an id is asked for through another root than the one
-// that holds it. It matches ErrOtherRoot.
+// that it belongs to: another root has the aggregate in memory, or knows the type of its first event, which the root that was asked
+// does not. It matches ErrOtherRoot.
 type OtherRootError struct {
 	AggregateID hlc.Timestamp
-	Holder      string // the root that holds the aggregate
+	Holder      string // the root that the aggregate belongs to
 	Asked       string // the root that was asked
 }
 
 func (e *OtherRootError) Error() string {
-	return fmt.Sprintf("aggregate: %v is held by root %q, asked for through %q", e.AggregateID, e.Holder, e.Asked)
+	return fmt.Sprintf("aggregate: %v belongs to root %q, asked for through %q", e.AggregateID, e.Holder, e.Asked)
 }
 
 // Is reports whether target is ErrOtherRoot.

@@ -165,7 +165,7 @@ func TestFaultAnIDBelongsToOneRoot(t *testing.T) {
 	require.ErrorAs(t, err, &other)
 	require.ErrorIs(t, err, aggregate.ErrOtherRoot)
 	require.Equal(t, aggregate.OtherRootError{AggregateID: id, Holder: "tally", Asked: "other"}, *other)
-	require.EqualError(t, err, "aggregate: "+id.String()+` is held by root "tally", asked for through "other"`)
+	require.EqualError(t, err, "aggregate: "+id.String()+` belongs to root "tally", asked for through "other"`)
 	require.ErrorIs(t, asked.Evaluate(t.Context(), adds(id, 1)), aggregate.ErrOtherRoot)
 	require.Len(t, logOf(t, s, id), 1)
 }

@@ -41,6 +41,12 @@ func compile[S any](d Definition[S]) (*kind[S], error) {
 	return k, nil
 }
 
+// knows reports whether a stored event of a type can be read.
+func (k *kind[S]) knows(eventType string) bool {
+	_, old := k.Upcasts[eventType]
+	return old || k.Events[eventType] != nil
+}
+
 func (k *kind[S]) stateType() reflect.Type { return reflect.TypeFor[S]() }
 
 func (k *kind[S]) wrong(field, reason string) error {

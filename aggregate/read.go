@@ -105,7 +105,7 @@ func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(contex
 		// The caller's own context: nobody else waits for this read.
 		s, err := read(ctx, c)
 		state = s
-		return err
+		return r.family.orOther(err)
 	})
 	if err != nil {
 		return *new(S), err

@@ -53,17 +53,24 @@ func (r *registry) find(id hlc.Timestamp) *mailbox {
 
 // get returns the mailbox of an aggregate, and makes one if it is not live.
 func (r *registry) get(ctx context.Context, f *family, id hlc.Timestamp, create func() *mailbox) (*mailbox, error) {
-	m := r.find(id)
-	if m == nil {
-		var err error
-		if m, err = r.add(ctx, id, create); err != nil {
+	for tries := 1; ; tries++ {
+		m := r.find(id)
+		if m == nil {
+			var err error
+			if m, err = r.add(ctx, id, create); err != nil {
+				return nil, err
+			}
+		}
+		if m.family == f {
+			return m, nil
+		}
+		if m.at.Load() > 0 || tries > maxTakeovers {
+			return nil, &OtherRootError{AggregateID: id, Holder: m.family.name, Asked: f.name}
+		}
+		if err := r.sup.takeOver(ctx, m, tries); err != nil {
 			return nil, err
 		}
 	}
-	if m.family != f {
-		return nil, &OtherRootError{AggregateID: id, Holder: m.family.name, Asked: f.name}
-	}
-	return m, nil
 }
 
 func (r *registry) add(ctx context.Context, id hlc.Timestamp, create func() *mailbox) (*mailbox, error) {

@@ -44,7 +44,7 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	sup.names[k.Name] = true
 	r := &Root[S]{sup: sup, kind: k}
 	r.family = family{
-		sup: sup, name: k.Name, policy: k.Idle,
+		sup: sup, name: k.Name, policy: k.Idle, knows: k.knows,
 		mailboxSize: sup.options.MailboxSize, refuses: sup.options.RefuseWhenFull, maxBatch: sup.options.MaxBatch,
 	}
 	sup.idle.add(&r.family)

@@ -169,6 +169,7 @@ type family struct {
 	refuses     bool // what finds no room
 	maxBatch    int
 	policy      IdlePolicy
+	knows       func(eventType string) bool
 	parked      idleQueue // those with a goroutine
 	present     idleQueue // all in memory
 }

@@ -93,7 +93,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 		},
 		{
 			&aggregate.OtherRootError{AggregateID: id, Holder: "account", Asked: "order"},
-			"aggregate: " + anID + ` is held by root "account", asked for through "order"`,
+			"aggregate: " + anID + ` belongs to root "account", asked for through "order"`,
 		},
 		{
 			&aggregate.CommandReusedError{AggregateID: id, CommandID: "payment 7", After: 2, Last: 4},
@@ -160,7 +160,7 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.EqualError(t, other.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "touch"}), `aggregate: stored event "noted", aggregate `+
-			id.String()+", sequence 1: unknown event type: add it to Events or Upcasts of count, or ask the root that the id belongs to")
+			id.String()+", sequence 1: unknown event type: a newer version of the program wrote it, or the id belongs to another root: add it to Events or Upcasts of count")
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.EqualError(t, root.Evaluate(ended, adds(id, 1)), "aggregate: before the mailbox: context canceled")

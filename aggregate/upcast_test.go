@@ -124,7 +124,7 @@ func TestAStoredEventWithoutAHandlerNamesItsPlaceOrIsSkipped(t *testing.T) {
 	_, err := strict.Get(t.Context(), id)
 	require.ErrorIs(t, err, aggregate.ErrUnknownEvent)
 	require.ErrorIs(t, err, aggregate.ErrCorruptLog)
-	require.EqualError(t, err, `aggregate: stored event "mystery", aggregate `+id.String()+`, sequence 2: unknown event type: add it to Events or Upcasts of tally, or ask the root that the id belongs to`)
+	require.EqualError(t, err, `aggregate: stored event "mystery", aggregate `+id.String()+`, sequence 2: unknown event type: a newer version of the program wrote it, or the id belongs to another root: add it to Events or Upcasts of tally`)
 	require.ErrorIs(t, strict.Evaluate(t.Context(), adds(id, 1)), aggregate.ErrUnknownEvent)
 	require.Len(t, logOf(t, s, id), 3)
 

@@ -17,7 +17,11 @@ func (projection) StoreKind() string { return Kind }
 // Projection makes a projection from f, which is called for every event of a commit in order, before
 // the next event is given to any projection of the commit. What f writes through tx is seen by the calls that
 // follow in the same commit, and by everyone else once the commit is stored. An error or a panic refuses
-// the whole commit.
+// the whole commit, and one of aggregate.Reject is told to whoever sent the command like a handler's:
+//
+//	if errors.Is(names.In(tx).Insert(name, e.AggregateID), memory.ErrExists) {
+//		return aggregate.Reject("the name is taken")
+//	}
 //
 // The event is f's own copy. While f runs, all other commits with projections wait, so it must neither
 // commit to the same store itself nor wait for somebody who does. f must not be nil.

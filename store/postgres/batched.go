@@ -152,8 +152,8 @@ func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, w *work) (*pen
 // reached says which statement of a transaction was the last to be answered.
 type reached struct {
 	phase phase
-	p     *pending // in phaseQueries, with the index of the event
-	event int
+	p     *pending    // in phaseQueries, whose query it was
+	query queuedQuery // the same
 }
 
 type phase int
@@ -178,7 +178,7 @@ func (w *work) receive(results pgx.BatchResults) (reached, error) {
 	for _, p := range w.batch {
 		for _, q := range p.queued {
 			if _, err := results.Exec(); err != nil {
-				return reached{phaseQueries, p, q.event}, err
+				return reached{phaseQueries, p, q}, err
 			}
 		}
 	}
@@ -218,10 +218,10 @@ func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pend
 	answered := pgError(err) != nil && definite(pgError(err))
 	switch {
 	case answered && r.phase == phaseQueries:
-		return r.p, &store.ProjectionError{Event: r.p.commit.Events[r.event], Err: err}
+		return r.p, &store.ProjectionError{Event: r.p.commit.Events[r.query.event], Err: projections{r.query.by}.meaning(err)}
 	case answered && r.phase == phaseCommit && len(batch) > 0:
 		// A deferred constraint: anyone's.
-		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}
+		return nil, atTheEnd(batch, err)
 	case pgError(err) == nil && r.phase == phaseBegin && !conn.Conn().IsClosed():
 		// The connection is well and nothing began: an argument that the driver could not encode.
 		return nil, &store.ProjectionError{Event: batch[0].firstEvent(), Err: err}

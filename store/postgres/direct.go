@@ -80,7 +80,7 @@ func (s *Store) commitTx(ctx context.Context, tx pgx.Tx, p *pending) error {
 		return &store.ProjectionError{Event: p.firstEvent(), Err: fmt.Errorf("a statement failed and the projection went on: %w", err)}
 	case pgError(err) != nil && fateOf(err) != fateUnknown:
 		// A deferred constraint, most likely.
-		return &store.ProjectionError{Event: p.firstEvent(), Err: err}
+		return atTheEnd([]*pending{p}, err)
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func (staged *stagedCommit) append(next *stagedCommit) error {
 		staged.queued, next.queued = nil, nil
 	}
 	for _, q := range next.queued {
-		staged.queued = append(staged.queued, queuedQuery{q.QueuedQuery, q.event + n})
+		staged.queued = append(staged.queued, queuedQuery{q.QueuedQuery, q.by, q.event + n})
 	}
 	for _, run := range next.runs {
 		staged.runs = append(staged.runs, projectionRun{run.projection, run.event + n})

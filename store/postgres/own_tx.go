@@ -206,7 +206,9 @@ func (o *ownTx) send(ctx context.Context, end bool) error {
 		err = o.project(sending)
 		if err == nil && end {
 			w.commit = true
-			_, err = o.s.pipeline(sending, o.conn, &work{commit: true})
+			if _, err = o.s.pipeline(sending, o.conn, &work{commit: true}); err != nil {
+				at, err = conclude(o.conn, batch, reached{phase: phaseCommit}, err)
+			}
 			err = o.s.heard(o.conn, err)
 		}
 	}

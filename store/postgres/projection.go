@@ -19,11 +19,11 @@ import (
 //
 // f may be called again for the same event, in another transaction, where the first was rolled back. It runs in the goroutine of Commit's caller,
 // with the values of its context, and has Options.CommitTimeout together with the whole commit.
-func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error) store.Projection {
+func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error, refusals ...Refusals) store.Projection {
 	if f == nil {
 		return nil // which aggregate.New refuses
 	}
-	return &projection{direct: f}
+	return &projection{direct: f, refusals: refusals}
 }
 
 // BatchProjection returns a projection for which f queues statements on b; they are carried out inside of the transaction
@@ -33,17 +33,43 @@ func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error) sto
 //
 // f is called once an event, before anything is sent. A result is available to callbacks of the queued query, which
 // makes the commit travel alone; an error of theirs refuses it.
-func BatchProjection(f func(b *pgx.Batch, e types.Event) error) store.Projection {
+func BatchProjection(f func(b *pgx.Batch, e types.Event) error, refusals ...Refusals) store.Projection {
 	if f == nil {
 		return nil // which aggregate.New refuses
 	}
-	return &projection{batch: f}
+	return &projection{batch: f, refusals: refusals}
 }
+
+// Refusals says of a projection's tables what the violation of a constraint means to whoever sent the command: by the
+// constraint's name the error, such as one of aggregate.Reject, which the *store.ProjectionError then has as its cause, before the
+// driver's. The name is the one that the server says: a primary key's is that of its table and _pkey, and on a table with
+// partitions it is the partition's own. The map must not be changed any more.
+//
+//	postgres.BatchProjection(names, postgres.Refusals{"names_pkey": aggregate.Reject("the name is taken")})
+type Refusals map[string]error
 
 // projection is what both forms are; one of the functions is set.
 type projection struct {
 	direct func(ctx context.Context, tx pgx.Tx, e types.Event) error
 	batch  func(b *pgx.Batch, e types.Event) error
+
+	refusals []Refusals
+}
+
+// meaning is err with what the first of ps says of the constraint that was violated, if one does.
+func (ps projections) meaning(err error) error {
+	violated := pgError(err)
+	if violated == nil || violated.ConstraintName == "" {
+		return err
+	}
+	for _, p := range ps {
+		for _, known := range p.refusals {
+			if means := known[violated.ConstraintName]; means != nil {
+				return fmt.Errorf("%w: %w", means, err)
+			}
+		}
+	}
+	return err
 }
 
 // StoreKind is Kind.
@@ -76,6 +102,7 @@ func (ps projections) batched() bool {
 // queuedQuery is a statement that a projection queued for the event with that index.
 type queuedQuery struct {
 	*pgx.QueuedQuery
+	by    *projection
 	event int
 }
 
@@ -89,7 +116,7 @@ func (ps projections) queue(events []types.Event) ([]queuedQuery, error) {
 				return nil, err
 			}
 			for _, query := range b.QueuedQueries {
-				queued = append(queued, queuedQuery{query, i})
+				queued = append(queued, queuedQuery{query, p, i})
 			}
 		}
 	}
@@ -131,9 +158,18 @@ func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err err
 		err = errors.New("postgres: the projection ignored an error of its transaction")
 	}
 	if err != nil {
-		return refusedBy(e, err)
+		return refusedBy(e, projections{p}.meaning(err))
 	}
 	return nil
+}
+
+// atTheEnd is what a constraint means that was violated at the end of the transaction, by whichever commit of batch.
+func atTheEnd(batch []*pending, err error) error {
+	var all projections
+	for _, p := range batch {
+		all = append(all, ownProjections(p.commit.Projections)...)
+	}
+	return &store.ProjectionError{Event: batch[0].firstEvent(), Err: all.meaning(err)}
 }
 
 // refusedBy is the error of a projection. What the store's own errors would say of the commit is not meant, where a projection

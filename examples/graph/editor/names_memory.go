@@ -3,6 +3,7 @@ package editor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -31,17 +32,25 @@ func (n memoryNames) Projection() store.Projection {
 			if err := json.Unmarshal(e.Body, &body); err != nil {
 				return err
 			}
-			return rows.Insert(body.Name, e.AggregateID)
+			return taken(rows.Insert(body.Name, e.AggregateID))
 		case "graph_renamed":
 			var body GraphRenamed
 			if err := json.Unmarshal(e.Body, &body); err != nil {
 				return err
 			}
 			rows.Delete(body.Was)
-			return rows.Insert(body.Name, e.AggregateID)
+			return taken(rows.Insert(body.Name, e.AggregateID))
 		}
 		return nil // every projection sees every event
 	})
+}
+
+// taken is the answer to a command whose name could not be inserted.
+func taken(err error) error {
+	if errors.Is(err, memory.ErrExists) {
+		return errNameTaken
+	}
+	return err
 }
 
 // All sorts by id: ids are timestamps, and sort as time does.

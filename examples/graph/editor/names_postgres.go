@@ -32,7 +32,7 @@ func NewPostgresNames(ctx context.Context, pool *pgxpool.Pool) (Names, error) {
 }
 
 // Projection queues its statements, so that they go to the database in the round trip of the
-// events. The table's primary key refuses a name that is taken, and with it the commit.
+// events. The table's primary key refuses a name that is taken, and with it the command.
 func (postgresNames) Projection() store.Projection {
 	return postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
 		switch e.Type {
@@ -50,7 +50,7 @@ func (postgresNames) Projection() store.Projection {
 			b.Queue("UPDATE graph_names SET name = $1 WHERE graph_id = $2", body.Name, e.AggregateID)
 		}
 		return nil // every projection sees every event
-	})
+	}, postgres.Refusals{"graph_names_pkey": errNameTaken})
 }
 
 // All sorts by id: ids are timestamps, and sort as time does.
