@@ -88,8 +88,11 @@ func (s *seam) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.S
 	return whole(ctx, s, id, fmt.Sprintf("load %d", r.Max), func(a logged) iter.Seq2[store.Entry, error] { return a.Load(ctx, id, r) })
 }
 
-// Events is one call for the whole loop.
+// Events is one call for the whole loop, but for the look at a snapshot's own event where aggregates leave memory.
 func (s *seam) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	if s.unscheduled(ctx) {
+		return s.sound.Events(ctx, id, r)
+	}
 	return whole(ctx, s, id, fmt.Sprintf("events %d-%d", r.After, r.Max), func(a logged) iter.Seq2[types.Event, error] { return a.Events(ctx, id, r) })
 }
 
