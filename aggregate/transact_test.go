@@ -334,3 +334,19 @@ func TestProcessesThatWantTheSameAggregateTakeTurns(t *testing.T) {
 		require.Equal(t, processes*callers*times, totalOf(t, first, id))
 	})
 }
+
+// dressed is a store that somebody has dressed up, without a word of what is below.
+type dressed struct{ *memory.Store }
+
+func TestATransactionOfAStoreThatIsDressedUpIsTheSupervisorsOwn(t *testing.T) {
+	t.Parallel()
+	s := &dressed{memory.New()}
+	p, other := newProcess(t, s, nil), newProcess(t, s, nil)
+	id := newID(t, p.root)
+	require.NoError(t, p.both(t.Context(), adds(id, 1), adds(id, 2)))
+	require.Equal(t, 3, totalOf(t, p, id))
+	require.ErrorIs(t, p.sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
+		_, err := other.root.EvaluateTx(ctx, tx, adds(id, 1))
+		return err
+	}), aggregate.ErrOtherStore)
+}

@@ -30,7 +30,7 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	if !known {
 		return nil, &InvalidHandlerError{Root: r.family.name, Type: command.Type}
 	}
-	if isNil(tx) || !sameStore(tx.Base(), r.sup.store, command.AggregateID) {
+	if !r.sup.takes(tx, command.AggregateID) {
 		return nil, ErrOtherStore
 	}
 	q := &request{ctx: ctx, done: make(chan struct{}, 1), call: call{command: command, handler: handler, wantEvents: true}}
@@ -165,6 +165,14 @@ func (c *cell[S]) catchUp() {
 		return nil
 	}
 	c.put(q)
+}
+
+// takes reports whether tx is of the supervisor's store: because it began it, or by what its store is.
+func (s *Supervisor) takes(tx store.Tx, id hlc.Timestamp) bool {
+	if own, ok := tx.(*transaction); ok {
+		return own.sup == s
+	}
+	return !isNil(tx) && sameStore(tx.Base(), s.store, id)
 }
 
 // sameStore reports whether a is b, or something that b wraps, or the store to which b deals the aggregate.

@@ -46,10 +46,6 @@ func (c *crew) work(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// settling bounds how long a writer tries to learn what became of a commit: longer than the server
-// is ever away.
-const settling = 20 * time.Second
-
 // start begins the next life of a place. c.mu is held.
 func (c *crew) start(p *place) error {
 	program, err := os.Executable()
@@ -60,7 +56,7 @@ func (c *crew) start(p *place) error {
 	b := brief{
 		Name: fmt.Sprintf("w%dg%d", p.number, p.lives), URL: c.url, Dir: c.dir,
 		Seed: c.seed*1000 + uint64(p.number*100+p.lives), Callers: c.callers, Pace: 30 * time.Millisecond,
-		Field: c.field, Settling: settling, Committing: c.commitTimeout(), Failover: c.kind != single,
+		Field: c.field, Settling: c.settling(), Committing: c.commitTimeout(), Failover: c.kind != single,
 	}
 	switch p.number {
 	case 0, 1: // two nodes with one id, and clocks that agree

@@ -109,8 +109,9 @@ func (a *arena) fallBehind(ctx context.Context, rng *rand.Rand) (string, error) 
 
 // holdUp takes the standby away for which commits wait, or not, and injures those that do.
 func (a *arena) holdUp(ctx context.Context, rng *rand.Rand) (string, error) {
-	number := rng.IntN(6)
-	if number == 0 {
+	// One after the other, so that even a short round has each of the first four.
+	number := len(a.promotions) % 6
+	if number == 5 {
 		return "streaming", nil
 	}
 	if err := a.leave(ctx, rng); err != nil {
@@ -119,11 +120,11 @@ func (a *arena) holdUp(ctx context.Context, rng *rand.Rand) (string, error) {
 	waiting := 2*a.commitTimeout() + time.Duration(rng.Int64N(int64(time.Second)))
 	end := time.Now().Add(waiting)
 	switch number {
-	case 1:
+	case 0:
 		return "commits are cancelled", a.pester(ctx, end, "pg_cancel_backend")
-	case 2:
+	case 1:
 		return "commits are terminated", a.pester(ctx, end, "pg_terminate_backend")
-	case 3:
+	case 2:
 		pause(ctx, waiting/2)
 		mode := []pgserver.Mode{pgserver.Fast, pgserver.Immediate}[rng.IntN(2)]
 		err := a.server.Restart(ctx, mode)

@@ -21,7 +21,6 @@ type settings struct {
 	promotions int
 	only       string
 	duration   time.Duration
-	limit      time.Duration
 	seed       uint64
 	writers    int
 	callers    int
@@ -40,7 +39,6 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.promotions, "promotions", 60, "… and a standby was promoted so often, half of them while commits wait for it")
 	f.StringVar(&s.only, "only", "", "one `kind` of round: single, async or sync; empty means all three")
 	f.DurationVar(&s.duration, "duration", 2*time.Minute, "over which the faults are spread; it goes on until all have happened")
-	f.DurationVar(&s.limit, "limit", 0, "give up after so long; 0 means three times the duration and a minute")
 	f.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of all that is left to chance here; the operating system keeps its own")
 	f.IntVar(&s.writers, "writers", 4, "processes that write, 4 at least")
 	f.IntVar(&s.callers, "callers", 8, "goroutines that write, in each")
@@ -51,9 +49,6 @@ func parse(args []string) (settings, error) {
 	}
 	if s.short {
 		s.cuts, s.restarts, s.kills, s.terminates, s.promotions, s.duration = 250, 6, 25, 50, 8, 75*time.Second
-	}
-	if s.limit == 0 {
-		s.limit = 3*s.duration + time.Minute
 	}
 	if !slices.Contains([]string{"", string(single), string(asynchronous), string(synchronous)}, s.only) {
 		return s, fmt.Errorf("chaos: -only is %q: must be single, async or sync", s.only)

@@ -49,6 +49,9 @@ func run(ctx context.Context, s settings) (found bool, err error) {
 func round(ctx context.Context, s settings, k kind) (found bool, err error) {
 	a := &arena{settings: s, kind: k, plan: pgproxy.NewPlan(s.seed)}
 	a.plan.Asked, a.plan.Said = a.seen.ask, a.seen.hear
+	if k == single {
+		a.plan.Beyond = 2*a.commitTimeout() + a.settling() + 2*time.Second
+	}
 	a.say("%s, seed %d", k, s.seed)
 	if s.keep != "" {
 		a.dir = filepath.Join(s.keep, string(k))
@@ -116,19 +119,14 @@ func (a *arena) injure(ctx context.Context) error {
 	}
 	address.Host = a.proxy.Address()
 	a.crew = &crew{arena: a, url: address.String()}
-	limited, cancel := context.WithTimeout(ctx, a.limit)
-	defer cancel()
-	injuries := a.injuries(limited)
-	if err := a.crew.work(limited); err != nil {
+	injuries := a.injuries(ctx)
+	if err := a.crew.work(ctx); err != nil {
 		return err
 	}
 	for _, injury := range injuries {
 		err = errors.Join(err, <-injury)
 	}
 	a.plan.Share.Store(0)
-	if limited.Err() != nil && ctx.Err() == nil {
-		err = errors.Join(err, fmt.Errorf("chaos: not all faults happened within %v", a.limit))
-	}
 	return errors.Join(err, ctx.Err(), a.crew.dismiss())
 }
 
@@ -148,12 +146,18 @@ func (a *arena) period() time.Duration {
 	return 15 * time.Second
 }
 
-// commitTimeout is that of the writers. Where commits wait for a standby that is gone, the wait is to be over soon.
+// commitTimeout is that of the writers. Where commits wait for a standby that is gone, the wait is to be over soon; and
+// where some arrive later than anybody waits, that is to be before the server is stopped.
 func (a *arena) commitTimeout() time.Duration {
-	if a.kind == synchronous {
-		return 700 * time.Millisecond
+	return map[kind]time.Duration{single: 2 * time.Second, asynchronous: postgres.DefaultCommitTimeout, synchronous: 700 * time.Millisecond}[a.kind]
+}
+
+// settling bounds how long a writer tries to learn what became of a commit.
+func (a *arena) settling() time.Duration {
+	if a.kind == single {
+		return 5 * time.Second
 	}
-	return postgres.DefaultCommitTimeout
+	return 20 * time.Second // longer than a promotion takes
 }
 
 func (a *arena) say(format string, args ...any) {

@@ -26,6 +26,7 @@ type cutting struct {
 	mode  Mode
 	at    int           // the number of the message: of the request, or with ReplyLost of the answer
 	delay time.Duration // with Late
+	last  bool          // with Late: it is later than Plan.Beyond
 }
 
 // Plan decides which commits are cut, and counts all faults. The same seed decides the same for the same
@@ -37,6 +38,9 @@ type Plan struct {
 	// Delay is how late a late commit is at most; others wait meanwhile if it was partly sent. 0 means
 	// LongestDelay.
 	Delay time.Duration
+
+	// Beyond is how late one in four late commits is at least: longer than a client waits for anything. 0 means that none is.
+	Beyond time.Duration
 
 	// Asked is told of every statement that is sent, and Said of every message of a server. Both may be nil.
 	Asked func(sql string)
@@ -68,6 +72,9 @@ func (p *Plan) draw(messages int) (c cutting, wanted bool) {
 		c.at = p.rng.IntN(messages + 2)
 	}
 	c.delay = time.Duration(p.rng.Int64N(int64(p.Delay)))
+	if c.last = c.mode == Late && p.Beyond > 0 && p.rng.IntN(4) == 0; c.last {
+		c.delay += p.Beyond
+	}
 	return c, true
 }
 
@@ -103,6 +110,9 @@ func (p *Plan) countCut(m Mode, kind byte) {
 	p.Cuts.Add(1)
 	p.Count(fmt.Sprintf("cut %s: %s", m, name))
 }
+
+// BeyondAll is the kind under which a commit is counted that reached the server after Plan.Beyond.
+const BeyondAll = "late beyond every bound"
 
 // Number returns how often a fault happened whose kind begins so.
 func (p *Plan) Number(prefix string) (n int) {

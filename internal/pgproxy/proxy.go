@@ -171,8 +171,8 @@ func (l *link) cutRequest(u *unit) bool {
 	l.expect(u)
 	_ = l.client.Close()
 	time.Sleep(u.delay)
-	if l.send(rest) {
-		l.drain()
+	if l.send(rest) && l.drain() && u.last {
+		l.plan.Count(BeyondAll)
 	}
 	return false
 }
@@ -239,8 +239,8 @@ func (l *link) dropped(f Frame) bool {
 	return number >= u.at || f.Kind == 'Z'
 }
 
-// drain waits until the server has answered all it was asked, or a while.
-func (l *link) drain() {
+// drain waits until the server has answered all it was asked, or a while. It reports whether it has.
+func (l *link) drain() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -248,8 +248,9 @@ func (l *link) drain() {
 		left := len(l.pending)
 		l.mu.Unlock()
 		if left == 0 {
-			return
+			return true
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+	return false
 }
