@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -70,6 +71,19 @@ func (ps projections) meaning(err error) error {
 		}
 	}
 	return err
+}
+
+// Refusals is for aggregate.Describe.
+func (p *projection) Refusals() map[string]error {
+	all := map[string]error{}
+	for _, known := range slices.Backward(p.refusals) { // the first has the last word
+		for constraint, means := range known {
+			if means != nil {
+				all[constraint] = means
+			}
+		}
+	}
+	return all
 }
 
 // StoreKind is Kind.

@@ -31,9 +31,12 @@ func NewPostgresNames(ctx context.Context, pool *pgxpool.Pool) (Names, error) {
 	return postgresNames{pool}, nil
 }
 
-// Projection queues its statements, so that they go to the database in the round trip of the
+// Projection is PostgresProjection.
+func (postgresNames) Projection() store.Projection { return PostgresProjection() }
+
+// PostgresProjection queues its statements, so that they go to the database in the round trip of the
 // events. The table's primary key refuses a name that is taken, and with it the command.
-func (postgresNames) Projection() store.Projection {
+func PostgresProjection() store.Projection {
 	return postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
 		switch e.Type {
 		case "graph_created":
