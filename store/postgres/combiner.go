@@ -20,6 +20,7 @@ type pending struct {
 	commit *store.Commit
 	own    store.Commit  // where commit points to, if pendings made it
 	queued []queuedQuery // what its batched projections want done
+	with   []*pending    // the other commits of the transaction that this one is the first of; see ownTx
 	done   chan struct{} // a token once the other fields are final, if waits
 	waits  bool          // for done; else the caller leads
 
@@ -77,10 +78,8 @@ func (s *Store) newCombiner(run func(context.Context, *pgxpool.Conn, []*pending)
 func (c *combiner) do(ctx context.Context, p *pending) {
 	limit, _ := c.bounds()
 	c.mu.Lock()
-	_, busy := c.busy[p.commit.AggregateID]
-	if c.active < limit && !busy {
+	if c.active < limit && c.occupy(p) {
 		c.active++
-		c.busy[p.commit.AggregateID] = struct{}{}
 		c.mu.Unlock()
 		c.lead(ctx, p)
 		return
@@ -196,12 +195,10 @@ func (c *combiner) take(lead *pending) []*pending {
 	}
 	rest := c.waiting[:0]
 	for _, p := range c.waiting {
-		_, busy := c.busy[p.commit.AggregateID]
-		if busy || len(batch) >= most || len(batch) > 0 && size+weight(p) > maxWeight {
+		if len(batch) >= most || len(batch) > 0 && size+weight(p) > maxWeight || !c.occupy(p) {
 			rest = append(rest, p)
 			continue
 		}
-		c.busy[p.commit.AggregateID] = struct{}{}
 		batch, size = append(batch, p), size+weight(p)
 	}
 	clear(c.waiting[len(rest):])
@@ -218,7 +215,27 @@ func weight(p *pending) int {
 	for i := range p.commit.Events {
 		n += 256 + len(p.commit.Events[i].Body)
 	}
+	for _, more := range p.with {
+		n += weight(more)
+	}
 	return n
+}
+
+// occupy makes p's aggregates busy, unless one is. c.mu is held.
+func (c *combiner) occupy(p *pending) bool {
+	if _, busy := c.busy[p.commit.AggregateID]; busy {
+		return false
+	}
+	for _, more := range p.with {
+		if _, busy := c.busy[more.commit.AggregateID]; busy {
+			return false
+		}
+	}
+	c.busy[p.commit.AggregateID] = struct{}{}
+	for _, more := range p.with {
+		c.busy[more.commit.AggregateID] = struct{}{}
+	}
+	return true
 }
 
 var errGoexit = errors.New("a tracer or hook ended its goroutine with runtime.Goexit, as t.FailNow does")
@@ -259,6 +276,9 @@ func (c *combiner) release(batch ...*pending) {
 	defer c.mu.Unlock()
 	for _, p := range batch {
 		delete(c.busy, p.commit.AggregateID)
+		for _, more := range p.with {
+			delete(c.busy, more.commit.AggregateID)
+		}
 	}
 }
 

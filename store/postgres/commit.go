@@ -143,7 +143,12 @@ func (s *Store) blocked(err error, budget *int) {
 }
 
 // firstEvent stands for all of them where it is not known which one it was.
-func (p *pending) firstEvent() types.Event { return p.commit.Events[0] }
+func (p *pending) firstEvent() types.Event {
+	if len(p.commit.Events) == 0 {
+		return types.Event{AggregateID: p.commit.AggregateID} // it is a commit of command records
+	}
+	return p.commit.Events[0]
+}
 
 // answer takes the statement's word for it. Where the log doesn't tell why p was not stored, its caller finds out.
 func (p *pending) answer() {

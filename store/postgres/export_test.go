@@ -3,7 +3,7 @@ package postgres
 // Waiting returns how many commits wait for a committer.
 func (s *Store) Waiting() int {
 	n := 0
-	for _, c := range []*combiner{s.plain, s.projected, s.crowd} {
+	for _, c := range []*combiner{s.plain, s.projected, s.joint, s.crowd} {
 		c.mu.Lock()
 		n += len(c.waiting)
 		c.mu.Unlock()

@@ -141,6 +141,11 @@ func (o *ownTx) End(ctx context.Context) error {
 	if o.conn == nil && len(o.staged) == 0 {
 		return nil
 	}
+	if o.sharable() {
+		if settled, err := o.endShared(ctx); settled {
+			return err
+		}
+	}
 	return o.send(ctx, true)
 }
 

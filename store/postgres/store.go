@@ -28,6 +28,7 @@ type Store struct {
 
 	plain     *combiner   // of commits without projections
 	projected *combiner   // of commits whose projections only queue statements
+	joint     *combiner   // of transactions of the library
 	crowd     *combiner   // of commits without projections on a distributed database
 	routed    atomic.Bool // as Options.Distributed says, or Validate found
 	mode      pgx.QueryExecMode
@@ -67,6 +68,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	}
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
+	s.joint = s.newCombiner(s.runJoint)
 	s.crowd = s.newCombiner(s.runRouted)
 	s.routed.Store(s.o.Distributed)
 	s.mode = pool.Config().ConnConfig.DefaultQueryExecMode
