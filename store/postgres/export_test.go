@@ -27,9 +27,15 @@ func (s *Store) LoadSQL() string { return s.sql.load }
 
 // Leading reports whether a committer is at work or waits for a connection.
 func (s *Store) Leading() bool {
-	s.plain.mu.Lock()
-	defer s.plain.mu.Unlock()
-	return s.plain.active > 0
+	for _, c := range []*combiner{s.plain, s.joint} {
+		c.mu.Lock()
+		active := c.active
+		c.mu.Unlock()
+		if active > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // SearchBound is how long a search for what blocks a crowd may wait.

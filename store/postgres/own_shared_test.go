@@ -127,15 +127,19 @@ func TestTransactionsOfOneAggregateFollowEachOther(t *testing.T) {
 	id := stamp()
 	first, second := commit(id, 1, 1), commit(id, 2, 1)
 	second.Predecessor = first.Events[0].Timestamp
-	others := []store.Commit{commit(stamp(), 1, 1), commit(stamp(), 1, 1)}
-	errs := endTogether(t, s, pool, []store.Commit{others[0], first}, []store.Commit{others[1], second})
-	for i, err := range errs { // whichever came first
-		if err != nil {
-			require.ErrorIs(t, err, store.ErrNoPredecessor)
-			require.Equal(t, 1, i)
-		}
+	release := hold(t, pool)
+	var ends [2]chan error
+	for i, c := range []store.Commit{first, second} {
+		tx := begun(t, s)
+		require.NoError(t, tx.Stage(commit(stamp(), 1, 1)))
+		require.NoError(t, tx.Stage(c))
+		ends[i] = make(chan error, 1)
+		go func() { ends[i] <- tx.End(context.WithoutCancel(t.Context())) }()
+		require.Eventually(t, func() bool { return s.Leading() && s.Waiting() == i }, 10*time.Second, time.Millisecond)
 	}
-	require.NoError(t, errs[0])
+	release()
+	require.NoError(t, <-ends[0])
+	require.NoError(t, <-ends[1])
 }
 
 func TestALostAnswerToSeveralTransactionsIsUnknownToEach(t *testing.T) {
