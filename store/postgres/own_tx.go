@@ -36,7 +36,9 @@ var (
 var errOwnTxEnded = fmt.Errorf("postgres: the transaction has ended: %w", pgx.ErrTxClosed)
 
 // BeginTx returns a transaction of the library; see store.Transactor. It takes a connection when it first has to
-// send something, and gives it back at its end.
+// send something, and gives it back at its end. Where that is the end, it may travel together with other transactions of the
+// store that end at the same moment, in one transaction of the server: its values in ctx then reach the pool's hooks and tracers
+// only if it leads. It is stored whole or not at all, whatever becomes of the others.
 func (s *Store) BeginTx(context.Context) (store.OwnTx, error) {
 	if s.err != nil {
 		return nil, s.err
