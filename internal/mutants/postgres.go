@@ -10,8 +10,7 @@ var postgresMutants = []mutant{
 		return false`, postgresSuites},
 	{"store/postgres/translate.go", "a deadlock is an error like others", `	case pgErr.Code == codeSerialization || pgErr.Code == codeDeadlock:`, `	case pgErr.Code == codeSerialization:`, postgresSuites},
 	{"store/postgres/translate.go", "a forgotten statement is an error like others", `	case pgErr.Code == codeNoStatement || pgErr.Code`, `	case pgErr.Code`, postgresSuites},
-	{"store/postgres/combiner.go", "one aggregate's commits share a statement", `		c.busy[p.commit.AggregateID] = struct{}{}
-		batch, size = append(batch, p), size+weight(p)`, `		batch, size = append(batch, p), size+weight(p)`, postgresSuites},
+	{"store/postgres/combiner.go", "one aggregate's commits share a statement", ` > maxWeight || !c.occupy(p) {`, ` > maxWeight {`, postgresSuites},
 	{"store/postgres/combiner.go", "who waits is not told", `			p.done <- struct{}{} // p is its caller's again
 `, ``, postgresSuites},
 	{"store/postgres/combiner.go", "an aggregate stays busy for ever", `		delete(c.busy, p.commit.AggregateID)
