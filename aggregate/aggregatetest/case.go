@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -54,13 +55,15 @@ type Case[S any] struct {
 	without    map[Check]bool
 	broken     bool // Fatalf was called and returned
 
-	store    *memory.Store
+	store    store.Adapter
 	clock    *hlc.Clock
 	now      time.Time
 	id       hlc.Timestamp
 	ctx      context.Context
 	metadata types.Metadata
 	states   []func() S // those of GivenState
+
+	projections []store.Projection // which run where On says so
 
 	watch   watch
 	outcome *outcome[S] // of the last When
@@ -70,9 +73,8 @@ type Case[S any] struct {
 func New[S any](t T, d aggregate.Definition[S]) *Case[S] {
 	t.Helper()
 	c := &Case[S]{t: t, without: map[Check]bool{}, store: memory.New(), now: Epoch, ctx: context.Background()}
-	c.clock = hlc.NewClock(&hlc.Options{Node: node, MaxDrift: -1, Now: func() time.Time { return c.now }})
-	c.id = c.clock.NowAfter(hlc.Timestamp{})
-	d.Projections, d.Snapshots = nil, aggregate.SnapshotPolicy{}
+	c.begin(node)
+	c.projections, d.Projections, d.Snapshots = d.Projections, nil, aggregate.SnapshotPolicy{}
 	d.Idle = aggregate.IdlePolicy{Hibernate: -1, Exit: -1}
 	if err := check(d); err != nil {
 		c.fatalf("%v", err)
@@ -83,6 +85,12 @@ func New[S any](t T, d aggregate.Definition[S]) *Case[S] {
 		cleanup.Cleanup(c.checkLookedAt)
 	}
 	return c
+}
+
+// begin makes the clock, with a node id or 0 for one of its own, and the aggregate's id.
+func (c *Case[S]) begin(node uint64) {
+	c.clock = hlc.NewClock(&hlc.Options{Node: node, MaxDrift: -1, Now: func() time.Time { return c.now }})
+	c.id = c.clock.NowAfter(hlc.Timestamp{})
 }
 
 // check returns what aggregate.New has against a definition.
@@ -101,7 +109,7 @@ func (c *Case[S]) Without(checks ...Check) *Case[S] {
 	return c
 }
 
-// ID returns the aggregate's id, which is the same in every case.
+// ID returns the aggregate's id, which is the same in every case, or one of its own in a case with a store.
 func (c *Case[S]) ID() hlc.Timestamp { return c.id }
 
 // At moves the clock for what follows. Timestamps rise all the same if it is moved back.
@@ -130,7 +138,7 @@ func (c *Case[S]) Given(events ...types.Uncommitted) *Case[S] {
 	if c.broken || !c.beginsAnew() {
 		return c
 	}
-	if err := c.append(events); err != nil {
+	if err := c.append(events, c.definition.Projections...); err != nil {
 		c.fatalf("given events: %v", err)
 		return c
 	}
@@ -175,7 +183,7 @@ func (c *Case[S]) GivenState(s S) *Case[S] {
 }
 
 // append stores events at the end of the log.
-func (c *Case[S]) append(events []types.Uncommitted) error {
+func (c *Case[S]) append(events []types.Uncommitted, projections ...store.Projection) error {
 	log, err := logOf(c.store, c.id)
 	if err != nil || len(events) == 0 {
 		return err
@@ -196,7 +204,7 @@ func (c *Case[S]) append(events []types.Uncommitted) error {
 			Type: e.Type, Body: body, Metadata: c.metadata,
 		}
 	}
-	return commit(c.store, slices.Clip(added))
+	return commit(c.store, slices.Clip(added), projections...)
 }
 
 // fatalf ends the test, and the case where the test doesn't end.

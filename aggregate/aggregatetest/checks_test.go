@@ -221,3 +221,20 @@ func TestASnapshotAfterWhichEventsCouldNotBeAppliedIsFoundOut(t *testing.T) {
 	fails(t, putOn(d, types.New("opened", nil)), "the state at sequence 1 has no snapshot", "S.Items", "it is empty and comes back as nil")
 	passes(t, putOn(d, itemWasPut("a")))
 }
+
+func TestATimeInAMapThatComesBackAsATextIsSaidToBeOfAnotherType(t *testing.T) {
+	t.Parallel()
+	type diary struct{ Days map[string]any }
+	at := time.Date(2026, time.January, 1, 13, 0, 0, 0, time.UTC)
+	d := aggregate.Definition[diary]{
+		Initial: func() diary { return diary{map[string]any{}} },
+		Commands: aggregate.Commands[diary]{"note": aggregate.Command(
+			func(context.Context, aggregate.Instance[diary], struct{}) ([]types.Uncommitted, error) {
+				return types.Events(types.New("noted", map[string]any{"At": at})), nil
+			})},
+		Events: aggregate.Events[diary]{"noted": aggregate.Event(func(s diary, e struct{ At any }) diary { s.Days["one"] = e.At; return s })},
+	}
+	fails(t, func(t aggregatetest.T) {
+		aggregatetest.New(t, d).Without(aggregatetest.CheckBodies).When("note", nil).ThenState(diary{map[string]any{"one": at}})
+	}, "state.Days.one.(type): got string, want time.Time", `state.Days.one: got "2026-01-01T13:00:00Z", want 2026-01-01T13:00:00Z`)
+}

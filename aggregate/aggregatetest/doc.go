@@ -30,5 +30,6 @@
 // # What is the same in every run
 //
 // The aggregate's id and the time: the clock stands still at [Epoch] until [Case.At] moves it, and
-// what it issues counts up. Projections, idle and snapshot policies of the definition are left out.
+// what it issues counts up. Idle and snapshot policies of the definition are left out, and so are projections, until
+// [Case.On] gives the case the store that they write to.
 package aggregatetest

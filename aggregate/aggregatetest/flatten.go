@@ -160,8 +160,8 @@ func isName(s string) bool {
 
 // textOf returns the text of a value that knows how to write itself.
 func textOf(v reflect.Value) (string, bool) {
-	if !v.CanInterface() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return "", false
+	if !v.CanInterface() || v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface {
+		return "", false // what is behind an interface has its turn
 	}
 	switch x := v.Interface().(type) {
 	case time.Time:
@@ -169,9 +169,6 @@ func textOf(v reflect.Value) (string, bool) {
 	case json.Number:
 		return x.String(), true
 	case encoding.TextMarshaler:
-		if v.Kind() == reflect.Interface {
-			return "", false // what is behind it has its turn
-		}
 		text, err := x.MarshalText()
 		return string(text), err == nil
 	}

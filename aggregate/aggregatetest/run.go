@@ -92,11 +92,11 @@ func logOf(a store.Adapter, id hlc.Timestamp) (log []types.Event, _ error) {
 	return log, nil
 }
 
-func commit(a store.Adapter, events []types.Event) error {
+func commit(a store.Adapter, events []types.Event, projections ...store.Projection) error {
 	if len(events) == 0 {
 		return nil
 	}
-	return a.Commit(context.Background(), store.Commit{AggregateID: events[0].AggregateID, Events: events})
+	return a.Commit(context.Background(), store.Commit{AggregateID: events[0].AggregateID, Events: events, Projections: projections})
 }
 
 // encode returns a body in its stored form.
