@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	tailEvents = 100_000
-	tailBatch  = 1000
+	tailEvents = 300_000
+	tailBatch  = postgres.DefaultTailBatch
 )
 
 var tailTables = &migrations.Options{Tail: true, Extend: true}
@@ -79,7 +79,7 @@ func wholeTail(ctx context.Context, pool *pgxpool.Pool, name string) (n int, err
 	if err := pool.QueryRow(ctx, "SELECT count(*) FROM event_log").Scan(&all); err != nil {
 		return 0, err
 	}
-	tail, err := postgres.NewTail(pool, &postgres.TailOptions{Name: name, MaxBatch: tailBatch})
+	tail, err := postgres.NewTail(pool, &postgres.TailOptions{Name: name})
 	if err != nil {
 		return 0, err
 	}

@@ -9,7 +9,8 @@ import (
 // tailStatements are the texts a Tail sends.
 type tailStatements struct {
 	admit, foreign           string
-	rows, lock, insert, save string
+	rows, lock, again        string
+	insert, save             string
 	finish, remove, stop     string
 	window, sweep, first     string
 	predecessors, follows    string
@@ -41,9 +42,15 @@ SELECT $1::text, $2::int4, p, $3::int4, $4::text[], (SELECT system_identifier::t
 	$5::text::pg_snapshot, $6::text::pg_snapshot, $7::bool, CASE p WHEN 0 THEN $8::int8 ELSE 0 END
 FROM generate_series(0, $3::int4 - 1) AS p`
 
-	tailSaveSQL = `UPDATE {tails} SET cluster = $4::text, seen = $5::text::pg_snapshot, until = $6::text::pg_snapshot,
+	// tailAgainSQL takes the place that the transaction before this one on the connection had.
+	tailAgainSQL = `SELECT ` + placeColumns + ` FROM {tails} t
+WHERE t.name = $1::text AND t.round = $2::int4 AND t.part = $3::int4 FOR UPDATE SKIP LOCKED`
+
+	// Without a row the division fails, and with it the COMMIT that was sent behind.
+	tailSaveSQL = `WITH saved AS (UPDATE {tails} SET cluster = $4::text, seen = $5::text::pg_snapshot, until = $6::text::pg_snapshot,
 after_aggregate = $7::bytea, after_sequence = $8::int4, known = $9::bool, delivered = $10::int8, saved_at = clock_timestamp()
-WHERE name = $1::text AND round = $2::int4 AND part = $3::int4`
+WHERE name = $1::text AND round = $2::int4 AND part = $3::int4 RETURNING part)
+SELECT 1 / count(*) FROM saved`
 
 	// A place that is at its stop goes, and the first of the next round counts on for it.
 	tailFinishSQL = `WITH gone AS (DELETE FROM {tails} WHERE name = $1::text AND round = $2::int4 AND part = $3::int4)
@@ -126,7 +133,7 @@ func newTailStatements(o TailOptions) tailStatements {
 	return tailStatements{
 		log: log, tails: tails,
 		admit: tailAdmitSQL, foreign: fill(tailForeignSQL),
-		rows: fill(tailRowsSQL), lock: fill(tailLockSQL), insert: fill(tailInsertSQL), save: fill(tailSaveSQL),
+		rows: fill(tailRowsSQL), lock: fill(tailLockSQL), again: fill(tailAgainSQL), insert: fill(tailInsertSQL), save: fill(tailSaveSQL),
 		finish: fill(tailFinishSQL), stop: fill(tailStopSQL), remove: fill(`DELETE FROM {tails} WHERE name = $1::text`),
 		window: fill(tailWindowSQL), sweep: fill(tailSweepSQL), first: fill(tailFirstSQL),
 		predecessors: fill(tailPredecessorsSQL), follows: fill(tailFollowsSQL), progress: fill(tailProgressSQL),

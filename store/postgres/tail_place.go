@@ -67,6 +67,11 @@ func (p *place) scan(row pgx.Row, more ...any) error {
 	return err
 }
 
+// key tells two places of a tail apart.
+func (p *place) key() string {
+	return fmt.Sprint(p.round, p.part, p.seen, p.until, p.afterAggregate, p.afterSequence, p.stop)
+}
+
 func number(x uint64) string { return strconv.FormatUint(x, 10) }
 
 // text is a parameter for a snapshot or none.
@@ -340,13 +345,23 @@ func (t *Tail) since(ctx context.Context, tx pgx.Tx, to time.Time) (lowest uint6
 
 // save writes a place that is locked.
 func (t *Tail) save(ctx context.Context, tx pgx.Tx, p place) error {
+	_, err := tx.Exec(ctx, t.sql.save, t.savedAs(p)...)
+	return t.goneOr(err)
+}
+
+// savedAs are the parameters that a place is saved with.
+func (t *Tail) savedAs(p place) []any {
 	var aggregate, sequence any
 	if p.until != nil {
 		aggregate, sequence = p.afterAggregate[:], int32(p.afterSequence)
 	}
-	tag, err := tx.Exec(ctx, t.sql.save, t.o.Name, p.round, p.part, p.cluster, p.seen.text(), p.until.text(), aggregate, sequence, p.known, p.delivered)
-	if err == nil && tag.RowsAffected() != 1 {
-		err = fmt.Errorf("the row of part %d is gone", p.part)
+	return []any{t.o.Name, p.round, p.part, p.cluster, p.seen.text(), p.until.text(), aggregate, sequence, p.known, p.delivered}
+}
+
+// goneOr says what it means that a place could not be saved.
+func (t *Tail) goneOr(err error) error {
+	if said := pgError(err); said != nil && said.Code == codeDivisionByZero {
+		return fmt.Errorf("its row of %s is gone: %w", t.sql.tails, err)
 	}
 	return err
 }

@@ -3,9 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -73,6 +71,7 @@ type tailWorker struct {
 	place   string    // what the following are about: the place as it was saved
 	idle    snapshot  // up to here there was nothing for this part
 	last    map[hlc.Timestamp]types.Sequence
+	rows    tailRows
 }
 
 // manyAggregates bounds what a worker remembers of those it has seen.
@@ -136,148 +135,6 @@ func (w *tailWorker) wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// step hands out one batch, if there is one.
-func (w *tailWorker) step(ctx context.Context) (did outcome, err error) {
-	tx, err := w.t.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
-	if err != nil {
-		return stepNothing, err
-	}
-	// The context may have ended, but the connection is to be given back in good order.
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	var p place
-	var text, cluster string
-	err = p.scan(tx.QueryRow(ctx, w.t.sql.lock, w.t.o.Name, w.t.o.Of, w.part), &text, &cluster)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return stepNothing, w.noPlace(ctx, tx)
-	}
-	if err != nil {
-		return stepNothing, err
-	}
-	limit, err := parseSnapshot(text)
-	if err != nil {
-		return stepNothing, err
-	}
-	if err := w.t.accepts(p, limit, cluster); err != nil {
-		return stepNothing, err
-	}
-	p.cluster = cluster
-	w.remember(p)
-	switch {
-	case p.stop != nil:
-		limit = *p.stop
-	case w.again != nil:
-		limit = *w.again
-	}
-	if !limit.contains(p.seenOrNothing()) {
-		return stepMore, nil // somebody else was faster, between the statement's view and its lock
-	}
-	next, err := w.window(ctx, tx, p, limit)
-	if err != nil {
-		return stepNothing, err
-	}
-	if len(next.rows) == 0 && !next.more && p.stop == nil && p.until == nil && p.seen != nil {
-		w.idle, w.again = *next.then.seen, nil // nothing to save: a tail at rest does not write
-		return stepNothing, nil
-	}
-	w.again = &limit
-	if err := w.hand(ctx, tx, next); err != nil {
-		return stepNothing, err
-	}
-	if err := w.finish(ctx, tx, next); err != nil {
-		return stepNothing, err
-	}
-	w.again = nil
-	w.handed(next)
-	if next.more || p.stop != nil {
-		return stepMore, nil
-	}
-	return stepNothing, nil
-}
-
-// remember drops what is known of another place.
-func (w *tailWorker) remember(p place) {
-	key := fmt.Sprint(p.round, p.part, p.seen, p.until, p.afterAggregate, p.afterSequence, p.stop)
-	if w.place != key {
-		w.place, w.idle, w.again, w.last = key, nothing, nil, nil
-	}
-}
-
-// handed remembers what was saved.
-func (w *tailWorker) handed(next *window) {
-	if w.last == nil || len(w.last) > manyAggregates {
-		w.last = make(map[hlc.Timestamp]types.Sequence)
-	}
-	for i := range next.rows {
-		r := &next.rows[i]
-		w.last[r.AggregateID] = max(w.last[r.AggregateID], r.Sequence)
-	}
-	p := next.then
-	w.place = fmt.Sprint(p.round, p.part, p.seen, p.until, p.afterAggregate, p.afterSequence, p.stop)
-	w.idle = nothing
-}
-
-// hand calls the function, if there is an event for it.
-func (w *tailWorker) hand(ctx context.Context, tx pgx.Tx, next *window) (err error) {
-	events := make([]types.Event, 0, len(next.rows))
-	for i := range next.rows {
-		if next.rows[i].asked {
-			events = append(events, next.rows[i].Event)
-		}
-	}
-	if len(events) == 0 {
-		return nil
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = &store.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	next.then.delivered += int64(len(events))
-	if err := w.f(ctx, tailTx{tx}, events); err != nil {
-		return err
-	}
-	switch pg := tx.Conn().PgConn(); {
-	case pg.IsBusy():
-		return errors.New("postgres: the function of the tail left rows or a batch open")
-	case pg.TxStatus() == 'E':
-		return errors.New("postgres: the function of the tail ignored an error of its transaction")
-	case pg.TxStatus() != 'T':
-		return errTailTx
-	}
-	return nil
-}
-
-// finish saves the place, or removes it where it is at its stop, and commits.
-func (w *tailWorker) finish(ctx context.Context, tx pgx.Tx, next *window) error {
-	p := next.then
-	var err error
-	if p.stop != nil && p.until == nil && p.seen != nil && p.seen.contains(*p.stop) {
-		_, err = tx.Exec(ctx, w.t.sql.finish, w.t.o.Name, p.round, p.part, p.delivered)
-	} else {
-		err = w.t.save(ctx, tx, p)
-	}
-	if err != nil {
-		return err
-	}
-	return tx.Commit(ctx)
-}
-
-// noPlace says why there is no row to work on: somebody else has it, or it is gone.
-func (w *tailWorker) noPlace(ctx context.Context, tx pgx.Tx) error {
-	rows, err := w.t.places(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if len(rows) > 0 && int(rows[len(rows)-1].parts) != w.t.o.Of {
-		return w.t.refusal(store.TailOtherParts, "another process has dealt it out to %d parts, not %d: start this one with the same TailOptions.Of",
-			rows[len(rows)-1].parts, w.t.o.Of)
-	}
-	if len(rows) == 0 {
-		return errNoPlace
-	}
-	return nil
-}
-
 var errNoPlace = errors.New("postgres: the tail has no place")
 
 // listen wakes the workers when somebody notifies TailChannel. Without a connection to spare, or a server that notifies, they poll.
@@ -318,11 +175,3 @@ func (t *Tail) hear(ctx context.Context, wake []chan struct{}) {
 		}
 	}
 }
-
-// tailTx keeps the function from ending the transaction that the tail's place is a part of.
-type tailTx struct{ pgx.Tx }
-
-var errTailTx = errors.New("postgres: the transaction of a tail ends with the batch")
-
-func (tailTx) Commit(context.Context) error   { return errTailTx }
-func (tailTx) Rollback(context.Context) error { return errTailTx }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -24,58 +23,101 @@ type tailRow struct {
 
 // window is what is to be handed out next, and the place behind it.
 type window struct {
-	rows []tailRow // in the order of aggregates and sequences
+	rows []*tailRow // in the order of aggregates and sequences
 	then place
 	more bool // there is more to come at once
 }
 
-// window reads what comes after the place p and is shown by limit, which contains the place: MaxBatch rows at most.
-func (w *tailWorker) window(ctx context.Context, tx pgx.Tx, p place, limit snapshot) (*window, error) {
+// question is what window reads first.
+func (w *tailWorker) question(p place, limit snapshot) (sql string, args []any) {
+	from := p.seenOrNothing()
+	switch {
+	case p.seen == nil:
+		sql = w.t.sql.first
+	case p.until != nil:
+		sql = w.t.sql.sweep
+	default:
+		return w.t.sql.window, []any{
+			w.t.types(), p.parts, p.part, list(from.late(limit)), number(from.max), number(limit.max), list(limit.without), w.t.o.MaxBatch + 1,
+		}
+	}
+	return sql, []any{
+		w.t.types(), p.parts, p.part, number(from.max), list(from.without),
+		number(p.until.max), list(p.until.without), p.afterAggregate[:], int32(p.afterSequence), w.t.o.MaxBatch,
+	}
+}
+
+// window reads what comes after the place p and is shown by limit, which contains the place: MaxBatch rows at most. The answer to its
+// question may be there already.
+func (w *tailWorker) window(ctx context.Context, tx pgx.Tx, p place, limit snapshot, ahead *[]*tailRow) (*window, error) {
 	if p.seen == nil && p.until == nil {
 		p.until = &nothing // first what was there before there were numbers
 	}
 	if p.until != nil {
-		swept, err := w.sweep(ctx, tx, p)
+		swept, err := w.sweep(ctx, tx, p, ahead)
 		if err != nil || len(swept.rows) > 0 || swept.more {
 			return swept, err
 		}
-		p = swept.then
+		p, ahead = swept.then, nil
 	}
-	from := p.seenOrNothing()
-	if w.idle.contains(from) && limit.contains(w.idle) {
-		from = w.idle
+	asked := p
+	if from := p.seenOrNothing(); w.idle.contains(from) && limit.contains(w.idle) {
+		asked.seen = &w.idle
 	}
-	late := from.late(limit)
-	n := w.t.o.MaxBatch + 1
-	rows, err := w.read(ctx, tx, w.t.sql.window, w.t.types(), p.parts, p.part,
-		list(late), number(from.max), number(limit.max), list(limit.without), n)
+	rows, err := w.answer(ctx, tx, asked, limit, ahead)
 	if err != nil {
 		return nil, err
 	}
-	cut := len(rows) >= n
+	cut := len(rows) > w.t.o.MaxBatch
 	if cut {
-		if limit, rows, err = w.cut(ctx, tx, p, rows, from, limit); err != nil {
+		if limit, rows, err = w.cut(ctx, tx, rows, asked.seenOrNothing(), limit); err != nil {
 			return nil, err
 		}
 	}
 	if rows == nil && cut {
 		p.until, p.afterAggregate, p.afterSequence = &limit, hlc.Timestamp{}, 0
-		return w.sweep(ctx, tx, p)
+		return w.sweep(ctx, tx, p, nil)
+	}
+	if !cut {
+		w.rows.sort(rows)
 	}
 	p.seen = &limit
-	slices.SortFunc(rows, byAggregate)
 	return &window{rows: rows, then: p, more: cut}, nil
 }
 
-func byAggregate(a, b tailRow) int {
-	return cmp.Or(bytes.Compare(a.AggregateID[:], b.AggregateID[:]), cmp.Compare(a.Sequence, b.Sequence))
+// tailKey is what rows are sorted by, in one piece: to follow a pointer for each comparison takes longer than the rest.
+type tailKey struct {
+	high, low uint64
+	sequence  types.Sequence
+	row       *tailRow
+}
+
+// sort brings rows into the order of aggregates and sequences.
+func (t *tailRows) sort(rows []*tailRow) {
+	t.keys = t.keys[:0]
+	for _, r := range rows {
+		high, low := binary.BigEndian.Uint64(r.AggregateID[:8]), binary.BigEndian.Uint64(r.AggregateID[8:])
+		t.keys = append(t.keys, tailKey{high, low, r.Sequence, r})
+	}
+	slices.SortFunc(t.keys, func(a, b tailKey) int {
+		switch {
+		case a.high != b.high:
+			return cmp.Compare(a.high, b.high)
+		case a.low != b.low:
+			return cmp.Compare(a.low, b.low)
+		}
+		return cmp.Compare(a.sequence, b.sequence)
+	})
+	for i := range t.keys {
+		rows[i] = t.keys[i].row
+	}
 }
 
 // cut finds a snapshot below limit that leaves out enough to leave MaxBatch rows, and is closed as those of the server are. It begins with
 // the transactions below the last one read, and takes out those that follow an event which that does not show. Where nothing is left, there are no
 // rows, and the snapshot is one whose window has to be swept.
-func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, p place, rows []tailRow, from, limit snapshot) (snapshot, []tailRow, error) {
-	slices.SortStableFunc(rows, func(a, b tailRow) int { return cmp.Compare(a.number, b.number) })
+func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, rows []*tailRow, from, limit snapshot) (snapshot, []*tailRow, error) {
+	slices.SortStableFunc(rows, func(a, b *tailRow) int { return cmp.Compare(a.number, b.number) })
 	first, last := rows[0].number, rows[w.t.o.MaxBatch].number
 	if last < from.max {
 		return limit, nil, nil // more than a batch by transactions that ended late
@@ -90,28 +132,27 @@ func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, p place, rows []tailRow
 		return shown, nil, err
 	}
 	shown := limit.below(last)
-	end, _ := slices.BinarySearchFunc(rows, last, func(r tailRow, x uint64) int { return cmp.Compare(r.number, x) })
-	rows = slices.Clone(rows[:end])
-	slices.SortFunc(rows, byAggregate)
+	end, _ := slices.BinarySearchFunc(rows, last, func(r *tailRow, x uint64) int { return cmp.Compare(r.number, x) })
+	rows = rows[:end]
+	w.rows.sort(rows)
 	out, err := w.followers(ctx, tx, rows, shown)
 	if err != nil {
 		return limit, nil, err
 	}
-	if rows = slices.DeleteFunc(rows, func(r tailRow) bool { return out[r.number] }); len(rows) == 0 {
+	if rows = slices.DeleteFunc(rows, func(r *tailRow) bool { return out[r.number] }); len(rows) == 0 {
 		return limit, nil, nil
 	}
 	return shown.minus(out), rows, nil
 }
 
 // followers are the transactions among the rows, which are sorted, with an event whose predecessor a snapshot does not show without them.
-func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []tailRow, shown snapshot) (map[uint64]bool, error) {
+func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []*tailRow, shown snapshot) (map[uint64]bool, error) {
 	out := map[uint64]bool{}
 	var before *tailRow
 	var ids [][]byte
 	var sequences []int32
 	var numbers []uint64
-	for i := range rows {
-		r := &rows[i]
+	for _, r := range rows {
 		follows := before != nil && before.AggregateID == r.AggregateID && before.Sequence == r.Sequence-1
 		if !follows && r.Sequence > 1 && w.last[r.AggregateID] < r.Sequence-1 {
 			ids, sequences, numbers = append(ids, r.AggregateID[:]), append(sequences, int32(r.Sequence-1)), append(numbers, r.number)
@@ -131,7 +172,7 @@ func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []tailRow, s
 	for grown := len(out) > 0; grown; {
 		grown = false
 		for i := 1; i < len(rows); i++ {
-			a, b := &rows[i-1], &rows[i]
+			a, b := rows[i-1], rows[i]
 			if a.AggregateID == b.AggregateID && out[a.number] && !out[b.number] {
 				out[b.number], grown = true, true
 			}
@@ -141,13 +182,8 @@ func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []tailRow, s
 }
 
 // sweep reads the next rows of the window that is under way.
-func (w *tailWorker) sweep(ctx context.Context, tx pgx.Tx, p place) (*window, error) {
-	sql, from := w.t.sql.sweep, p.seenOrNothing()
-	if p.seen == nil {
-		sql = w.t.sql.first
-	}
-	rows, err := w.read(ctx, tx, sql, w.t.types(), p.parts, p.part, number(from.max), list(from.without),
-		number(p.until.max), list(p.until.without), p.afterAggregate[:], int32(p.afterSequence), w.t.o.MaxBatch)
+func (w *tailWorker) sweep(ctx context.Context, tx pgx.Tx, p place, ahead *[]*tailRow) (*window, error) {
+	rows, err := w.answer(ctx, tx, p, snapshot{}, ahead)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +204,7 @@ func (w *tailWorker) sweep(ctx context.Context, tx pgx.Tx, p place) (*window, er
 }
 
 // unknown leaves out the events that the consumer says it has.
-func (w *tailWorker) unknown(ctx context.Context, tx pgx.Tx, rows []tailRow) ([]tailRow, error) {
+func (w *tailWorker) unknown(ctx context.Context, tx pgx.Tx, rows []*tailRow) ([]*tailRow, error) {
 	if w.t.o.Known == nil || len(rows) == 0 {
 		return rows, nil
 	}
@@ -182,32 +218,59 @@ func (w *tailWorker) unknown(ctx context.Context, tx pgx.Tx, rows []tailRow) ([]
 	if err != nil {
 		return nil, fmt.Errorf("what is known: %w", err)
 	}
-	return slices.DeleteFunc(rows, func(r tailRow) bool { return r.Sequence <= known[r.AggregateID] }), nil
+	return slices.DeleteFunc(rows, func(r *tailRow) bool { return r.Sequence <= known[r.AggregateID] }), nil
 }
 
-// read decodes the columns that every query for events has.
-func (w *tailWorker) read(ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]tailRow, error) {
+// answer reads what question asks for, unless that was done.
+func (w *tailWorker) answer(ctx context.Context, tx pgx.Tx, p place, limit snapshot, ahead *[]*tailRow) ([]*tailRow, error) {
+	if ahead != nil {
+		return *ahead, nil
+	}
+	sql, args := w.question(p, limit)
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
+	return w.decode(rows)
+}
+
+// tailRows are the rows that were read last. Their memory is used again for the next.
+type tailRows struct {
+	chunks [][]tailRow
+	all    []*tailRow
+	keys   []tailKey
+}
+
+// tailChunk is how many rows are allocated at once.
+const tailChunk = 256
+
+func (t *tailRows) next() *tailRow {
+	n := len(t.all)
+	if n/tailChunk == len(t.chunks) {
+		t.chunks = append(t.chunks, make([]tailRow, tailChunk))
+	}
+	r := &t.chunks[n/tailChunk][n%tailChunk]
+	*r = tailRow{}
+	t.all = append(t.all, r)
+	return r
+}
+
+// decode decodes the columns that every query for events has. What it returned before is overwritten.
+func (w *tailWorker) decode(rows pgx.Rows) ([]*tailRow, error) {
 	defer rows.Close()
 	d := decoder{metadata: w.t.o.Metadata, log: w.t.o.Logger}
-	var all []tailRow
+	w.rows.all = w.rows.all[:0]
 	for rows.Next() {
-		r, err := d.tailRow(rows)
-		if err != nil {
+		if err := d.tailRow(rows, w.rows.next()); err != nil {
 			return nil, err
 		}
-		all = append(all, r)
 	}
-	return all, rows.Err()
+	return w.rows.all, rows.Err()
 }
 
 // tailRow reads one row: aggregate, sequence, transaction, timestamp, type, body or NULL, metadata if there is such a column.
-func (d *decoder) tailRow(rows pgx.Rows) (tailRow, error) {
+func (d *decoder) tailRow(rows pgx.Rows, r *tailRow) error {
 	values, fields := rows.RawValues(), rows.FieldDescriptions()
-	var r tailRow
 	var err, bad error
 	if r.AggregateID, err = timestampValue(values[0], fields[0].Format); err != nil {
 		bad = fault("aggregate_id", err)
@@ -224,20 +287,20 @@ func (d *decoder) tailRow(rows pgx.Rows) (tailRow, error) {
 		bad = fault("timestamp", err)
 	}
 	if r.asked = values[5] != nil; !r.asked || bad != nil {
-		return r, bad
+		return bad
 	}
 	r.Type = d.name(values[4])
 	body, err := jsonValue(values[5], fields[5].Format)
 	if err != nil {
-		return r, fault("body", err)
+		return fault("body", err)
 	}
 	r.Body = d.keep(body)
 	if d.metadata && values[6] != nil {
 		if r.Metadata, err = d.metadataOf(values[6], fields[6].Format); err != nil {
-			return r, fault("metadata", err)
+			return fault("metadata", err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func numberValue(raw []byte, format int16) (uint64, error) {

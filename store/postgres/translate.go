@@ -22,6 +22,7 @@ const (
 	codeFeatureNotSupported = "0A000"
 	codeNoStatement         = "26000"
 	codeReadOnly            = "25006"
+	codeDivisionByZero      = "22012"
 	codeCancelled           = "57014"
 )
 

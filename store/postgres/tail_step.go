@@ -1,0 +1,242 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// tailStep hands out batches on one connection for as long as one follows the other, each in a transaction of its own. The end of one and the
+// beginning of the next are one round trip.
+type tailStep struct {
+	*tailWorker
+	conn  *pgxpool.Conn
+	tx    pgx.Tx // of all batches: the driver is not told that one ends and the next begins
+	place place
+	limit snapshot
+	ahead *[]*tailRow // what comes after the place, where it was read with it
+}
+
+// step hands out what there is, if nobody else does.
+func (w *tailWorker) step(ctx context.Context) (did outcome, err error) {
+	conn, err := w.t.pool.Acquire(ctx)
+	if err != nil {
+		return stepNothing, err
+	}
+	defer conn.Release()
+	// The context may have ended, but the connection is to be given back in good order.
+	defer leave(context.WithoutCancel(ctx), conn)
+	s := &tailStep{tailWorker: w, conn: conn}
+	has, err := s.begin(ctx)
+	for has && err == nil {
+		did, has, err = s.batch(ctx)
+	}
+	return did, err
+}
+
+// begin begins a transaction that has the place for itself, and reports whether there is one to have.
+func (s *tailStep) begin(ctx context.Context) (bool, error) {
+	b := &pgx.Batch{}
+	b.BeginTx(pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+	b.Queue(s.t.sql.lock, s.t.o.Name, s.t.o.Of, s.part)
+	results := s.conn.SendBatch(ctx, b)
+	s.tx = results.Tx()
+	var text, cluster string
+	_, err := results.Exec()
+	if err == nil {
+		err = s.place.scan(results.QueryRow(), &text, &cluster)
+	}
+	if closed := results.Close(); err == nil {
+		err = closed
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, s.noPlace(ctx)
+	}
+	if err == nil {
+		s.limit, err = parseSnapshot(text)
+	}
+	if err == nil {
+		err = s.t.accepts(s.place, s.limit, cluster)
+	}
+	if err != nil {
+		return false, err
+	}
+	s.place.cluster = cluster
+	s.remember(s.place)
+	switch {
+	case s.place.stop != nil:
+		s.limit = *s.place.stop
+	case s.again != nil:
+		s.limit = *s.again
+	}
+	return true, nil
+}
+
+// batch hands out one batch, and reports whether the place behind it is this step's too.
+func (s *tailStep) batch(ctx context.Context) (did outcome, has bool, err error) {
+	p := s.place
+	if !s.limit.contains(p.seenOrNothing()) {
+		return stepMore, false, nil // somebody else was faster, between the statement's view and its lock
+	}
+	next, err := s.window(ctx, s.tx, p, s.limit, s.ahead)
+	if err != nil {
+		return stepNothing, false, err
+	}
+	if len(next.rows) == 0 && !next.more && p.stop == nil && p.until == nil && p.seen != nil {
+		s.idle, s.again, s.rows = *next.then.seen, nil, tailRows{} // nothing to save: a tail at rest does not write
+		return stepNothing, false, nil
+	}
+	limit := s.limit
+	s.again = &limit
+	if err := s.hand(ctx, next); err != nil {
+		return stepNothing, false, err
+	}
+	has, err = s.end(ctx, next)
+	if err == nil && (next.more || p.stop != nil) {
+		did = stepMore
+	}
+	return did, has, err
+}
+
+// remember drops what is known of another place.
+func (w *tailWorker) remember(p place) {
+	key := p.key()
+	if w.place != key {
+		w.place, w.idle, w.again, w.last = key, nothing, nil, nil
+	}
+}
+
+// handed remembers what was saved.
+func (w *tailWorker) handed(next *window) {
+	if w.last == nil || len(w.last) > manyAggregates {
+		w.last = make(map[hlc.Timestamp]types.Sequence)
+	}
+	for i, r := range next.rows {
+		if i+1 == len(next.rows) || next.rows[i+1].AggregateID != r.AggregateID {
+			w.last[r.AggregateID] = r.Sequence
+		}
+	}
+	w.place = next.then.key()
+	w.idle = nothing
+}
+
+// hand calls the function, if there is an event for it.
+func (s *tailStep) hand(ctx context.Context, next *window) (err error) {
+	events := make([]types.Event, 0, len(next.rows))
+	for _, r := range next.rows {
+		if r.asked {
+			events = append(events, r.Event)
+		}
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = &store.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	next.then.delivered += int64(len(events))
+	if err := s.f(ctx, tailTx{s.tx}, events); err != nil {
+		return err
+	}
+	switch pg := s.conn.Conn().PgConn(); {
+	case pg.IsBusy():
+		return errors.New("postgres: the function of the tail left rows or a batch open")
+	case pg.TxStatus() == 'E':
+		return errors.New("postgres: the function of the tail ignored an error of its transaction")
+	case pg.TxStatus() != 'T':
+		return errTailTx
+	}
+	return nil
+}
+
+// end saves the place, or removes it where it is at its stop, and commits. Where more is to come, it begins the next
+// transaction, takes the place again and reads on, all at once: has tells that nobody was faster.
+func (s *tailStep) end(ctx context.Context, next *window) (has bool, err error) {
+	p := next.then
+	b := &pgx.Batch{}
+	if p.stop != nil && p.until == nil && p.seen != nil && p.seen.contains(*p.stop) {
+		next.more = false // but of the next round
+		b.Queue(s.t.sql.finish, s.t.o.Name, p.round, p.part, p.delivered)
+	} else {
+		b.Queue(s.t.sql.save, s.t.savedAs(p)...)
+	}
+	if !next.more {
+		b.Queue("COMMIT")
+	} else {
+		b.Queue("COMMIT AND CHAIN")
+		b.Queue(s.t.sql.again, s.t.o.Name, p.round, p.part)
+		sql, args := s.question(p, s.limit)
+		b.Queue(sql, args...)
+	}
+	results := s.conn.SendBatch(ctx, b)
+	has, err = s.receive(results, next)
+	if closed := results.Close(); err == nil {
+		err = closed
+	}
+	return has && err == nil, err
+}
+
+func (s *tailStep) receive(results pgx.BatchResults, next *window) (has bool, err error) {
+	if _, err := results.Exec(); err != nil {
+		return false, s.t.goneOr(err)
+	}
+	tag, err := results.Exec()
+	if err == nil && tag.String() != "COMMIT" {
+		err = fmt.Errorf("the server answered %s to COMMIT", tag)
+	}
+	if err != nil {
+		return false, err
+	}
+	s.again, s.attempt = nil, 0
+	s.handed(next)
+	if !next.more {
+		return false, nil
+	}
+	s.place = place{}
+	if err := s.place.scan(results.QueryRow()); err != nil {
+		if errors.Is(err, pgx.ErrNoRows) {
+			return false, nil
+		}
+		return false, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return false, err
+	}
+	ahead, err := s.decode(rows)
+	s.ahead = &ahead
+	return s.place.key() == next.then.key(), err
+}
+
+// noPlace says why there is no row to work on: somebody else has it, or it is gone.
+func (s *tailStep) noPlace(ctx context.Context) error {
+	rows, err := s.t.places(ctx, s.tx)
+	if err != nil {
+		return err
+	}
+	if len(rows) > 0 && int(rows[len(rows)-1].parts) != s.t.o.Of {
+		return s.t.refusal(store.TailOtherParts, "another process has dealt it out to %d parts, not %d: start this one with the same TailOptions.Of",
+			rows[len(rows)-1].parts, s.t.o.Of)
+	}
+	if len(rows) == 0 {
+		return errNoPlace
+	}
+	return nil
+}
+
+// tailTx keeps the function from ending the transaction that the tail's place is a part of.
+type tailTx struct{ pgx.Tx }
+
+var errTailTx = errors.New("postgres: the transaction of a tail ends with the batch")
+
+func (tailTx) Commit(context.Context) error   { return errTailTx }
+func (tailTx) Rollback(context.Context) error { return errTailTx }
