@@ -55,7 +55,7 @@ func consume(ctx context.Context, url string, dieAt int) error {
 	})
 }
 
-// fatal kills its own process before or after its n-th statement: odd and even n.
+// fatal kills its own process at its n-th step: before or after a statement, or after an answer to one of several that were sent together.
 type fatal struct {
 	at    int64
 	steps atomic.Int64
@@ -76,6 +76,15 @@ func (f *fatal) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQue
 }
 
 func (f *fatal) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) { f.step() }
+
+func (f *fatal) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	f.step()
+	return ctx
+}
+
+func (f *fatal) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { f.step() }
+
+func (f *fatal) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) { f.step() }
 
 // child is a consumer in a process of its own.
 type child struct {

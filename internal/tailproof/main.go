@@ -108,7 +108,7 @@ func (p *proof) prepare(ctx context.Context) error {
 		return err
 	}
 	for range 100 {
-		if err := p.plainly(ctx, pool, rand.IntN(aggregates)); err != nil {
+		if err := p.plainly(ctx, pool, rand.IntN(p.aggregates())); err != nil {
 			return err
 		}
 	}

@@ -16,8 +16,11 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// aggregates is how many all writers share.
-const aggregates = 40
+// aggregates is how many all writers share: few enough that each is written by several at once.
+func (p *proof) aggregates() int { return max(40, p.events/2500) }
+
+// callers is how many each supervisor has.
+const callers = 8
 
 func idOf(n int) hlc.Timestamp {
 	var id hlc.Timestamp
@@ -41,7 +44,7 @@ func (p *proof) write(ctx context.Context) (ended <-chan struct{}) {
 
 func (p *proof) each(ctx context.Context, one func(ctx context.Context, pool *pgxpool.Pool, n int) error) {
 	for ctx.Err() == nil {
-		if err := one(ctx, p.pool.Load(), rand.IntN(aggregates)); err == nil {
+		if err := one(ctx, p.pool.Load(), rand.IntN(p.aggregates())); err == nil {
 			p.stored.Add(1)
 		} else {
 			time.Sleep(5 * time.Millisecond)
@@ -86,50 +89,64 @@ func (p *proof) underRoots(ctx context.Context) {
 		sup := aggregate.NewSupervisor(s, nil)
 		root, err := aggregate.New(sup, aggregate.Definition[int]{
 			Commands: aggregate.Commands[int]{"count": aggregate.Command(func(_ context.Context, _ aggregate.Instance[int], c count) ([]types.Uncommitted, error) {
-				return types.Events(types.New("counted", c), types.New("counted", c)), nil
+				events := make([]types.Uncommitted, c.N)
+				for i := range events {
+					events[i] = types.New("counted", c)
+				}
+				return events, nil
 			})},
 			Events: aggregate.Events[int]{"counted": aggregate.Event(func(n int, _ count) int { return n + 1 })},
 		})
 		if err != nil {
 			panic(err)
 		}
-		for ctx.Err() == nil && p.pool.Load() == pool {
-			if err := p.command(ctx, pool, s, root); err != nil {
-				time.Sleep(5 * time.Millisecond)
-			} else {
-				p.stored.Add(2)
-			}
+		var group sync.WaitGroup
+		for range callers {
+			group.Go(func() {
+				for ctx.Err() == nil && p.pool.Load() == pool {
+					if n, err := p.command(ctx, pool, s, root); err != nil {
+						time.Sleep(5 * time.Millisecond)
+					} else {
+						p.stored.Add(int64(n))
+					}
+				}
+			})
 		}
+		group.Wait()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		_ = sup.Shutdown(end)
 		cancel()
 	}
 }
 
-func (p *proof) command(ctx context.Context, pool *pgxpool.Pool, s *postgres.Store, root *aggregate.Root[int]) error {
+// command stores events, and returns how many.
+func (p *proof) command(ctx context.Context, pool *pgxpool.Pool, s *postgres.Store, root *aggregate.Root[int]) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	command := func() types.Command {
-		return types.Command{AggregateID: idOf(rand.IntN(aggregates)), Type: "count", Data: count{}}
+		c := count{N: 1 + rand.IntN(20)}
+		n += c.N
+		return types.Command{AggregateID: idOf(rand.IntN(p.aggregates())), Type: "count", Data: c}
 	}
-	if rand.IntN(4) > 0 {
-		return root.Evaluate(ctx, command())
+	if rand.IntN(2*callers) > 0 {
+		err := root.Evaluate(ctx, command())
+		return n, err
 	}
 	tx, err := pool.Begin(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	if _, err := tx.Exec(ctx, "SELECT pg_current_xact_id()"); err != nil {
-		return err
+		return 0, err
 	}
 	for range 2 {
 		if _, err := root.EvaluateTx(ctx, s.Tx(tx), command()); err != nil {
-			return err
+			return 0, err
 		}
 		if _, err := tx.Exec(ctx, "SELECT pg_sleep($1)", rand.Float64()*0.05); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return tx.Commit(ctx)
+	return n, tx.Commit(ctx)
 }

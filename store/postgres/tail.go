@@ -44,7 +44,8 @@ type TailOptions struct {
 	// its own goroutine in Run. 0 means 1. It may be changed: what was under way is finished in the old parts first.
 	Of int
 
-	// MaxBatch is how many events a call is given at most, and how many are read at once. 0 means DefaultTailBatch.
+	// MaxBatch is how many events a call is given at most, and how many are read at once. It is also what can come twice
+	// to where no transaction takes it back. 0 means DefaultTailBatch.
 	MaxBatch int
 
 	// Poll is how long a tail that has nothing to do waits before it looks again, and a tail that stands by before
