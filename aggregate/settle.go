@@ -73,7 +73,7 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(co
 		case err == nil:
 			return nil
 		case errors.Is(err, store.ErrConflict):
-			ours, readErr := stored(ctx, sup.store, commit, sup.options.ReadTimeout)
+			ours, _, readErr := stored(ctx, sup.store, commit, sup.options.ReadTimeout)
 			switch {
 			case readErr == nil && !ours:
 				return err
@@ -114,10 +114,10 @@ func send(ctx context.Context, commit func(context.Context, store.Commit) error,
 	return commit(ctx, c)
 }
 
-// stored reports whether the log has the commit's events, by their timestamps: another process'
-// event at the same sequence has another one. Type and body are for clocks that share a node id
-// by mistake, whose timestamps can be the same.
-func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (_ bool, err error) {
+// stored reports whether the log has the commit's events, by their timestamps, and whether it has any in
+// their place: another process' event at the same sequence has another timestamp. Type and body are for
+// clocks that share a node id by mistake, whose timestamps can be the same.
+func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (ours, taken bool, err error) {
 	defer recovered(&err)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -125,15 +125,15 @@ func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout t
 	i := 0
 	for e, err := range a.Events(ctx, commit.AggregateID, store.Range{After: first - 1, Max: last}) {
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp || e.Type != commit.Events[i].Type ||
 			!sameJSON(e.Body, commit.Events[i].Body) {
-			return false, nil
+			return false, true, nil
 		}
 		i++
 	}
-	return i == len(commit.Events), nil
+	return i == len(commit.Events), i > 0, nil
 }
 
 // sameJSON compares bodies in the form that all stores give them, whatever form this one does.

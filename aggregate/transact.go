@@ -40,23 +40,26 @@ func (s *Supervisor) Transact(ctx context.Context, f func(ctx context.Context, t
 	defer t.leave()
 	for attempt := 1; ; attempt++ {
 		if err := ctx.Err(); err != nil {
-			return t.orDoubt(fmt.Errorf("aggregate: before the commit: %w", err))
+			return t.orDoubt(ctx, fmt.Errorf("aggregate: before the commit: %w", err))
 		}
 		if s.closed.Load() {
-			return t.orDoubt(ErrClosed)
+			return t.orDoubt(ctx, ErrClosed)
+		}
+		if t.arrived(ctx) {
+			return nil
 		}
 		err, again := t.run(ctx, begins, f)
 		switch {
 		case err == nil:
-			return t.covered()
+			return t.covered(ctx)
 		case errors.Is(err, store.ErrOutcomeUnknown):
 			return err
 		case !again:
-			return t.orDoubt(err)
+			return t.orDoubt(ctx, err)
 		case attempt >= s.options.MaxAttempts:
-			return t.orDoubt(&RetriesSpentError{Attempts: attempt, Err: err})
+			return t.orDoubt(ctx, &RetriesSpentError{Attempts: attempt, Err: err})
 		case !s.pause(attempt, conflictPause, maxConflictPause):
-			return t.orDoubt(ErrClosed)
+			return t.orDoubt(ctx, ErrClosed)
 		}
 	}
 }
@@ -73,9 +76,9 @@ type transaction struct {
 	failed  error                    // why the present attempt can only be aborted
 	used    bool                     // the application has used it by itself, and so may hold locks
 
-	line  bool           // aggregates are to be locked first: others were faster
-	look  bool           // command IDs are to be looked up first: one was used before
-	doubt []store.Commit // of an earlier attempt whose answer got lost, and which may still arrive
+	line  bool             // aggregates are to be locked first: others were faster
+	look  bool             // command IDs are to be looked up first: one was used before
+	doubt [][]store.Commit // of earlier attempts whose answer got lost, and which may still arrive
 }
 
 // member is the cell of an aggregate in a transaction.
@@ -114,6 +117,8 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 	case err != nil: // what was staged was refused when the application used the transaction
 	case ctx.Err() != nil:
 		return fmt.Errorf("aggregate: before the commit: %w", ctx.Err()), false
+	case t.passed():
+		err = store.ErrConflict // arrived tells whose events these are
 	default:
 		if err = t.end(ending); errors.Is(err, store.ErrOutcomeUnknown) {
 			err = t.settle(ending, err)
@@ -241,12 +246,11 @@ func (t *transaction) leave() {
 // is still open, and decides.
 func (t *transaction) settle(ctx context.Context, doubt error) error {
 	sup := t.sup
-	i := slices.IndexFunc(t.commits, func(c store.Commit) bool { return len(c.Events) > 0 })
 	unknown := t.unknown(t.commits, doubt)
-	if i < 0 {
+	probe, ok := probeOf(t.commits)
+	if !ok {
 		return unknown
 	}
-	probe := store.Commit{AggregateID: t.commits[i].AggregateID, Events: t.commits[i].Events, Predecessor: t.commits[i].Predecessor}
 	sup.log.Warn("the answer to a transaction's commit got lost", "aggregate", probe.AggregateID, "err", doubt)
 	deadline := time.Now().Add(sup.options.SettleTimeout)
 	for attempt := 1; ; attempt++ {
@@ -256,12 +260,12 @@ func (t *transaction) settle(ctx context.Context, doubt error) error {
 		switch err := tryOut(ctx, sup.store.(store.Transactor), probe); {
 		case err == nil:
 			// Not stored. It may still arrive: only events at the same place keep it out.
-			t.doubt = t.commits
+			t.doubt = append(t.doubt, t.commits)
 			return store.ErrConflict
 		case errors.Is(err, store.ErrNoPredecessor):
 			return err
 		case errors.Is(err, store.ErrConflict):
-			ours, readErr := stored(ctx, sup.store, probe, sup.options.ReadTimeout)
+			ours, _, readErr := stored(ctx, sup.store, probe, sup.options.ReadTimeout)
 			if readErr == nil && !ours {
 				return err
 			}
@@ -297,25 +301,67 @@ func (t *transaction) unknown(commits []store.Commit, cause error) *OutcomeUnkno
 	return u
 }
 
-// orDoubt is the answer to a transaction of which an earlier attempt may still arrive.
-func (t *transaction) orDoubt(err error) error {
-	if t.doubt == nil {
+// probeOf returns the first events of an attempt. All of it is stored where they are.
+func probeOf(commits []store.Commit) (probe store.Commit, ok bool) {
+	i := slices.IndexFunc(commits, func(c store.Commit) bool { return len(c.Events) > 0 })
+	if i < 0 {
+		return probe, false
+	}
+	c := commits[i]
+	return store.Commit{AggregateID: c.AggregateID, Events: c.Events, Predecessor: c.Predecessor}, true
+}
+
+// arrived reports whether an attempt whose answer got lost is stored by now. It forgets those whose place
+// somebody else has taken.
+func (t *transaction) arrived(ctx context.Context) (ours bool) {
+	ctx = context.WithoutCancel(ctx)
+	t.doubt = slices.DeleteFunc(t.doubt, func(commits []store.Commit) bool {
+		probe, _ := probeOf(commits)
+		found, taken, err := stored(ctx, t.sup.store, probe, t.sup.options.ReadTimeout)
+		ours = ours || found && err == nil && flush(ctx, t.sup.store, t.sup.options.ReadTimeout) == nil
+		return taken && !found && err == nil
+	})
+	return ours
+}
+
+// passed reports whether the present attempt was decided on events that stand where those of one in doubt
+// would. Otherwise it takes their place, and keeps them out.
+func (t *transaction) passed() bool {
+	for _, late := range t.doubt {
+		for _, l := range late {
+			i := slices.IndexFunc(t.commits, func(c store.Commit) bool { return c.AggregateID == l.AggregateID && len(c.Events) > 0 })
+			if i >= 0 && len(l.Events) > 0 && t.commits[i].Events[0].Sequence != l.Events[0].Sequence {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// orDoubt is the answer to a transaction of which earlier attempts may have arrived, or still may.
+func (t *transaction) orDoubt(ctx context.Context, err error) error {
+	switch {
+	case len(t.doubt) == 0:
+		return err
+	case t.arrived(ctx):
+		return nil
+	case len(t.doubt) == 0:
 		return err
 	}
-	return t.unknown(t.doubt, errors.Join(store.ErrOutcomeUnknown, err))
+	return t.unknown(t.doubt[0], errors.Join(store.ErrOutcomeUnknown, err))
 }
 
 // covered is the answer to a transaction that was stored. An earlier attempt that may still arrive is
 // kept out by any event of the same aggregate: its place is taken.
-func (t *transaction) covered() error {
-	for _, late := range t.doubt {
-		for _, c := range t.commits {
-			if len(late.Events) > 0 && len(c.Events) > 0 && c.AggregateID == late.AggregateID {
-				return nil
-			}
-		}
-	}
-	return t.orDoubt(nil)
+func (t *transaction) covered(ctx context.Context) error {
+	t.doubt = slices.DeleteFunc(t.doubt, func(late []store.Commit) bool {
+		return slices.ContainsFunc(late, func(l store.Commit) bool {
+			return len(l.Events) > 0 && slices.ContainsFunc(t.commits, func(c store.Commit) bool {
+				return len(c.Events) > 0 && c.AggregateID == l.AggregateID
+			})
+		})
+	})
+	return t.orDoubt(ctx, nil)
 }
 
 // memberOf returns the transaction's cell of an aggregate.
