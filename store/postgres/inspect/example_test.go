@@ -24,7 +24,7 @@ var definition = aggregate.Definition[account]{
 	},
 }
 
-// The whole program: go run . -database URL ID
+// This is the whole program, for go run . -database URL ID.
 func ExampleMain() {
 	inspect.Main(inspect.Of(definition))
 }
