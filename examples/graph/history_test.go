@@ -112,5 +112,11 @@ func TestAPersonUndoesByGoingBackInTime(t *testing.T) {
 	p.until(`!document.body.classList.contains("is-past") && document.querySelectorAll(".node").length === 1`)
 	p.until(`document.querySelectorAll("#event-rows tr").length >= %d`, events)
 	p.click("#undo")
-	p.until(`document.getElementById("status").textContent.includes("You went back to moment")`)
+	p.sees("#status", "You undid “removed Chur and 1 edge”.")
+	p.slides(1)
+	p.click("#bring-back")
+	p.sees("#status", "You went back to moment 1.")
+	require.Equal(t, 0, value[int](p, `document.querySelectorAll(".node").length`))
+	p.click("#redo")
+	p.sees("#status", "You redid “added Bern”.")
 }

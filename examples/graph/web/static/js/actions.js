@@ -133,7 +133,7 @@ export function createActions({ state, render, send, look, travel, canvas }) {
           const shape = id("canvas").clientWidth / id("canvas").clientHeight;
           try {
             await send("move_nodes", { places: await tidied(present, shape) }, undefined, present.sequence);
-            return canvas().fit();
+            return canvas().fit(0.5); // what is smaller can't be read
           } catch (refusal) {
             if (refusal.code !== "stale" || attempt === 4) return complain(id("tidy"), refusal.message);
             await look();
@@ -164,6 +164,7 @@ export function createActions({ state, render, send, look, travel, canvas }) {
     id("fit").addEventListener("click", () => canvas().fit());
     id("in").addEventListener("click", () => canvas().viewport.zoomSoftly(1.25));
     id("out").addEventListener("click", () => canvas().viewport.zoomSoftly(0.8));
+    id("skip").addEventListener("click", () => document.querySelector("[role=tab][tabindex='0']").focus());
     id("help").addEventListener("click", () => id("keys").showModal());
     id("close-keys").addEventListener("click", () => id("keys").close());
     // Anywhere, with a modifier: letters alone belong to whoever types.

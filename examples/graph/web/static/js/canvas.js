@@ -4,7 +4,8 @@
 
 import { listen } from "./gestures.js";
 import { drawMarks } from "./marks.js";
-import { arrow, bend, clearPlace, element, halfHeight, halfWidth, label, within } from "./shapes.js";
+import { boxes, passes, route, turns } from "./routes.js";
+import { arrow, clearPlace, element, halfHeight, halfWidth, label, within } from "./shapes.js";
 import { leadsTo, sameEdge } from "./view.js";
 import { createViewport, glide, isCalm } from "./viewport.js";
 
@@ -17,7 +18,7 @@ export function createCanvas(svg, actions) {
   const edges = new Map(); // "from-to" → <g>
   const held = new Map(); // id → where the person put it, until the server knows
   const drawn = new Map(); // id → where it is drawn just now, maybe on its way
-  const bends = new Map(); // "from-to" → how far the edge bends
+  const routes = new Map(); // "from-to" → the way of the edge
   const moved = new Set(); // those to call when the view or a node has moved
   let state;
   let places = new Map(); // id → the node, where it belongs
@@ -35,14 +36,13 @@ export function createCanvas(svg, actions) {
     render(newState) {
       const isFirst = !state;
       state = newState;
-      if (isFirst) viewport.begin(state.shown.nodes);
       draw();
-      svg.classList.add("is-drawn"); // from now on what comes fades in
+      if (isFirst) viewport.begin(extent());
     },
     node: (id) => nodes.get(id),
     edge: ({ from, to }) => edges.get(`${from}-${to}`),
     place: (id) => places.get(id),
-    fit: () => viewport.fit([...places.values()]),
+    fit: (smallest) => viewport.fit(extent(), smallest),
     reveal: (id) => viewport.reveal(places.get(id)),
     // clear returns a place near a point that no other node covers.
     clear: (point, name, own, more = []) => clearPlace(point, name, [...places.values(), ...more].filter((n) => n.id !== own)),
@@ -65,6 +65,7 @@ export function createCanvas(svg, actions) {
         g.classList.remove("is-new");
         g.getBoundingClientRect(); // begins the animation anew
         g.classList.add("is-new");
+        g.addEventListener("animationend", () => g.classList.remove("is-new"), { once: true });
       }
     },
   };
@@ -83,18 +84,36 @@ export function createCanvas(svg, actions) {
       g.classList.toggle("is-changed", Boolean(marked?.nodes.includes(n.id)));
     });
     const arrows = new Map(shown.edges.map((e) => [`${e.from}-${e.to}`, e]));
-    const others = [...places.values()];
-    bends.clear();
+    const all = boxes([...places.values()]);
+    const old = new Map(routes);
+    routes.clear();
     sync(layer("edges"), edges, arrows, newEdge, (g, e) => {
       const [from, to] = [places.get(e.from), places.get(e.to)];
-      bends.set(`${e.from}-${e.to}`, bend(from, to, others, arrows.has(`${e.to}-${e.from}`)));
+      const key = `${e.from}-${e.to}`;
+      // Beside what a hand holds, an edge keeps its way unless it has to give way.
+      const isAside = held.size > 0 && old.has(key) && !held.has(e.from) && !held.has(e.to);
+      const stays = isAside && passes(from, to, old.get(key), all.filter((b) => held.has(b.id)));
+      routes.set(key, stays ? old.get(key) : route(from, to, all, arrows.has(`${e.to}-${e.from}`)));
       g.setAttribute("aria-label", `Edge from ${from.name} to ${to.name}`);
       g.classList.toggle("is-selected", sameEdge(selected?.edge, e));
       g.classList.toggle("is-changed", Boolean(marked?.edges.some((m) => sameEdge(m, e))));
     });
-    layer("front").replaceChildren(...(selected?.node ? [element("use", { href: `#node-${selected.node}` })] : []));
+    bringForward(selected?.node);
     drawMarks(layer("marks"), marked);
     arrive();
+  }
+
+  // bringForward shows a node once more, above all others.
+  function bringForward(id) {
+    const href = `#node-${id}`;
+    if (layer("front").firstChild?.getAttribute("href") === href) return;
+    layer("front").replaceChildren(...(id ? [element("use", { href })] : []));
+  }
+
+  // extent is what the graph takes up, with its edges.
+  function extent() {
+    const points = [...edges].flatMap(([key, { dataset }]) => turns(places.get(Number(dataset.from)), places.get(Number(dataset.to)), routes.get(key)));
+    return [...boxes([...places.values()]), ...points.map(({ x, y }) => ({ left: x, right: x, top: y, bottom: y }))];
   }
 
   // arrive brings every node to where it belongs: at once what a hand holds, gliding what others moved.
@@ -122,7 +141,7 @@ export function createCanvas(svg, actions) {
     for (const [id, g] of nodes) g.setAttribute("transform", `translate(${drawn.get(id).x} ${drawn.get(id).y})`);
     for (const [key, g] of edges) {
       const [from, to] = [at(Number(g.dataset.from)), at(Number(g.dataset.to))];
-      const { line, head } = arrow(from, to, bends.get(key));
+      const { line, head } = arrow(from, to, routes.get(key));
       g.querySelector(".reach").setAttribute("d", line);
       g.querySelector(".line").setAttribute("d", line);
       g.querySelector(".head").setAttribute("d", head);
@@ -181,6 +200,7 @@ function updateNode(g, n, leads, state) {
   g.setAttribute("aria-label",
     `${n.name}, ${n.x} across, ${n.y} down, ${leads.length ? `leads to ${leads.join(", ")}` : "leads nowhere"}`);
   g.classList.toggle("is-source", state.connecting === n.id);
+  g.classList.toggle("is-past", state.isPast);
 }
 
 function newEdge(e) {

@@ -74,6 +74,7 @@ function hintOf(connecting, { nodes }) {
 
 // learn takes what the server says about the present. An older word may come after a newer one.
 function learn(view) {
+  const isFirst = !state.present;
   for (const event of view.events ?? []) state.events[event.sequence - 1] = event;
   const { told, tell } = state.story;
   const fresh = state.events.slice(told.length);
@@ -86,7 +87,7 @@ function learn(view) {
   state.shown = view;
   if (fresh.length) state.marked = undefined;
   const theirs = told.slice(told.length - fresh.length).filter(({ event }) => !api.isOwn(event.command));
-  if (theirs.length < told.length) requestAnimationFrame(() => theirs.forEach(canvas.glow)); // not when the page begins
+  if (!isFirst) requestAnimationFrame(() => theirs.forEach(canvas.glow));
 }
 
 let waiting = 0;

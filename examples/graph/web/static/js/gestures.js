@@ -18,6 +18,8 @@ export function listen(svg, canvas, actions, state) {
     const edge = target?.closest?.(".edge");
     return edge && { from: Number(edge.dataset.from), to: Number(edge.dataset.to) };
   };
+  // A finger is not as steady as a mouse.
+  const isFar = (e, at) => Math.hypot(e.clientX - at.x, e.clientY - at.y) > (e.pointerType === "touch" ? 9 : 4);
   const letGo = () => {
     if (drag) canvas.hold(drag.id);
     if (cast) actions.connectFrom(undefined);
@@ -56,11 +58,11 @@ export function listen(svg, canvas, actions, state) {
     if (fingers.size === 2 && before) return pinch(e, before);
     if (before) fingers.set(e.pointerId, { x: e.clientX, y: e.clientY });
     if (pan && before) {
-      pan.moved ||= Math.hypot(e.clientX - pan.x, e.clientY - pan.y) > 4;
+      pan.moved ||= isFar(e, pan);
       if (pan.moved) viewport.pan(e.clientX - before.x, e.clientY - before.y);
     }
     if (drag) {
-      drag.moved ||= Math.hypot(e.clientX - drag.x, e.clientY - drag.y) > 4;
+      drag.moved ||= isFar(e, drag);
       const at = viewport.point(e);
       if (drag.moved) canvas.hold(drag.id, onGrid({ x: at.x + drag.dx, y: at.y + drag.dy }));
     }
@@ -79,8 +81,16 @@ export function listen(svg, canvas, actions, state) {
     viewport.zoom(apart(after) / apart(before), { x: (after.x + other.x) / 2 - box.left, y: (after.y + other.y) / 2 - box.top });
   }
 
-  svg.addEventListener("pointerup", (e) => {
+  // lift forgets a finger, wherever it was lifted. The one that stays goes on moving the paper.
+  const lift = (e) => {
+    const wasPinch = fingers.size === 2 && fingers.delete(e.pointerId);
     fingers.delete(e.pointerId);
+    if (wasPinch) pan = { ...[...fingers.values()][0], moved: true };
+  };
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, lift);
+
+  svg.addEventListener("pointerup", (e) => {
+    if (fingers.size > 1) return;
     if (drag?.moved) {
       const node = canvas.place(drag.id);
       const { x, y } = canvas.clear(node, node.name, drag.id);
@@ -99,10 +109,7 @@ export function listen(svg, canvas, actions, state) {
     }
     drag = cast = pan = undefined;
   });
-  svg.addEventListener("pointercancel", (e) => {
-    fingers.delete(e.pointerId);
-    letGo();
-  });
+  svg.addEventListener("pointercancel", letGo);
 
   // Two fingers on a trackpad move the paper, or pinch it, which browsers tell as a wheel with Ctrl.
   svg.addEventListener("wheel", (e) => {
@@ -136,7 +143,7 @@ export function listen(svg, canvas, actions, state) {
     const wish = key ?? (isPast ? undefined : keys[e.key]);
     if (wish) {
       e.preventDefault();
-      wish({ actions, canvas, id, connecting, selected, step: e.shiftKey ? 1 : grid });
+      wish({ actions, canvas, svg, id, connecting, selected, step: e.shiftKey ? 1 : grid });
     } else if (id !== undefined && !isPast && connecting === undefined && /^\S$/u.test(e.key)) {
       // On a node, letters are its name, as in the cells of a spreadsheet.
       e.preventDefault();
@@ -168,7 +175,7 @@ const keys = {
   " ": enter,
   Delete: ({ actions }) => actions.remove(),
   Backspace: ({ actions }) => actions.remove(),
-  Escape: ({ actions }) => actions.connectFrom(undefined),
+  Escape: ({ actions, connecting, svg }) => (connecting === undefined ? svg.focus({ preventScroll: true }) : actions.connectFrom(undefined)),
 };
 
 // On the canvas itself, also in the past.

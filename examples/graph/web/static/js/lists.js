@@ -1,6 +1,6 @@
 // The graph in words: tables of nodes and edges with a form each, and the fields of what is selected.
 
-import { leadsTo, sameEdge } from "./view.js";
+import { intoView, leadsTo, sameEdge } from "./view.js";
 
 const id = (name) => document.getElementById(name);
 
@@ -9,6 +9,7 @@ export function createLists(actions) {
   const addForm = id("add-form");
   const edgeForm = id("edge-form");
   let filled; // the node that the selection's fields were filled with: what was typed since is not overwritten
+  let followed; // what was selected when the lists were last scrolled for it
   let state;
 
   selection.addEventListener("submit", async (e) => {
@@ -65,8 +66,16 @@ export function createLists(actions) {
       for (const form of [selection, addForm]) for (const control of form.elements) control.disabled = isPast;
       ends(state);
       showSelection(state);
+      follow(state);
     },
   };
+
+  // follow brings the row of what was just selected into sight, in a list that is longer than its box.
+  function follow({ selected }) {
+    if (selected === followed) return;
+    followed = selected;
+    for (const row of document.querySelectorAll("#node-rows .is-selected, #edge-rows .is-selected")) intoView(row);
+  }
 
   function showSelection({ shown, selected }) {
     const node = shown.nodes.find((n) => n.id === selected?.node);
@@ -113,6 +122,7 @@ function rows(body, items, none, cells, isSelected) {
 function cellOf(content) {
   const td = document.createElement("td");
   td.append(content);
+  if (typeof content === "string") td.title = content; // it may be too long for its column
   return td;
 }
 

@@ -17,7 +17,7 @@ export function drawMarks(layer, marked) {
       element("rect", { x: -half, y: -halfHeight, width: 2 * half, height: 2 * halfHeight, rx: halfHeight }), text));
   }
   for (const { from, to } of marked?.gone.edges ?? []) {
-    const { line, head } = arrow(from, to, 0);
+    const { line, head } = arrow(from, to, {});
     marks.push(element("g", { class: "was" }, element("path", { d: line }), element("path", { d: head })));
   }
   layer.replaceChildren(...marks);

@@ -30,10 +30,10 @@ export function createPanel(shown) {
     });
   }
   side.addEventListener("keydown", (e) => {
-    if (e.key !== "Escape" || !narrow.matches || !open) return;
-    const closed = open;
-    show(undefined);
-    closed.focus();
+    if (e.key !== "Escape" || !open) return;
+    const left = open;
+    if (narrow.matches) show(undefined);
+    left.focus(); // a long list has many stops on the way back
   });
   narrow.addEventListener("change", () => show(narrow.matches ? undefined : open ?? tabs[0]));
   show(open);

@@ -48,8 +48,7 @@ function border(node, towards, gap) {
   return { x: node.x + dx * t, y: node.y + dy * t };
 }
 
-// control is the point that pulls an edge's curve aside, so that its middle is `bend` away from
-// the straight line.
+// control is the point that pulls an edge's curve aside by a bend.
 function control(from, to, bend) {
   const dx = to.x - from.x;
   const dy = to.y - from.y;
@@ -57,68 +56,43 @@ function control(from, to, bend) {
   return { x: (from.x + to.x) / 2 - (dy / length) * bend * 2, y: (from.y + to.y) / 2 + (dx / length) * bend * 2 };
 }
 
-// arrow returns the path of an edge and of its head. Both ends lie on the borders of the nodes.
-export function arrow(from, to, bend) {
+// ends returns what an edge is drawn along: from the border of one node, past a point that pulls it, to that of
+// the other.
+export function ends(from, to, bend) {
   const pull = control(from, to, bend);
-  const start = border(from, pull, 2);
-  const tip = border(to, pull, 4);
+  return { start: border(from, pull, 2), pull, tip: border(to, pull, 4) };
+}
+
+const turn = 16; // how far from a corner an edge begins to turn
+
+// arrow returns the path of an edge and of its head. Both ends lie on the borders of the nodes. A route is a
+// bend, or the corners that the edge goes around.
+export function arrow(from, to, { bend = 0, corners = [] }) {
+  let { start, pull, tip } = ends(from, to, bend);
+  if (corners.length) {
+    start = border(from, corners[0], 2);
+    pull = corners.at(-1);
+    tip = border(to, pull, 4);
+  }
   const angle = Math.atan2(tip.y - pull.y, tip.x - pull.x);
-  const corner = (turn) => `${tip.x - 13 * Math.cos(angle + turn)} ${tip.y - 13 * Math.sin(angle + turn)}`;
+  const corner = (by) => `${tip.x - 13 * Math.cos(angle + by)} ${tip.y - 13 * Math.sin(angle + by)}`;
   const neck = { x: tip.x - 9 * Math.cos(angle), y: tip.y - 9 * Math.sin(angle) };
+  const line = corners.length ? around([start, ...corners, neck]) : `Q${pull.x} ${pull.y} ${neck.x} ${neck.y}`;
   return {
-    line: `M${start.x} ${start.y}Q${pull.x} ${pull.y} ${neck.x} ${neck.y}`,
+    line: `M${start.x} ${start.y}${line}`,
     head: `M${tip.x} ${tip.y}L${corner(0.44)}L${neck.x} ${neck.y}L${corner(-0.44)}Z`,
   };
 }
 
-const margin = 8; // what an edge keeps between itself and a node that it passes
-const detours = [0, 44, -44, 76, -76, 120, -120, 170, -170, 230, -230, 300, -300];
-
-// bend returns how far an edge bends so that it passes the nodes that it does not end at: as little as
-// possible. Two edges between the same two nodes begin a little apart.
-export function bend(from, to, others, isDouble) {
-  const base = isDouble ? Math.min(36, Math.hypot(to.x - from.x, to.y - from.y) / 5) : 0;
-  let best = base;
-  let fewest = Infinity;
-  for (const detour of detours) {
-    const hits = crossed(from, to, base + detour, others, fewest);
-    if (hits < fewest) [best, fewest] = [base + detour, hits];
-    if (hits === 0) break;
-  }
-  return best;
-}
-
-// crossed counts the nodes that a curve runs through, up to a number that is too many.
-function crossed(from, to, by, others, most) {
-  const pull = control(from, to, by);
-  const left = Math.min(from.x, to.x, pull.x);
-  const right = Math.max(from.x, to.x, pull.x);
-  const top = Math.min(from.y, to.y, pull.y);
-  const bottom = Math.max(from.y, to.y, pull.y);
-  let hits = 0;
-  for (const node of others) {
-    if (node.id === from.id || node.id === to.id) continue;
-    const w = halfWidth(node.name) + margin;
-    const h = halfHeight + margin;
-    if (node.x + w < left || node.x - w > right || node.y + h < top || node.y - h > bottom) continue;
-    if (meets(from, pull, to, node, w, h) && ++hits >= most) return hits;
-  }
-  return hits;
-}
-
-// meets reports whether a curve comes into a box around a node.
-function meets(from, pull, to, node, w, h) {
-  const steps = Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / 12) + 4;
-  for (let i = 1; i < steps; i++) {
-    const t = i / steps;
-    const a = (1 - t) * (1 - t);
-    const b = 2 * t * (1 - t);
-    const c = t * t;
-    const x = a * from.x + b * pull.x + c * to.x;
-    const y = a * from.y + b * pull.y + c * to.y;
-    if (Math.abs(x - node.x) < w && Math.abs(y - node.y) < h) return true;
-  }
-  return false;
+// around is a path along some points that turns softly at each.
+function around(points) {
+  const towards = (a, b) => {
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    const t = Math.min(turn, length / 2) / length;
+    return `${a.x + (b.x - a.x) * t} ${a.y + (b.y - a.y) * t}`;
+  };
+  const turns = points.slice(1, -1).map((p, i) => `L${towards(p, points[i])}Q${p.x} ${p.y} ${towards(p, points[i + 2])}`);
+  return `${turns.join("")}L${points.at(-1).x} ${points.at(-1).y}`;
 }
 
 // clearPlace returns the place nearest to a point where a node covers no other.

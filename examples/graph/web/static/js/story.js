@@ -4,12 +4,26 @@
 export function createStory() {
   const nodes = new Map(); // id → {id, name, x, y} after the last event that was told
   const told = [];
+  let at = 0; // which moment the graph looks like
+  let step; //   the command that went there through time, if that was the last one
+
+  // wentTo tells where a step through time leads: undone or done again, if it is about what one command did.
+  function wentTo({ to }) {
+    const between = told.slice(Math.min(at, to), Math.max(at, to));
+    const { command } = between[0]?.event ?? {};
+    if (!command || between.some(({ event }) => event.command !== command)) return { did: `went back to moment ${to}` };
+    return { did: `${to < at ? "undid" : "redid"} “${summary(between)}”` };
+  }
 
   return {
     told,
     // tell takes the next event.
     tell(event) {
-      told.push({ did: "did something", nodes: [], edges: [], gone: { nodes: [], edges: [] }, command: event.command, event, ...tales[event.type]?.(event.body, nodes) });
+      const isStep = event.type === "graph_reverted";
+      const tale = isStep ? wentTo(event.body) : tales[event.type]?.(event.body, nodes);
+      if (isStep) [at, step] = [event.body.to, event.command];
+      else if (!step || event.command !== step) [at, step] = [event.sequence, undefined];
+      told.push({ did: "did something", nodes: [], edges: [], gone: { nodes: [], edges: [] }, event, ...tale });
     },
     // last returns the newest command's events: what one person did at once.
     last() {
@@ -26,7 +40,6 @@ export function createStory() {
 const tales = {
   graph_created: ({ name }) => ({ did: `created the graph ${name}` }),
   graph_renamed: ({ name, was }) => ({ did: `renamed the graph from ${was} to ${name}`, graph: true }),
-  graph_reverted: ({ to }) => ({ did: `went back to moment ${to}` }),
   node_added({ id, name, x, y }, nodes) {
     nodes.set(id, { id, name, x, y });
     return { did: `added ${name}`, nodes: [id] };

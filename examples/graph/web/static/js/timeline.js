@@ -2,6 +2,7 @@
 // the slider, for whoever asks.
 
 import { count } from "./story.js";
+import { intoView } from "./view.js";
 
 const id = (name) => document.getElementById(name);
 
@@ -28,13 +29,13 @@ export function createTimeline(actions) {
     id("machine").hidden = !isOpen;
     id("details").setAttribute("aria-expanded", isOpen);
     document.body.classList.toggle("is-machine", isOpen);
+    reveal(); // the rows have grown
     if (!isOpen) id("details").focus();
   }
 
   const reveal = () => {
     const row = rows.find((r) => r.getAttribute("aria-current"));
-    const box = row?.closest(".scroll");
-    if (box) box.scrollTop = row.offsetTop - box.clientHeight / 2;
+    if (row) intoView(row);
   };
 
   return {
@@ -47,11 +48,13 @@ export function createTimeline(actions) {
       slider.value = moment;
       slider.setAttribute("aria-valuetext", `moment ${moment} of ${present.sequence}: ${who(event)} ${did}`);
       id("moment").textContent = `${moment} of ${present.sequence}`;
+      id("moment").style.minWidth = `${2 * String(present.sequence).length + 3}ch`; // as wide at every moment
       id("earlier").disabled = moment <= 1;
       id("later").disabled = moment >= present.sequence;
       document.body.classList.toggle("is-past", isPast);
       for (const name of ["bring-back", "to-now"]) id(name).disabled = !isPast;
-      id("past-text").textContent = isPast ? "You are looking at the past. It can't be changed." : "";
+      // Said once, not again at each step of the slider.
+      if (isPast !== id("past-text").hasChildNodes()) id("past-text").replaceChildren(...(isPast ? ["You are looking at the past.", aside(" It can't be changed.")] : []));
       detail(event, event.node === process, attempts.get(event.command));
       while (rows.length < told.length) addRow(told[rows.length], who);
       id("event-count").textContent = rows.length;
@@ -83,6 +86,11 @@ export function createTimeline(actions) {
     rows.push(row);
     id("event-rows").append(row);
   }
+}
+
+// aside is what a narrow screen has no room for.
+function aside(text) {
+  return Object.assign(document.createElement("span"), { className: "aside", textContent: text });
 }
 
 function code(text) {

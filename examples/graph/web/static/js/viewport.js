@@ -70,14 +70,14 @@ export function createViewport(svg, changed) {
   };
   const middle = () => ({ x: size.width / 2, y: size.height / 2 });
 
-  // frame is the view of some nodes: as a whole, or as much of them as can be read.
-  const frame = (nodes, smallest) => {
-    if (nodes.length === 0) return { x: 0, y: 0, k: 1 };
-    const left = Math.min(...nodes.map((n) => n.x - halfWidth(n.name)));
-    const right = Math.max(...nodes.map((n) => n.x + halfWidth(n.name)));
-    const top = Math.min(...nodes.map((n) => n.y)) - halfHeight;
-    const bottom = Math.max(...nodes.map((n) => n.y)) + halfHeight;
-    const edge = Math.min(40, size.width / 16);
+  // frame is the view of some boxes: as a whole, or as much of them as is not too small.
+  const frame = (boxes, smallest) => {
+    if (boxes.length === 0) return { x: 0, y: 0, k: 1 };
+    const left = Math.min(...boxes.map((b) => b.left));
+    const right = Math.max(...boxes.map((b) => b.right));
+    const top = Math.min(...boxes.map((b) => b.top));
+    const bottom = Math.max(...boxes.map((b) => b.bottom));
+    const edge = Math.min(32, size.width / 24);
     const fits = Math.min((size.width - 2 * edge) / (right - left), (size.height - 2 * edge) / (bottom - top));
     const k = clamp(fits, Math.max(least, smallest), 1);
     const x = fits < k && right - left > (size.width - 2 * edge) / k ? edge - left * k : size.width / 2 - ((left + right) / 2) * k;
@@ -94,8 +94,8 @@ export function createViewport(svg, changed) {
   }).observe(svg);
 
   return {
-    begin: (nodes) => now(frame(nodes, readable)),
-    fit: (nodes) => to(frame(nodes, least)),
+    begin: (boxes) => now(frame(boxes, readable)),
+    fit: (boxes, smallest = least) => to(frame(boxes, smallest)),
     pan: (dx, dy) => now({ ...view, x: view.x + dx, y: view.y + dy }),
     panSoftly: (dx, dy) => to({ ...view, x: view.x + dx, y: view.y + dy }),
     zoom: (factor, at) => now(zoomed(factor, at)),
