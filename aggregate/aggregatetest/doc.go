@@ -27,6 +27,9 @@
 //
 // [Golden] is for the day the code changes: it fails when what an older version stored is not read as it was.
 //
+// [Transaction] tests a function for [aggregate.Supervisor.Transact]: given events of several aggregates, when it runs, then events of
+// each, or an error.
+//
 // # What is the same in every run
 //
 // The aggregate's id and the time: the clock stands still at [Epoch] until [Case.At] moves it, and
