@@ -79,3 +79,15 @@ func ExampleTransaction_Once() {
 	//     body.By: got 2, want 1
 	// 3 runs
 }
+
+func ExampleRootOf() {
+	x := aggregatetest.NewTransaction(printing{})
+	defer x.Supervisor().Shutdown(context.Background())
+	counters := aggregatetest.RootOf(x, counter())
+	id := x.ID()
+	x.Given(id, types.New("counter_incremented", CounterIncremented{By: 2}))
+	now, err := counters.Get(context.Background(), id)
+	fmt.Println(now.Value, err)
+	// Output:
+	// 2 <nil>
+}
