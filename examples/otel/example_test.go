@@ -24,10 +24,10 @@ func Example() {
 		fmt.Printf("%s, in %q\n", span.Name, names[span.Parent.SpanID()])
 	}
 	// Output:
-	// load, in "POST /deposits"
-	// commit, in "POST /deposits"
-	// evaluate deposit, in "POST /deposits"
-	// evaluate deposit, in "POST /deposits"
+	// load event_log, in "POST /deposits"
+	// commit event_log, in "POST /deposits"
+	// evaluate account, in "POST /deposits"
+	// evaluate account, in "POST /deposits"
 	// POST /deposits, in ""
 	// handle deposited, in "POST /deposits"
 }

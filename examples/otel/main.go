@@ -1,15 +1,18 @@
-// Command otel shows how the library is watched with OpenTelemetry: hooks become spans and
-// measurements, and the trace that a command was part of is found again in its events' metadata.
-// It prints both. A program that has an OTLP exporter changes nothing but the two providers.
+// Command otel shows how the library is watched with OpenTelemetry, by module aggregate/otelmaestro: spans go to standard output, and
+// measurements to where Prometheus scrapes them: run it with an address such as localhost:9464. A program that has an OTLP exporter changes nothing but the two providers.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"time"
 
-	"go.opentelemetry.io/otel/exporters/stdout/stdoutmetric"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -17,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/aggregate/otelmaestro"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
@@ -35,24 +39,39 @@ func mainErr(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	measurements, err := stdoutmetric.New(stdoutmetric.WithPrettyPrint())
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans))
+	meters, page, err := prometheusMeters()
 	if err != nil {
 		return err
 	}
-	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans))
-	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(measurements)))
 	defer func() { err = errors.Join(err, tracers.Shutdown(ctx), meters.Shutdown(ctx)) }()
-	return run(ctx, tracers, meters)
+	if err := run(ctx, tracers, meters); err != nil || len(os.Args) < 2 {
+		return err
+	}
+	fmt.Println("http://" + os.Args[1] + "/metrics has the measurements")
+	server := &http.Server{Addr: os.Args[1], Handler: page, ReadHeaderTimeout: time.Second}
+	return server.ListenAndServe()
+}
+
+// prometheusMeters returns a meter provider, and the page /metrics with what it measured.
+func prometheusMeters() (*sdkmetric.MeterProvider, http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	reader, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
+	if err != nil {
+		return nil, nil, err
+	}
+	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), nil
 }
 
 // run takes a deposit within a span of its own, and reads the event in another.
 func run(ctx context.Context, tracers trace.TracerProvider, meters metric.MeterProvider) (err error) {
-	hooks, err := newHooks(tracers, meters)
+	// A store without a metadata column would lose the trace parent: see postgres.Options.Metadata.
+	events := memory.New()
+	hooks, err := otelmaestro.Hooks(&otelmaestro.Options{Tracers: tracers, Meters: meters, Store: events})
 	if err != nil {
 		return err
 	}
-	// A store without a metadata column would lose the trace parent: see postgres.Options.Metadata.
-	sup := aggregate.NewSupervisor(memory.New(), &aggregate.Options{Hooks: hooks})
+	sup := aggregate.NewSupervisor(events, &aggregate.Options{Hooks: hooks})
 	defer func() { err = errors.Join(err, sup.Shutdown(ctx)) }()
 	accounts, err := aggregate.New(sup, definition())
 	if err != nil {
@@ -71,7 +90,7 @@ func run(ctx context.Context, tracers trace.TracerProvider, meters metric.MeterP
 		if err != nil {
 			return err
 		}
-		_, span := tracer.Start(resumed(ctx, e.Metadata), "handle "+e.Type)
+		_, span := tracer.Start(otelmaestro.Extract(ctx, e.Metadata), "handle "+e.Type)
 		span.End()
 	}
 	return nil
@@ -81,7 +100,7 @@ func run(ctx context.Context, tracers trace.TracerProvider, meters metric.MeterP
 func request(ctx context.Context, tracer trace.Tracer, accounts *aggregate.Root[Account], id hlc.Timestamp) error {
 	ctx, span := tracer.Start(ctx, "POST /deposits")
 	defer span.End()
-	ctx = traced(ctx)
+	ctx = otelmaestro.Inject(ctx)
 	if err := accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit", Data: Deposit{Amount: 10}}); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // Hooks tell a tracer or a meter what happens, and the logger what the library worked around. The
-// module examples/otel makes spans and measurements of them.
+// module aggregate/otelmaestro makes spans and measurements of them.
 func Example_watched() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

@@ -1,4 +1,4 @@
-package main
+package otelmaestro
 
 import (
 	"context"
@@ -11,18 +11,22 @@ import (
 
 const header = "traceparent"
 
-// traced puts the span of ctx into the metadata of the events that commands evaluated with the result
-// lead to. Whoever reads the events later continues the trace with resumed.
-func traced(ctx context.Context) context.Context {
+// Inject puts the span of ctx into the metadata of the events to which commands lead that are evaluated with the result. Whoever reads the
+// events later continues the trace with Extract. A store keeps metadata where it has the column for it; see
+// postgres.Options.Metadata.
+func Inject(ctx context.Context) context.Context {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
+	if carrier[header] == "" {
+		return ctx
+	}
 	m := types.MetadataFrom(ctx)
 	m.TraceParent = carrier[header]
 	return types.WithMetadata(ctx, m)
 }
 
-// resumed returns a context within the span that an event's metadata names, if it names one.
-func resumed(ctx context.Context, m types.Metadata) context.Context {
+// Extract returns a context within the span that an event's metadata names, or ctx where it names none.
+func Extract(ctx context.Context, m types.Metadata) context.Context {
 	if m.TraceParent == "" {
 		return ctx
 	}
@@ -35,5 +39,5 @@ func parent(ctx context.Context) context.Context {
 	if trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx
 	}
-	return resumed(ctx, types.MetadataFrom(ctx))
+	return Extract(ctx, types.MetadataFrom(ctx))
 }
