@@ -172,6 +172,7 @@ var worlds = []struct {
 		}
 		return b.logged.Commit(ctx, c)
 	})},
+	{"a tail leaves events out", 11, sabotage{forgets: true}},
 }
 
 func TestBrokenWorldsAreCaught(t *testing.T) {

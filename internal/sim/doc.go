@@ -2,7 +2,7 @@
 // decides everything that is left to chance elsewhere: which goroutine goes on, which call of the
 // store fails and how, whose clock is an hour off, who crashes, and when time passes.
 //
-// After a run the whole history is compared with what [DESIGN's ten laws] promise. A seed that
+// After a run the whole history is compared with what [DESIGN's laws] promise. A seed that
 // fails, fails again: the run is one synctest bubble, every call of the store and every handler that asks
 // for it waits at a gate, and the driver lets them pass one at a time. Nothing else in the library
 // depends on the order in which goroutines run, but who gets room first where Options.MaxLive is
@@ -16,5 +16,5 @@
 //
 // The checks are themselves checked: TestBrokenWorldsAreCaught breaks each law on purpose.
 //
-// [DESIGN's ten laws]: https://github.com/eventmaestro/maestro/blob/main/docs/reliability.md
+// [DESIGN's laws]: https://github.com/eventmaestro/maestro/blob/main/docs/reliability.md
 package sim

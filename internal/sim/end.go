@@ -50,6 +50,7 @@ func (w *world) end() {
 			<-l.ended // or the bubble says who hangs
 		}
 	}
+	w.endTail()
 	w.phase = phaseJudge
 	for _, id := range w.ids {
 		w.read(ctx, id)

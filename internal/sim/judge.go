@@ -33,6 +33,7 @@ func (w *world) judge() {
 	for i := range w.histories {
 		w.judgeOrder(i, &w.histories[i])
 	}
+	w.judgeTail()
 }
 
 // judgeLog looks at the log alone: laws 1, 4, 5 and 10.

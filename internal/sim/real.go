@@ -55,9 +55,11 @@ func RunOnPostgres(t *testing.T, c Config, url string) Result {
 	return Result{Violations: w.violations, Trace: w.trace, Counts: w.counts}
 }
 
-// RealTables makes the table of the projection. The migrations make the others, commands and metadata included.
+// RealTables makes the tables of the projection and of the tail's consumer. The migrations make the others, commands,
+// metadata and tails included.
 func RealTables(ctx context.Context, pool *pgxpool.Pool) error {
-	_, err := pool.Exec(ctx, `CREATE TABLE sim_projection (aggregate_id bytea PRIMARY KEY, sequence integer NOT NULL, value integer NOT NULL)`)
+	_, err := pool.Exec(ctx, `CREATE TABLE sim_projection (aggregate_id bytea PRIMARY KEY, sequence integer NOT NULL, value integer NOT NULL);
+CREATE TABLE sim_tailed (n bigserial PRIMARY KEY, run text, aggregate_id bytea, sequence integer, at bytea)`)
 	return err
 }
 
@@ -76,6 +78,8 @@ func (r *real) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	r.tail()
+	defer w.tailed.end()
 	r.work(r.draw())
 	r.heal()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -93,7 +97,7 @@ func (r *real) run(ctx context.Context) (err error) {
 		w.read(ctx, id)
 	}
 	r.count()
-	return nil
+	return r.endTail(ctx)
 }
 
 // build makes the scene: the same as in a bubble, but for what is measured in jumps.

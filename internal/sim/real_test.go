@@ -24,7 +24,7 @@ var (
 func TestSeedsOnPostgres(t *testing.T) {
 	url, _ := pgtest.Schema(t)
 	pool := pgtest.Open(t, url)
-	require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Metadata: true, Commands: true}))
+	require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Metadata: true, Commands: true, Tail: true}))
 	require.NoError(t, RealTables(t.Context(), pool))
 	first, n := uint64(1), *realSeeds
 	if *realSeed != 0 {

@@ -11,6 +11,8 @@ type sabotage struct {
 	define func(d *aggregate.Definition[ledger])
 	twins  bool // all nodes count as one process
 	races  bool // it is a data race as well
+
+	forgets bool // the tail's consumer leaves events out
 }
 
 func (s sabotage) store(w *world, sound logged) logged {

@@ -72,6 +72,7 @@ type world struct {
 
 	kept     checkpoint
 	retreats []retreat
+	tailed   *tailed
 
 	mu         sync.Mutex
 	finished   []*op           // guarded by mu: answered since the driver looked last
@@ -127,6 +128,7 @@ func (w *world) build() {
 		w.nodes[i].skew.Store(int64(w.scene.skews[i]))
 		w.start(w.nodes[i])
 	}
+	w.tail()
 }
 
 func (w *world) nameOf(id hlc.Timestamp) string { return w.names[id] }
