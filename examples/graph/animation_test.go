@@ -71,7 +71,7 @@ func (f *film) play() {
 		f.both(`document.querySelectorAll(".edge").length === %d`, e.edges)
 		f.shot(60)
 	}
-	f.drags(f.other, "Genf", 200, 270, 330, 290)
+	f.drags(f.other, "Genf", 200, 270, 300, 235)
 	f.travels(f.one)
 	f.one.click("#to-now")
 	f.one.until(`!document.body.classList.contains("is-past")`)

@@ -19,21 +19,24 @@ var update = flag.Bool("update", false, "renew the pictures in the README")
 func drawn(t *testing.T) *page {
 	t.Helper()
 	one, other := together(t, "Night trains")
+	one.do(chromedp.EmulateViewport(1280, 860), chromedp.Reload()) // the drawing begins at the corner
+	one.until(`document.querySelector("h1 #name")?.textContent === "Night trains"`)
 	for _, n := range []struct {
 		name string
 		x, y int
-	}{{"Hamburg", 500, 90}, {"Berlin", 900, 140}, {"Köln", 220, 250}, {"Frankfurt am Main", 440, 400}, {"Leipzig", 800, 330}} {
+	}{{"Hamburg", 420, 70}, {"Berlin", 760, 130}, {"Köln", 130, 240}, {"Frankfurt am Main", 360, 390}, {"Leipzig", 690, 310}} {
 		one.adds(n.name, n.x, n.y)
 	}
 	for _, e := range [][2]string{{"Hamburg", "Berlin"}, {"Hamburg", "Köln"}, {"Köln", "Frankfurt am Main"}, {"Berlin", "Leipzig"}, {"Leipzig", "Berlin"}} {
 		one.connects(e[0], e[1])
 	}
 	other.holds("#edge-rows", "Leipzig")
-	other.adds("München", 660, 570)
+	other.adds("München", 560, 530)
 	other.connects("Frankfurt am Main", "München")
 	one.until(`document.querySelectorAll(".edge").length === 6`)
 	one.connects("Leipzig", "München")
 	one.sees("#status", "so it was decided again")
+	one.opens("history")
 	one.until(`document.getAnimations().length === 0`)
 	return one
 }
