@@ -16,26 +16,26 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-func newTail(pool *pgxpool.Pool) (*postgres.Tail, error) {
+func newTail(pool *pgxpool.Pool, of int) (*postgres.Tail, error) {
 	return postgres.NewTail(pool, &postgres.TailOptions{
-		Name: "proof", Of: 2, MaxBatch: 50, Poll: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond,
+		Name: "proof", Of: of, MaxBatch: 50, Poll: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond,
 	})
 }
 
 // consume is the life of a consumer. It dies by SIGKILL, at a statement of its own or by its parent's hand.
-func consume(ctx context.Context, url string, dieAt int) error {
+func consume(ctx context.Context, url string, of, dieAt int) error {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return err
 	}
-	config.MaxConns = 6
+	config.MaxConns = 8
 	config.ConnConfig.Tracer = &fatal{at: int64(dieAt)}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	tail, err := newTail(pool)
+	tail, err := newTail(pool, of)
 	if err != nil {
 		return err
 	}
@@ -92,12 +92,12 @@ type child struct {
 	ended chan struct{}
 }
 
-func (p *proof) spawn(dieAt int) (*child, error) {
+func (p *proof) spawn(of, dieAt int) (*child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(program, "-consume", p.server.URL("postgres"), "-die-at", fmt.Sprint(dieAt)), ended: make(chan struct{})}
+	c := &child{cmd: exec.Command(program, "-consume", p.server.URL("postgres"), "-of", fmt.Sprint(of), "-die-at", fmt.Sprint(dieAt)), ended: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), childEnv+"=1")
 	c.cmd.Stderr = os.Stderr
 	if err := c.cmd.Start(); err != nil {
@@ -130,11 +130,12 @@ func (p *proof) life(ctx context.Context) error {
 	if p.killed%2 == 0 {
 		dieAt = 1 + (p.killed/2)%120
 	}
-	first, err := p.spawn(dieAt)
+	of := 1 + rand.IntN(4) // what a life before it had not finished is dealt out anew
+	first, err := p.spawn(of, dieAt)
 	if err != nil {
 		return err
 	}
-	second, err := p.spawn(0)
+	second, err := p.spawn(of, 0)
 	if err != nil {
 		return err
 	}

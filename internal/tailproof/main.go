@@ -1,7 +1,8 @@
 // Command tailproof proves that a tail loses, repeats and swaps nothing. It lets writers of every kind fill a log
 // that had rows before it learned of tails: roots, transactions of the application that take their number early and end late,
-// and INSERTs that know nothing of the column. It kills the process that consumes them, at its n-th statement or at any moment, restarts the server, and
-// lets a standby take its place. In the end every event must have been consumed once, in the order of its aggregate.
+// and INSERTs that know nothing of the column. It kills the process that consumes them, at its n-th statement or at any moment, restarts
+// the server, and lets a standby take its place; each consumer deals the events out to another number of parts. In the end every event
+// must have been consumed once, in the order of its aggregate.
 //
 //	go run ./internal/tailproof -events 1000000 -kills 1000
 package main
@@ -27,7 +28,7 @@ import (
 type options struct {
 	events, kills, restarts, promotions int
 	consume                             string
-	dieAt                               int
+	of, dieAt                           int
 }
 
 func main() {
@@ -48,12 +49,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.IntVar(&o.restarts, "restarts", 4, "how often the server crashes or restarts")
 	f.IntVar(&o.promotions, "promotions", 2, "how often a standby takes the server's place")
 	f.StringVar(&o.consume, "consume", "", "be the consumer of the database with this `URL` (used by the program itself)")
+	f.IntVar(&o.of, "of", 1, "as a consumer: how many parts it has")
 	f.IntVar(&o.dieAt, "die-at", 0, "as a consumer: the statement to be killed at")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if o.consume != "" {
-		return consume(ctx, o.consume, o.dieAt)
+		return consume(ctx, o.consume, o.of, o.dieAt)
 	}
 	p := &proof{options: o, out: out}
 	err := p.run(ctx)
@@ -172,11 +174,11 @@ func (p *proof) promote(ctx context.Context) error {
 // judge waits until the tail has nothing left, and compares.
 func (p *proof) judge(ctx context.Context) error {
 	pool := p.pool.Load()
-	tail, err := newTail(pool)
+	tail, err := newTail(pool, 1)
 	if err != nil {
 		return err
 	}
-	child, err := p.spawn(0)
+	child, err := p.spawn(4, 0)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ const (
 // TailChannel is what a Tail listens to while it waits. Nobody has to notify it: without, a tail looks every
 // TailOptions.Poll. A NOTIFY inside of the transaction that stores events makes all such transactions commit one after the other,
 // so send it afterwards.
+//
+// Nobody is heard through a proxy that pools connections, nor where the pool has no connection to spare: the Logger is told so, once.
 const TailChannel = "maestro_tail"
 
 // TailOptions of a Tail. The Name is required.
@@ -49,7 +51,7 @@ type TailOptions struct {
 	MaxBatch int
 
 	// Poll is how long a tail that has nothing to do waits before it looks again, and a tail that stands by before
-	// it tries to take over. 0 means DefaultTailPoll.
+	// it tries to take over. It looks earlier only if somebody notifies TailChannel. 0 means DefaultTailPoll.
 	Poll time.Duration
 
 	// MaxBackoff bounds the pause after a failure, which begins with 100 ms and doubles. 0 means DefaultTailMaxBackoff.

@@ -85,9 +85,12 @@ const (
 	stepMore
 )
 
-func (w *tailWorker) run(ctx context.Context) error {
+func (w *tailWorker) run(ctx context.Context) error { return w.each(ctx, w.step) }
+
+// each takes steps until ctx ends or one is refused. It waits where there is nothing to do, and after a failure.
+func (w *tailWorker) each(ctx context.Context, step func(context.Context) (outcome, error)) error {
 	for ctx.Err() == nil {
-		did, err := w.step(ctx)
+		did, err := step(ctx)
 		if errors.Is(err, errNoPlace) {
 			err = w.t.prepare(ctx)
 		}
@@ -136,42 +139,3 @@ func (w *tailWorker) wait(ctx context.Context, d time.Duration) {
 }
 
 var errNoPlace = errors.New("postgres: the tail has no place")
-
-// listen wakes the workers when somebody notifies TailChannel. Without a connection to spare, or a server that notifies, they poll.
-func (t *Tail) listen(ctx context.Context, wake []chan struct{}) {
-	for ctx.Err() == nil && int(t.pool.Config().MaxConns) >= t.o.Of+2 {
-		t.hear(ctx, wake)
-		pause := time.NewTimer(t.o.MaxBackoff)
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
-	}
-}
-
-// hear listens on one connection for as long as that lasts.
-func (t *Tail) hear(ctx context.Context, wake []chan struct{}) {
-	conn, err := t.pool.Acquire(ctx)
-	if err != nil {
-		return
-	}
-	defer func() {
-		_ = conn.Conn().Close(context.WithoutCancel(ctx)) // so that nobody gets one that listens
-		conn.Release()
-	}()
-	if _, err := conn.Exec(ctx, "LISTEN "+TailChannel); err != nil {
-		return
-	}
-	for {
-		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
-			return
-		}
-		for _, w := range wake {
-			select {
-			case w <- struct{}{}:
-			default:
-			}
-		}
-	}
-}
