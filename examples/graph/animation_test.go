@@ -35,6 +35,11 @@ func TestTwoProcessesAndOneSlider(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(all.Image), 20)
 	require.Equal(t, 0, all.LoopCount, "it goes on for ever")
+	for readme, path := range map[string]string{"README.md": animation, "../../README.md": "examples/graph/" + animation} {
+		text, err := os.ReadFile(readme)
+		require.NoError(t, err)
+		require.Regexp(t, `^# .*\n\n!\[[^\]]+\]\(`+path+`\)\n`, string(text), "%s begins with it", readme)
+	}
 }
 
 // film is what two people see, side by side.

@@ -203,6 +203,25 @@ func TestEdgesEndAtBordersAndPassOtherNodes(t *testing.T) {
 	})
 }
 
+func TestNothingIsPutOnAnother(t *testing.T) {
+	t.Parallel()
+	url := start(t)
+	p := visit(t, url)
+	p.creates(url, "Rail")
+	p.adds("Bern", 300, 300)
+	p.adds("Chur", 300, 335) // below the first, but too near for a second
+	p.adds("Genf", 600, 300)
+	require.Empty(t, p.overlaps())
+	p.drag(600, 300, 310, 300)
+	p.sees("#status", "You moved Genf.")
+	require.Empty(t, p.overlaps())
+	// Whoever asks for it by numbers gets it; the selected one lies in front.
+	p.enters("#selection [name=x]", "300")
+	p.enters("#selection [name=y]", "300")
+	p.until(`document.querySelector(%q).dataset.at === "300 300"`, node("Genf"))
+	require.Equal(t, []string{"Genf"}, value[[]string](p, `[...document.querySelectorAll("#front use")].map((e) => document.querySelector(e.getAttribute("href")).querySelector("text").textContent)`))
+}
+
 func TestTidyUpIsOneStepThatCanBeUndone(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(p *page) {

@@ -32,6 +32,8 @@ func TestTwoProcessesShowEachOthersChanges(t *testing.T) {
 	other.sees("#status.is-theirs", "Somebody in another process added Bern.")
 	other.drag(200, 200, 500, 400)
 	one.until(`document.querySelector(%q).dataset.at === "500 400"`, node("Bern"))
+	one.until(`document.querySelector(".node.is-new")`)  // what others did is marked …
+	one.until(`!document.querySelector(".node.is-new")`) // … for a moment, not whenever it is looked at again
 
 	// What somebody is typing stays, whatever comes in.
 	one.clickAt(500, 400, 1)
