@@ -12,6 +12,7 @@
 //	projection_test.go   rows that are written with the events
 //	rebuild_test.go      the same rows, anew, while the program goes on
 //	outbox_test.go       messages to the outside
+//	tail_test.go         a search index behind the writers, rebuilt while they go on
 //	transaction_test.go  a command as part of the application's transaction
 //	inspect_test.go      a log that can't be read, a body that has to go
 //	watched_test.go      hooks and the logger

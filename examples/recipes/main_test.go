@@ -70,7 +70,7 @@ func (b *bench) clear() {
 }
 
 // everything is what the optional migrations bring.
-var everything = migrations.Options{Metadata: true, Commands: true}
+var everything = migrations.Options{Metadata: true, Commands: true, Tail: true}
 
 // everywhere runs a recipe on the store in memory and, where there is one, on a Postgres, and prints
 // what it printed once if that was the same.

@@ -16,6 +16,10 @@ import (
 
 // A message goes out for every deposit, even if the program dies between the commit and the broker: the
 // projection writes it into a table with the event, and a relay sends what is in the table.
+//
+// Where the database has the tables of tails, neither is needed: a tail hands the events themselves to whoever sends
+// (tail_test.go; examples/tail with a retry and a table of dead letters). An outbox is for what only the handler knew, and for a log that is
+// spread over several servers.
 func Example_outboxSQL() {
 	onPostgres(func(ctx context.Context, pool *pgxpool.Pool, s *postgres.Store) error {
 		if _, err := pool.Exec(ctx, `CREATE TABLE outbox (

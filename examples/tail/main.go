@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -27,19 +28,18 @@ import (
 )
 
 func main() {
-	ctx := context.Background()
 	do := parent
 	if os.Getenv("CONSUME") != "" {
 		do = consume
 	}
-	if err := do(ctx); err != nil {
+	if err := do(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "tail:", err)
 		os.Exit(1)
 	}
 }
 
 // consume is what each of the two processes does until it is killed.
-func consume(ctx context.Context) error {
+func consume(ctx context.Context, _ io.Writer) error {
 	pool, err := pgxpool.New(ctx, os.Getenv("CONSUME"))
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func send(e types.Event) error {
 	return nil
 }
 
-func parent(ctx context.Context) error {
+func parent(ctx context.Context, out io.Writer) error {
 	server, err := pgserver.Start(ctx, nil)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func parent(ctx context.Context) error {
 			return err
 		}
 		if s == 100 {
-			fmt.Println("one of the two is killed")
+			fmt.Fprintln(out, "one of the two is killed")
 			_ = first.Process.Kill()
 			_ = first.Wait()
 		}
@@ -122,7 +122,7 @@ func parent(ctx context.Context) error {
 			return err
 		}
 	}
-	fmt.Printf("200 orders: %d mails sent, %d put aside, nothing missing\n", sent, dead)
+	fmt.Fprintf(out, "200 orders: %d mails sent, %d put aside, nothing missing\n", sent, dead)
 	return nil
 }
 

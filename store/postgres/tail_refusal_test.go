@@ -195,15 +195,7 @@ func TestATailRefusesAPlaceOfAnotherClusterAndAdoptsIt(t *testing.T) {
 	var known []hlc.Timestamp
 	o.Known = func(ctx context.Context, tx pgx.Tx, ids []hlc.Timestamp) (map[hlc.Timestamp]types.Sequence, error) {
 		known = append(known, ids...)
-		last := map[hlc.Timestamp]types.Sequence{}
-		for _, id := range ids {
-			var sequence int32
-			if err := tx.QueryRow(ctx, "SELECT coalesce(max(sequence), 0) FROM written WHERE aggregate_id = $1", id[:]).Scan(&sequence); err != nil {
-				return nil, err
-			}
-			last[id] = types.Sequence(sequence)
-		}
-		return last, nil
+		return knownWritten(ctx, tx, ids)
 	}
 	tail := newTail(t, pool, o)
 	err = tail.Run(t.Context(), copyAll)
