@@ -171,10 +171,15 @@ func TestTheEditorFitsASmallWindow(t *testing.T) {
 	p := visit(t, url)
 	p.creates(url, "Rail")
 	p.adds("Bern", 200, 200)
-	for _, width := range []int64{360, 768, 1024, 2200} {
-		p.do(chromedp.EmulateViewport(width, 800))
-		require.Empty(t, value[[]string](p, `[...document.querySelectorAll("body *:not(.scroll *, svg *)")]
-			.filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 90))`), "at %d", width)
-		require.True(t, value[bool](p, `document.getElementById("canvas").getBoundingClientRect().width > %d / 3`, width))
+	for _, size := range [][2]int64{{360, 640}, {768, 1024}, {844, 390}, {1024, 700}, {2200, 1200}} {
+		p.do(chromedp.EmulateViewport(size[0], size[1]))
+		// Nothing sticks out of the window, or of the card that it is in, where it could not be pressed.
+		require.Empty(t, value[[]string](p, `[...document.querySelectorAll("body *:not(.scroll *, svg *)")].filter((e) => e.checkVisibility()).filter((e) => {
+			const own = e.getBoundingClientRect();
+			const card = e.matches("button, input") && !e.closest(".sheet") ? e.closest(".card")?.getBoundingClientRect() : undefined;
+			return own.right > innerWidth + 1 || own.right > (card?.right ?? Infinity) || own.bottom > (card?.bottom ?? Infinity);
+		}).map((e) => e.outerHTML.slice(0, 90))`), "at %d", size[0])
+		require.True(t, value[bool](p, `document.getElementById("canvas").getBoundingClientRect().width > %d / 3`, size[0]))
+		require.Greater(t, value[float64](p, `document.getElementById("canvas").getBoundingClientRect().height`), 180., size)
 	}
 }

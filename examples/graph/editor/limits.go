@@ -19,8 +19,9 @@ const (
 	MaxNameLen = 60 // characters
 )
 
-// cleanName returns a name without the space around it, or refuses it in words for the person who
-// typed it. what is the thing that has the name.
+// cleanName returns a name without the space around it and with one space where there were more, which nobody
+// could tell apart. Or it refuses the name in words for the person who typed it. what is the thing that has
+// the name.
 func cleanName(what, name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch {
@@ -32,7 +33,7 @@ func cleanName(what, name string) (string, error) {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
 		return "", aggregate.Reject("The name of a %s is one line of plain text.", what)
 	}
-	return name, nil
+	return strings.Join(strings.Fields(name), " "), nil
 }
 
 // onCanvas refuses a place that nobody could see.

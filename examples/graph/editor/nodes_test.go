@@ -116,6 +116,10 @@ func TestANodeIsRenamed(t *testing.T) {
 	given(t, triangle()...).
 		When("rename_node", editor.RenameNode{ID: 2, Name: "  Bern"}).
 		Then(nodeRenamed(2, "Bern")).
+		When("rename_node", editor.RenameNode{ID: 3, Name: "New  \u00a0 York"}).
+		Then(nodeRenamed(3, "New York")).
+		When("add_node", editor.AddNode{Name: "New   York"}). // looks the same
+		ThenRejected(`There is a node "New York" already.`).
 		When("rename_node", editor.RenameNode{ID: 2, Name: "Bern"}).
 		ThenNothing().
 		When("rename_node", editor.RenameNode{ID: 2}).
