@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"errors"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
@@ -74,7 +75,10 @@ func (c *cell[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 	if line, err = c.family.sup.store.(store.Transactor).BeginTx(bound); err != nil {
 		return nil, during("begin a transaction", err)
 	}
-	if err = c.takeLine(bound, line, began); err != nil {
+	if err = c.takeLine(bound, line, began); errors.Is(err, store.ErrDeadlock) {
+		line.Abort(bound) // who holds nothing else can do without its place: a conflict tells
+		return nil, nil
+	} else if err != nil {
 		return line, err
 	}
 	if c.rivals.line--; c.seq != began {
@@ -85,7 +89,8 @@ func (c *cell[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 
 // takeLine waits in the line, takes the turn, and brings the state up to date, which was at began
 // before the wait.
-func (c *cell[S]) takeLine(ctx context.Context, line store.OwnTx, began types.Sequence) error {
+func (c *cell[S]) takeLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
+	defer recovered(&err) // an adapter's panic
 	events, more, err := line.Lock(ctx, c.id, max(1, began))
 	if err != nil {
 		return during("wait in line", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -36,7 +35,7 @@ func (s *Supervisor) Transact(ctx context.Context, f func(ctx context.Context, t
 	if !ok {
 		return fmt.Errorf("%w: this store begins no transactions: use a store.Transactor", store.ErrUnsupported)
 	}
-	t := &transaction{sup: s, members: map[hlc.Timestamp]member{}}
+	t := &transaction{sup: s}
 	defer t.leave()
 	for attempt := 1; ; attempt++ {
 		if err := ctx.Err(); err != nil {
@@ -69,12 +68,12 @@ type transaction struct {
 	store.OwnTx // of the present attempt
 	sup         *Supervisor
 
-	members map[hlc.Timestamp]member // the aggregates of all attempts so far
-	held    []*mailbox               // those that are reserved
-	highest hlc.Timestamp            // among held
-	commits []store.Commit           // of the present attempt
-	failed  error                    // why the present attempt can only be aborted
-	used    bool                     // the application has used it by itself, and so may hold locks
+	members []member       // the aggregates of all attempts so far
+	held    []*mailbox     // those that are reserved
+	highest hlc.Timestamp  // among held
+	commits []store.Commit // of the present attempt
+	failed  error          // why the present attempt can only be aborted
+	used    bool           // the application has used it by itself, and so may hold locks
 
 	line  bool             // aggregates are to be locked first: others were faster
 	look  bool             // command IDs are to be looked up first: one was used before
@@ -212,13 +211,13 @@ func (t *transaction) reserve(ctx context.Context, m *mailbox) error {
 
 // reserveAll reserves what earlier attempts needed, in order.
 func (t *transaction) reserveAll(ctx context.Context) error {
-	known := slices.SortedFunc(maps.Values(t.members), func(a, b member) int { return a.box().id.Compare(b.box().id) })
-	for _, m := range known {
+	slices.SortFunc(t.members, func(a, b member) int { return a.box().id.Compare(b.box().id) })
+	for _, m := range t.members {
 		if err := t.reserve(ctx, m.box()); err != nil {
 			return err
 		}
 	}
-	for _, m := range known {
+	for _, m := range t.members {
 		if err := m.join(ctx, t); err != nil {
 			return err
 		}
@@ -290,9 +289,13 @@ func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err e
 	return tx.Send(ctx)
 }
 
+// unknown names one of the aggregates that have events: what became of it became of all.
 func (t *transaction) unknown(commits []store.Commit, cause error) *OutcomeUnknownError {
 	u := &OutcomeUnknownError{Err: cause}
 	for _, c := range commits {
+		if len(u.Timestamps) > 0 && c.AggregateID != u.AggregateID {
+			continue
+		}
 		for i := range c.Events {
 			u.AggregateID = c.AggregateID
 			u.Timestamps = append(u.Timestamps, c.Events[i].Timestamp)
@@ -369,7 +372,10 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 	if t.failed != nil {
 		return nil, t.failed
 	}
-	if m := t.members[id]; m != nil {
+	for _, m := range t.members {
+		if m.box().id != id {
+			continue
+		}
 		if c, ok := m.(*cell[S]); ok && c.root == r {
 			return c, nil
 		}
@@ -380,7 +386,7 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 		return nil, err
 	}
 	c := host.guest()
-	t.members[id] = c
+	t.members = append(t.members, c)
 	if err = t.reserve(ctx, c.box()); err == nil {
 		err = c.join(ctx, t)
 	}

@@ -12,6 +12,8 @@ import (
 // act does one thing, and lets a few of those at the gate go on.
 func (w *world) act() {
 	switch n := w.rng.IntN(100); {
+	case n < 66 && w.scene.transacts && n%4 == 0:
+		w.beginPair(w.newPair())
 	case n < 66:
 		w.begin(w.draw(w.evaluation()))
 	case n < 82:
@@ -60,7 +62,9 @@ func (w *world) evaluation() *op {
 	o := &op{kind: one(w.rng, opEvaluate, opEvents, opState)}
 	if len(w.commands) > 0 && w.rng.IntN(8) == 0 {
 		o.command = one(w.rng, w.commands...)
-		o.aggregate = o.command.aggregate
+		if o.aggregate = o.command.aggregate; o.command.token[0] == 'p' {
+			o.command = w.newCommand(o.aggregate) // a transaction is repeated as a whole, or not at all
+		}
 		return o
 	}
 	o.aggregate = w.some()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,12 +73,14 @@ func (s spoiler) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 	return s.logged.CommitSnapshot(ctx, sn)
 }
 
-// worlds are those in which a law does not hold.
-var worlds = []struct {
+// brokenWorld is one in which a law does not hold.
+type brokenWorld struct {
 	name string
 	law  int
 	sabotage
-}{
+}
+
+var worlds = []brokenWorld{
 	{"a log has a gap", 1, reads(func(b *broken, all iter.Seq2[types.Event, error], _ store.Range) iter.Seq2[types.Event, error] {
 		return func(yield func(types.Event, error) bool) {
 			for e, err := range all {
@@ -177,7 +180,7 @@ var worlds = []struct {
 
 func TestBrokenWorldsAreCaught(t *testing.T) {
 	t.Parallel()
-	for _, world := range worlds {
+	for _, world := range slices.Concat(worlds, tornWorlds) {
 		if world.races && underRaceDetector {
 			continue // which would report the break itself
 		}

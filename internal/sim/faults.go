@@ -20,6 +20,9 @@ func (w *world) faulty(life int) *storetest.Faults {
 		Rates: map[storetest.Op]storetest.Rates{
 			storetest.OpCommit: rates(storetest.FaultConflict, storetest.FaultRefused, storetest.FaultSlow,
 				storetest.FaultPanic, storetest.FaultReplyLost, storetest.FaultRequestLost, storetest.FaultLate),
+			storetest.OpEnd: rates(storetest.FaultConflict, storetest.FaultRefused, storetest.FaultSlow,
+				storetest.FaultPanic, storetest.FaultReplyLost, storetest.FaultRequestLost, storetest.FaultLate),
+			storetest.OpTx:   rates(storetest.FaultRefused, storetest.FaultSlow, storetest.FaultPanic, storetest.FaultDeadlock),
 			storetest.OpRead: rates(storetest.FaultRefused, storetest.FaultSlow, storetest.FaultPanic, storetest.FaultCut),
 			storetest.OpCommitSnapshot: rates(storetest.FaultRefused, storetest.FaultSlow, storetest.FaultPanic,
 				storetest.FaultReplyLost, storetest.FaultRequestLost),
@@ -35,6 +38,7 @@ func (w *world) countFaults() {
 	for _, l := range w.all {
 		for op, name := range map[storetest.Op]string{
 			storetest.OpCommit: "commit", storetest.OpRead: "read", storetest.OpCommitSnapshot: "save",
+			storetest.OpTx: "transaction", storetest.OpEnd: "end",
 		} {
 			for f := storetest.FaultConflict; f <= storetest.FaultCut; f++ {
 				if n := l.seam.faulty.Count(op, f); n > 0 {

@@ -30,6 +30,7 @@ func (w *world) judge() {
 		}
 		w.judgeState(o)
 	}
+	w.judgePairs(where)
 	for i := range w.histories {
 		w.judgeOrder(i, &w.histories[i])
 	}
@@ -111,8 +112,11 @@ func (o *op) excusable() bool {
 		return o.life.stopping.Load()
 	case "retries spent", "deadline":
 		return true // the gate holds reads up for as long as it likes
+	case "taken back":
+		return true
 	case "unavailable":
-		return o.life.w.scene.trouble > 0 || o.life.w.scene.hurried
+		// A transaction keeps others waiting for its locks, and is lost where the store went back.
+		return o.life.w.scene.trouble > 0 || o.life.w.scene.hurried || o.life.w.scene.transacts
 	case "projection":
 		return how == failProjection
 	case "event":

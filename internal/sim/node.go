@@ -63,7 +63,11 @@ func (w *world) start(n *node) {
 	}})
 	o := w.scene.options()
 	o.Clock = clock
-	if err := l.open(l.seam, o); err != nil {
+	var adapter store.Adapter = l.seam
+	if w.scene.transacts {
+		adapter = txSeam{l.seam}
+	}
+	if err := l.open(adapter, o); err != nil {
 		panic(err)
 	}
 }

@@ -43,6 +43,9 @@ type op struct {
 	invoked  int
 	returned int
 
+	pair *pair // the transaction that it is a half of, or nil
+	half int
+
 	err    error
 	events []types.Event
 	seq    types.Sequence // of the state it got
@@ -63,11 +66,13 @@ const (
 )
 
 func (o *op) String() string {
-	return fmt.Sprintf("%d %s %s a%d %s%+v", o.number, o.kind, o.life.name, o.aggregate, o.Type, o.Data)
+	return fmt.Sprintf("%d %s %s a%d %s%+v %s", o.number, o.kind, o.life.name, o.aggregate, o.Type, o.Data, o.ID)
 }
 
 // evaluates reports whether the operation is a command.
-func (o *op) evaluates() bool { return o.kind == opEvaluate || o.kind == opEvents || o.kind == opState }
+func (o *op) evaluates() bool {
+	return o.kind == opEvaluate || o.kind == opEvents || o.kind == opState || o.kind == opTransact
+}
 
 // asking is the key of an operation in its context.
 type asking struct{}
@@ -183,6 +188,8 @@ func (o *op) class() class {
 		return unknown
 	case o.err == nil:
 		return acked
+	case o.takenBack():
+		return excused
 	case errors.Is(o.err, aggregate.ErrRejected):
 		return rejected
 	case errors.Is(o.err, aggregate.ErrUnexpectedSequence):
@@ -196,7 +203,7 @@ func (o *op) class() class {
 // stamps are the timestamps to look up after an unknown outcome.
 func (o *op) stamps() (stamps []hlc.Timestamp) {
 	var u *aggregate.OutcomeUnknownError
-	if errors.As(o.err, &u) {
+	if errors.As(o.err, &u) && u.AggregateID == o.AggregateID { // of a transaction one aggregate is named
 		stamps = u.Timestamps
 	}
 	return stamps
@@ -213,6 +220,7 @@ func (o *op) reason() string {
 		name string
 		is   bool
 	}{
+		{"taken back", o.takenBack()},
 		{"mailbox full", errors.Is(o.err, aggregate.ErrMailboxFull)},
 		{"closed", errors.Is(o.err, aggregate.ErrClosed)},
 		{"retries spent", errors.Is(o.err, aggregate.ErrRetriesSpent)},

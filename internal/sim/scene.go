@@ -22,6 +22,7 @@ type scene struct {
 	forgetful  bool // the store goes back now and then
 	trouble    int  // of 100 calls of the store, so many are faulty
 	hurried    bool // a real server may take longer than is waited for
+	transacts  bool // there are transactions of two aggregates
 
 	options    func() *aggregate.Options
 	readFirst  bool
@@ -40,7 +41,7 @@ func one[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(ch
 
 func newScene(w *world) *scene {
 	r := w.rng
-	s := &scene{w: w, aggregates: 2 + r.IntN(7)}
+	s := &scene{w: w, aggregates: 2 + r.IntN(7), transacts: w.config.Seed%2 == 0}
 	s.skews = [3]time.Duration{0, one(r, 0, -time.Hour, time.Hour, -time.Minute), one(r, 0, 10*time.Millisecond, 2*time.Hour)}
 	if r.IntN(4) == 0 {
 		s.sharedIDs = true

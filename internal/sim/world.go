@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -64,6 +65,7 @@ type world struct {
 	open      int // operations without an answer
 	tick      int
 	commands  []command // with an id, to be repeated
+	pairs     [][2]command
 	trace     []string
 	counts    map[string]int
 	histories []history // in the end
@@ -117,6 +119,9 @@ func (w *world) build() {
 	w.table = memory.NewTable[hlc.Timestamp, row](w.memory)
 	w.projected = func(_ context.Context, id hlc.Timestamp) row { r, _ := w.table.Get(id); return r }
 	w.store = w.config.sabotage.store(w, w.memory)
+	if _, ok := w.store.(store.Transactor); !ok {
+		w.scene.transacts = false
+	}
 	maker := hlc.NewClock(&hlc.Options{Node: 99, Now: func() time.Time { return epoch }})
 	for i := range w.scene.aggregates {
 		id := maker.NowAfter(hlc.Timestamp{})
