@@ -205,7 +205,8 @@ func (e *RetriesSpentError) Unwrap() error { return e.Err }
 
 // OutcomeUnknownError is returned for a command whose commit was sent but not seen to its
 // end: the database stayed away, or the caller's context ended first. The events may be
-// stored now, later or never; [Root.Lookup] tells. It matches store.ErrOutcomeUnknown.
+// stored now, later or never; [Root.Lookup] tells. Of a transaction one aggregate is named that it stored
+// events of: what became of those became of all. It matches store.ErrOutcomeUnknown.
 type OutcomeUnknownError struct {
 	AggregateID hlc.Timestamp
 	Err         error // what ended the wait

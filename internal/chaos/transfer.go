@@ -58,7 +58,8 @@ func (w *writer) transfer(rng *rand.Rand) {
 	}
 	for _, e := range asked {
 		told := entry{Kind: "told", Op: e.Op, At: now(), Period: e.Period, Index: e.Index, Class: class, Err: text}
-		if u := (*aggregate.OutcomeUnknownError)(nil); errors.As(err, &u) {
+		// One of the aggregates is named: what became of it became of both.
+		if u := (*aggregate.OutcomeUnknownError)(nil); errors.As(err, &u) && u.AggregateID == w.Field.id(e.Period, e.Index) {
 			for _, t := range u.Timestamps {
 				told.Stamps = append(told.Stamps, t.String())
 			}
