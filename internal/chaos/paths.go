@@ -38,6 +38,8 @@ const (
 	pathTransactions = "transaction of two aggregates"
 	pathTxRepeated   = "transaction repeated"
 	pathSnapshot     = "snapshot stored"
+	pathBeyond       = pgproxy.BeyondAll
+	pathIsolated     = "log: maestro: a shared statement failed, and its commits are sent by halves"
 )
 
 // paths counts how often paths were taken.
@@ -171,7 +173,16 @@ const guardMark = `integer: "maestro: `
 
 // mustReach is the paths that a round has to take, or it has not proved what it is there for.
 func (a *arena) mustReach() []string {
-	return []string{pathConflict, pathBatch, pathDoubt}
+	must := []string{pathConflict, pathBatch, pathDoubt, pathSnapshot, pathQueue, pathTransactions, pathTxRepeated, pathFlush}
+	switch a.kind {
+	case single:
+		must = append(must, pathRepeated, pathOurs, pathTheirs, pathDuplicate, pathIsolated, pathGuard)
+	case asynchronous:
+		must = append(must, pathDropped)
+	case synchronous:
+		must = append(must, pathNotWaited, pathOurs)
+	}
+	return must
 }
 
 // printPaths prints how often paths were taken, and which of those were not that must be.

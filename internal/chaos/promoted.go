@@ -59,8 +59,8 @@ func (o *op) replicationLost(r *record) bool {
 	if r.kind != asynchronous || o.class() != acked {
 		return false
 	}
-	if o.asked.Pair != "" { // told without a state
-		return o.unsteady(r)
+	if n, _ := o.inLog(r); o.asked.Pair != "" { // told without a state
+		return n == 0 && o.unsteady(r)
 	}
 	return o.stored(r) && o.beyond(r)
 }

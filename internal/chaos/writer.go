@@ -100,7 +100,7 @@ func (w *writer) open(pool *pgxpool.Pool) error {
 		Commands: true, Metadata: true, Logger: logger, CommitTimeout: w.Committing, LockTimeout: w.Committing / 2,
 	})}
 	w.sup = aggregate.NewSupervisor(adapter, &aggregate.Options{
-		Clock: clock, Logger: logger, Hooks: w.paths.hooks(), SettleTimeout: w.Settling, MaxAttempts: 1000, MaxLive: 200,
+		Clock: clock, Logger: logger, Hooks: w.paths.hooks(), SettleTimeout: w.Settling, MaxLive: 200,
 	})
 	for i, name := range rootNames {
 		var err error

@@ -26,7 +26,7 @@ var postgresMutants = []mutant{
 		p.err = nil`, postgresSuites},
 	{"store/postgres/commit.go", "a bad row spoils the statement for all", `	default:
 		s.blocked(err, budget)
-		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock, budget) })`, `	default:
+		s.isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock, budget) })`, `	default:
 		s.blocked(err, budget)
 		for _, p := range batch {
 			p.err = translate("commit events", err)

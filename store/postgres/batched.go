@@ -55,7 +55,7 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 		leaveAlone(batch)
 	default:
 		s.blocked(err, budget)
-		isolate(batch, err, func(part []*pending) { s.shareTx(ctx, conn, part, s.isolatingLock, budget, regroups) })
+		s.isolate(batch, err, func(part []*pending) { s.shareTx(ctx, conn, part, s.isolatingLock, budget, regroups) })
 	}
 }
 

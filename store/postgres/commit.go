@@ -130,7 +130,7 @@ func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending,
 		batch[0].refer(err)
 	default:
 		s.blocked(err, budget)
-		isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock, budget) })
+		s.isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock, budget) })
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // isolate calls again with parts of a batch that failed for something in one of its commits. Bodies
 // that jsonb refuses are known without asking; else the culprit is looked for by halves.
-func isolate(batch []*pending, err error, again func(part []*pending)) {
+func (s *Store) isolate(batch []*pending, err error, again func(part []*pending)) {
 	if hasClass(pgError(err).Code, "22", "54") {
 		good, bad := splitByBody(batch)
 		if len(bad) > 0 && len(good) > 0 {
@@ -18,6 +18,7 @@ func isolate(batch []*pending, err error, again func(part []*pending)) {
 			return
 		}
 	}
+	s.o.Logger.Debug("maestro: a shared statement failed, and its commits are sent by halves", "commits", len(batch), "error", err)
 	again(batch[:len(batch)/2])
 	again(batch[len(batch)/2:])
 }
