@@ -272,7 +272,7 @@ func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 		}
 		return n > 0, c.family.sup.ended(c.family.orOther(err))
 	case !proved && c.seq != began:
-		return true, nil // a transaction of this process moved it on meanwhile
+		return true, c.ensure(ctx) // a transaction of this process moved it on meanwhile, or dropped it
 	case !proved && c.seq > 0:
 		c.lost(ctx, c.seq, c.last)
 		return true, c.ensure(ctx)

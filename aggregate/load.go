@@ -170,11 +170,13 @@ func (k *kind[S]) catchUp(ctx context.Context, a store.Adapter, id hlc.Timestamp
 
 // follow brings d forward by events of its aggregate, and returns how many were new. They begin with
 // the one at d's own sequence, or before: that it is there proves that the log has what d was built
-// on. It shows each new one to see. d keeps what was applied before an error.
+// on. It shows each new one to see. d keeps what was applied before an error. A d that lost all it had
+// while the first event was waited for is left alone.
 func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp, d *draft[S], see func(*types.Event)) (n int, proved bool, err error) {
 	defer recovered(&err)
+	began := d.seq
 	for e, err := range events {
-		proved = proved || d.seq == 0
+		proved = proved || began == 0 && d.seq == 0
 		switch {
 		case err != nil:
 			return n, proved, fmt.Errorf("aggregate: read events: %w", err)

@@ -2,6 +2,7 @@ package aggregate_test
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 	"testing"
 
@@ -135,4 +136,60 @@ func newProcess(t testing.TB, s store.Adapter, o *aggregate.Options, change ...f
 	root, err := aggregate.New(sup, tallies(change...))
 	require.NoError(t, err)
 	return process{sup, root}
+}
+
+// gated is a store whose reads of events can be made to wait.
+type gated struct {
+	*memory.Store
+	wait atomic.Pointer[func()]
+}
+
+func (g *gated) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	return func(yield func(types.Event, error) bool) {
+		if wait := g.wait.Load(); wait != nil {
+			(*wait)()
+		}
+		g.Store.Events(ctx, id, r)(yield)
+	}
+}
+
+// A transaction finds out that the log went back, and drops the state, while the aggregate reads what follows it.
+func TestAStateThatIsDroppedDuringAReadIsReadFromTheStart(t *testing.T) {
+	t.Parallel()
+	s := &gated{Store: memory.New()}
+	p, other := newProcess(t, s, nil), newProcess(t, s, nil)
+	id := newID(t, p.root)
+	evaluate(t, p.root, adds(id, 1))
+	goBack := s.Checkpoint()
+	for range 3 {
+		evaluate(t, p.root, adds(id, 10))
+	}
+	goBack()
+	for range 3 {
+		evaluate(t, other.root, adds(id, 1))
+	}
+	reads, goOn := make(chan struct{}), make(chan struct{})
+	wait := func() {
+		s.wait.Store(nil)
+		close(reads)
+		<-goOn
+	}
+	s.wait.Store(&wait)
+	fetched := make(chan error, 1)
+	go func() {
+		_, err := p.root.Fetch(t.Context(), id)
+		fetched <- err
+	}()
+	<-reads
+	runs := 0
+	require.NoError(t, p.sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
+		if runs++; runs == 2 {
+			close(goOn)
+			require.NoError(t, <-fetched)
+		}
+		_, err := p.root.EvaluateTx(ctx, tx, adds(id, 100))
+		return err
+	}))
+	require.Equal(t, 2, runs)
+	require.Equal(t, 104, totalOf(t, p, id))
 }
