@@ -17,9 +17,12 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
+// checkpoint keeps what is stored, and returns what goes back to it.
+type checkpoint func() (goBack func())
+
 // onEveryLostLog runs a test on stores of which goBack drops what was stored after keep was called, as
 // the promotion of a standby does that lacks the last commits.
-func onEveryLostLog(t *testing.T, test func(t *testing.T, s store.Adapter, keep func() (goBack func()))) {
+func onEveryLostLog(t *testing.T, test func(t *testing.T, s store.Adapter, keep checkpoint)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
@@ -61,7 +64,7 @@ func requireWholeLog(t *testing.T, root *aggregate.Root[tally], id hlc.Timestamp
 // A process that has more in memory than the log decides on what the log has, and leaves no gap.
 func TestACommandAfterTheLogWentBackIsDecidedOnTheLog(t *testing.T) {
 	t.Parallel()
-	onEveryLostLog(t, func(t *testing.T, s store.Adapter, keep func() func()) {
+	onEveryLostLog(t, func(t *testing.T, s store.Adapter, keep checkpoint) {
 		var told atomic.Int32
 		root := newRoot(t, s, wentBack(&told))
 		id := newID(t, root)
@@ -87,7 +90,7 @@ func TestACommandAfterTheLogWentBackIsDecidedOnTheLog(t *testing.T) {
 // Others may have written at the lost sequences, up to the very one at which the state in memory is.
 func TestAStateOfALostHistoryIsDroppedAlsoWhereTheLogHasGrownAgain(t *testing.T) {
 	t.Parallel()
-	onEveryLostLog(t, func(t *testing.T, s store.Adapter, keep func() func()) {
+	onEveryLostLog(t, func(t *testing.T, s store.Adapter, keep checkpoint) {
 		for name, look := range map[string]func(p process, id hlc.Timestamp) error{
 			"command":   func(p process, id hlc.Timestamp) error { return p.root.Evaluate(t.Context(), adds(id, 100)) },
 			"rejection": func(p process, id hlc.Timestamp) error { _ = p.root.Evaluate(t.Context(), adds(id, -1)); return nil },

@@ -75,6 +75,7 @@ func write(stdin io.Reader) error {
 	config.MaxConns = 6
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.ConnConfig.RuntimeParams["application_name"] = writerName
+	postgres.WatchStandbys(config)
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return err
