@@ -197,11 +197,15 @@ func TestATailWhosePlaceIsGoneKeepsNothing(t *testing.T) {
 	pool := tailed(t)
 	append1(t, pool, stamp(), 1, 5)
 	told := make(chan error, 1)
-	tail := newTail(t, pool, &postgres.TailOptions{Name: "a", MaxBatch: 2, Failed: func(err error, attempt int) {
-		if attempt == 1 {
-			told <- err
-		}
-	}})
+	log := &lines{}
+	tail := newTail(t, pool, &postgres.TailOptions{
+		Name: "a", MaxBatch: 2, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Failed: func(err error, attempt int) {
+			if attempt == 1 {
+				told <- err
+			}
+		},
+	})
 	var calls atomic.Int32
 	runTail(t, tail, func(ctx context.Context, tx pgx.Tx, events []types.Event) error {
 		if calls.Add(1) == 2 {
@@ -212,5 +216,6 @@ func TestATailWhosePlaceIsGoneKeepsNothing(t *testing.T) {
 		return copyAll(ctx, tx, events)
 	})
 	require.ErrorContains(t, <-told, `tail a: batch: its row of "tails" is gone`)
+	require.Contains(t, log.String(), `level=WARN msg="maestro: a batch of a tail failed and comes again" tail=a part=0 attempt=1 error=`)
 	await(t, pool, 5)
 }
