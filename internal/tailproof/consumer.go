@@ -127,8 +127,8 @@ func (c *child) kill() error {
 // life is that of two consumers, one of which stands by and takes over. The first dies at each of its statements in turn, or at any moment.
 func (p *proof) life(ctx context.Context) error {
 	dieAt := 0
-	if p.killed%2 == 0 {
-		dieAt = 1 + (p.killed/2)%120
+	if p.killed.Load()%2 == 0 {
+		dieAt = 1 + int(p.killed.Load()/2)%120
 	}
 	of := 1 + rand.IntN(4) // what a life before it had not finished is dealt out anew
 	first, err := p.spawn(of, dieAt)
@@ -159,6 +159,6 @@ func (p *proof) life(ctx context.Context) error {
 		}
 	}
 	time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
-	p.killed += 2
+	p.killed.Add(2)
 	return second.kill()
 }

@@ -75,8 +75,8 @@ type proof struct {
 
 // counts are of what happened.
 type counts struct {
-	killed, restarted, promoted int
-	stored                      atomic.Int64
+	restarted, promoted int
+	killed, stored      atomic.Int64
 }
 
 // run lets everything happen and judges.
@@ -133,11 +133,11 @@ func (p *proof) connect(ctx context.Context) error {
 
 // injure kills and restarts until all of that has happened and there are enough events.
 func (p *proof) injure(ctx context.Context) error {
-	for p.killed < p.kills || p.stored.Load() < int64(p.events) {
+	for p.killed.Load() < int64(p.kills) || p.stored.Load() < int64(p.events) {
 		if err := p.life(ctx); err != nil {
 			return err
 		}
-		done := min(1, float64(p.killed)/float64(p.kills))
+		done := min(1, float64(p.killed.Load())/float64(p.kills))
 		var err error
 		switch {
 		case float64(p.restarted) < done*float64(p.restarts)-0.5:
@@ -190,7 +190,7 @@ func (p *proof) judge(ctx context.Context) error {
 		if progress.Events == 0 {
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(time.Second) // it counts all that is left
 	}
 	if err := child.kill(); err != nil {
 		return err
@@ -206,7 +206,7 @@ func (p *proof) judge(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(p.out, "%d events, %d kills, %d restarts, %d promotions: lost %d, not in the log %d, repeated %d, out of order %d\n",
-		events, p.killed, p.restarted, p.promoted, lost, foreign, repeated, swapped)
+		events, p.killed.Load(), p.restarted, p.promoted, lost, foreign, repeated, swapped)
 	if lost+foreign+repeated+swapped > 0 || events < p.events/2 {
 		return errors.New("a promise is broken")
 	}

@@ -19,6 +19,13 @@ import (
 // aggregates is how many all writers share: few enough that each is written by several at once.
 func (p *proof) aggregates() int { return max(40, p.events/2500) }
 
+// pause lets the consumers keep up: the events are spread over the kills.
+func (p *proof) pause(ctx context.Context) {
+	for ctx.Err() == nil && float64(p.stored.Load()) > float64(p.events)*float64(p.killed.Load()+2)/float64(p.kills) {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 // callers is how many each supervisor has.
 const callers = 8
 
@@ -44,6 +51,7 @@ func (p *proof) write(ctx context.Context) (ended <-chan struct{}) {
 
 func (p *proof) each(ctx context.Context, one func(ctx context.Context, pool *pgxpool.Pool, n int) error) {
 	for ctx.Err() == nil {
+		p.pause(ctx)
 		if err := one(ctx, p.pool.Load(), rand.IntN(p.aggregates())); err == nil {
 			p.stored.Add(1)
 		} else {
@@ -104,6 +112,7 @@ func (p *proof) underRoots(ctx context.Context) {
 		for range callers {
 			group.Go(func() {
 				for ctx.Err() == nil && p.pool.Load() == pool {
+					p.pause(ctx)
 					if n, err := p.command(ctx, pool, s, root); err != nil {
 						time.Sleep(5 * time.Millisecond)
 					} else {

@@ -13,7 +13,8 @@ type tailStatements struct {
 	insert, save             string
 	finish, remove, stop     string
 	window, sweep, first     string
-	predecessors, follows    string
+	predecessors             string
+	bound, followers, some   string
 	progress                 string
 	renumber, since, earlier string
 	log, tails               string
@@ -97,9 +98,20 @@ AND e.transaction_id < $6::text::xid8 AND e.transaction_id <> ALL ($7::text::xid
 JOIN {log} e ON e.aggregate_id = p.aggregate_id AND e.sequence = p.sequence
 WHERE e.transaction_id >= $3::text::xid8 OR e.transaction_id = ANY ($4::text::xid8[])`
 
-	// tailFollowsSQL tells whether an event of the transaction follows one that a snapshot does not show.
-	tailFollowsSQL = `SELECT EXISTS (SELECT FROM {log} e JOIN {log} p ON p.aggregate_id = e.aggregate_id AND p.sequence = e.sequence - 1
-WHERE e.transaction_id = $1::text::xid8 AND (p.transaction_id >= $2::text::xid8 OR p.transaction_id = ANY ($3::text::xid8[])))`
+	// tailBoundSQL is the number behind so many events.
+	tailBoundSQL = `SELECT e.transaction_id::text FROM {log} e
+WHERE e.transaction_id < $1::text::xid8 AND e.transaction_id >= $4::text::xid8 AND ` + partSQL + ` ORDER BY e.transaction_id OFFSET $5::int8 LIMIT 1`
+
+	// shownSQL are the events between two snapshots.
+	shownSQL = `(e.transaction_id >= $4::text::xid8 OR e.transaction_id = ANY ($5::text::xid8[]))
+AND e.transaction_id < $1::text::xid8 AND e.transaction_id <> ALL ($6::text::xid8[]) AND ` + partSQL
+
+	tailSomeSQL = `SELECT EXISTS (SELECT FROM {log} e WHERE ` + shownSQL + `)`
+
+	// tailFollowersSQL are the transactions between two snapshots with an event that follows one which the second does not show.
+	tailFollowersSQL = `SELECT DISTINCT e.transaction_id::text
+FROM {log} e JOIN {log} p ON p.aggregate_id = e.aggregate_id AND p.sequence = e.sequence - 1
+WHERE ` + shownSQL + ` AND (p.transaction_id >= $1::text::xid8 OR p.transaction_id = ANY ($6::text::xid8[]))`
 
 	tailProgressSQL = `SELECT count(*), coalesce(min(encode(e."timestamp", 'hex')), '') FROM {log} e
 WHERE ($4::bool OR e.transaction_id >= $5::text::xid8 OR e.transaction_id = ANY ($6::text::xid8[]))
@@ -136,7 +148,8 @@ func newTailStatements(o TailOptions) tailStatements {
 		rows: fill(tailRowsSQL), lock: fill(tailLockSQL), again: fill(tailAgainSQL), insert: fill(tailInsertSQL), save: fill(tailSaveSQL),
 		finish: fill(tailFinishSQL), stop: fill(tailStopSQL), remove: fill(`DELETE FROM {tails} WHERE name = $1::text`),
 		window: fill(tailWindowSQL), sweep: fill(tailSweepSQL), first: fill(tailFirstSQL),
-		predecessors: fill(tailPredecessorsSQL), follows: fill(tailFollowsSQL), progress: fill(tailProgressSQL),
+		predecessors: fill(tailPredecessorsSQL), bound: fill(tailBoundSQL),
+		followers: fill(tailFollowersSQL), some: fill(tailSomeSQL), progress: fill(tailProgressSQL),
 		renumber: fill(tailRenumberSQL), since: fill(tailSinceSQL), earlier: fill(tailEarlierSQL),
 	}
 }

@@ -118,3 +118,46 @@ func TestATailGoesOnAfterADumpWasRestoredIntoAnotherCluster(t *testing.T) {
 	last := append1(t, to, a, 7, 2)
 	require.Equal(t, last, await(t, to, 12)[10:])
 }
+
+// What can't be cut into batches, as a transaction took its number before others that it follows, is swept; and no more than that.
+func TestATailSweepsNoMoreThanItHasTo(t *testing.T) {
+	t.Parallel()
+	pool := tailed(t)
+	s := postgres.New(pool, nil)
+	stop := runTail(t, newTail(t, pool, &postgres.TailOptions{Name: "a", MaxBatch: 4}), copyAll)
+	events := append1(t, pool, stamp(), 1, 1)
+	await(t, pool, 1)
+	stop() // and what follows is behind
+	early, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = early.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = early.Exec(t.Context(), "SELECT pg_current_xact_id()")
+	require.NoError(t, err)
+	a := stamp()
+	for i := range 10 {
+		events = append(events, append1(t, pool, a, types.Sequence(2*i+1), 2)...)
+	}
+	c := commit(a, 21, 9)
+	require.NoError(t, s.Tx(early).Commit(t.Context(), c))
+	require.NoError(t, early.Commit(t.Context()))
+	events = append(events, c.Events...)
+	events = append(events, append1(t, pool, a, 30, 1)...)
+	for range 100 {
+		events = append(events, append1(t, pool, stamp(), 1, 2)...)
+	}
+	var newest, furthest int64
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT max(transaction_id::text::bigint) FROM event_log").Scan(&newest))
+	runTail(t, newTail(t, pool, &postgres.TailOptions{Name: "a", MaxBatch: 4}), func(ctx context.Context, tx pgx.Tx, events []types.Event) error {
+		var until int64
+		err := tx.QueryRow(ctx, "SELECT coalesce(pg_snapshot_xmax(until)::text::bigint, 0) FROM tails").Scan(&until)
+		furthest = max(furthest, until)
+		if err != nil {
+			return err
+		}
+		return copyAll(ctx, tx, events)
+	})
+	all := await(t, pool, len(events))
+	require.Equal(t, of(a, events), of(a, all))
+	require.Positive(t, furthest, "nothing was swept")
+	require.Less(t, furthest, newest-50, "all was swept")
+}

@@ -70,7 +70,7 @@ func (w *tailWorker) window(ctx context.Context, tx pgx.Tx, p place, limit snaps
 	}
 	cut := len(rows) > w.t.o.MaxBatch
 	if cut {
-		if limit, rows, err = w.cut(ctx, tx, rows, asked.seenOrNothing(), limit); err != nil {
+		if limit, rows, err = w.cut(ctx, tx, asked, rows, limit); err != nil {
 			return nil, err
 		}
 	}
@@ -111,74 +111,6 @@ func (t *tailRows) sort(rows []*tailRow) {
 	for i := range t.keys {
 		rows[i] = t.keys[i].row
 	}
-}
-
-// cut finds a snapshot below limit that leaves out enough to leave MaxBatch rows, and is closed as those of the server are. It begins with
-// the transactions below the last one read, and takes out those that follow an event which that does not show. Where nothing is left, there are no
-// rows, and the snapshot is one whose window has to be swept.
-func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, rows []*tailRow, from, limit snapshot) (snapshot, []*tailRow, error) {
-	slices.SortStableFunc(rows, func(a, b *tailRow) int { return cmp.Compare(a.number, b.number) })
-	first, last := rows[0].number, rows[w.t.o.MaxBatch].number
-	if last < from.max {
-		return limit, nil, nil // more than a batch by transactions that ended late
-	}
-	if first == last { // more than a batch by one transaction
-		shown := limit.below(last + 1)
-		var follows bool
-		err := tx.QueryRow(ctx, w.t.sql.follows, number(last), number(shown.max), list(shown.without)).Scan(&follows)
-		if err != nil || follows {
-			shown = limit
-		}
-		return shown, nil, err
-	}
-	shown := limit.below(last)
-	end, _ := slices.BinarySearchFunc(rows, last, func(r *tailRow, x uint64) int { return cmp.Compare(r.number, x) })
-	rows = rows[:end]
-	w.rows.sort(rows)
-	out, err := w.followers(ctx, tx, rows, shown)
-	if err != nil {
-		return limit, nil, err
-	}
-	if rows = slices.DeleteFunc(rows, func(r *tailRow) bool { return out[r.number] }); len(rows) == 0 {
-		return limit, nil, nil
-	}
-	return shown.minus(out), rows, nil
-}
-
-// followers are the transactions among the rows, which are sorted, with an event whose predecessor a snapshot does not show without them.
-func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []*tailRow, shown snapshot) (map[uint64]bool, error) {
-	out := map[uint64]bool{}
-	var before *tailRow
-	var ids [][]byte
-	var sequences []int32
-	var numbers []uint64
-	for _, r := range rows {
-		follows := before != nil && before.AggregateID == r.AggregateID && before.Sequence == r.Sequence-1
-		if !follows && r.Sequence > 1 && w.last[r.AggregateID] < r.Sequence-1 {
-			ids, sequences, numbers = append(ids, r.AggregateID[:]), append(sequences, int32(r.Sequence-1)), append(numbers, r.number)
-		}
-		before = r
-	}
-	if len(ids) > 0 {
-		found, err := tx.Query(ctx, w.t.sql.predecessors, ids, sequences, number(shown.max), list(shown.without))
-		if err != nil {
-			return nil, err
-		}
-		var n int64
-		if _, err := pgx.ForEachRow(found, []any{&n}, func() error { out[numbers[n-1]] = true; return nil }); err != nil {
-			return nil, err
-		}
-	}
-	for grown := len(out) > 0; grown; {
-		grown = false
-		for i := 1; i < len(rows); i++ {
-			a, b := rows[i-1], rows[i]
-			if a.AggregateID == b.AggregateID && out[a.number] && !out[b.number] {
-				out[b.number], grown = true, true
-			}
-		}
-	}
-	return out, nil
 }
 
 // sweep reads the next rows of the window that is under way.
