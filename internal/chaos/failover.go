@@ -72,6 +72,7 @@ func (a *arena) promote(ctx context.Context, rng *rand.Rand) error {
 	if err := a.fail(ctx, rng); err != nil {
 		return err
 	}
+	a.proxy.Fence() // as whoever promotes a standby has to: see What is not promised
 	if !a.spare.Running() {
 		if err := a.spare.Start(ctx); err != nil {
 			return err
@@ -169,7 +170,6 @@ WHERE wait_event = 'SyncRep' AND application_name = $1 ORDER BY random() LIMIT 2
 
 // fail ends the server.
 func (a *arena) fail(ctx context.Context, rng *rand.Rand) error {
-	// A kill leaves processes that go on for a moment, and a port that is taken until they end.
 	switch rng.IntN(3) {
 	case 0:
 		return a.server.Kill(ctx)

@@ -16,6 +16,9 @@ type Proxy struct {
 	upstream atomic.Value // a string
 	listener net.Listener
 	open     sync.WaitGroup
+
+	mu    sync.Mutex
+	links map[*link]struct{} // guarded by mu
 }
 
 // Listen starts a proxy for the server at upstream, on a loopback port of its own.
@@ -24,7 +27,7 @@ func Listen(upstream string, p *Plan) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Proxy{plan: p, listener: l}
+	x := &Proxy{plan: p, listener: l, links: map[*link]struct{}{}}
 	x.Turn(upstream)
 	x.open.Go(x.accept)
 	return x, nil
@@ -42,6 +45,15 @@ func (x *Proxy) accept() {
 
 // Turn leads new connections to another server. Those that are open stay where they are.
 func (x *Proxy) Turn(upstream string) { x.upstream.Store(upstream) }
+
+// Fence ends all connections: nobody hears from a server any more whose processes may live a moment longer than it.
+func (x *Proxy) Fence() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for l := range x.links {
+		_, _ = l.client.Close(), l.server.Close()
+	}
+}
 
 // Address returns host:port, for clients to connect to.
 func (x *Proxy) Address() string { return x.listener.Addr().String() }
@@ -79,6 +91,14 @@ func (x *Proxy) serve(client net.Conn) {
 	}
 	defer server.Close()
 	l := &link{plan: x.plan, client: client, server: server, statements: map[string]string{}}
+	x.mu.Lock()
+	x.links[l] = struct{}{}
+	x.mu.Unlock()
+	defer func() {
+		x.mu.Lock()
+		delete(x.links, l)
+		x.mu.Unlock()
+	}()
 	var replies sync.WaitGroup
 	replies.Go(l.answer)
 	l.request()
