@@ -200,6 +200,14 @@ func TestEdgesEndAtBordersAndPassOtherNodes(t *testing.T) {
 			require.InDelta(p.t, 2, e.Start, 0.7, e.Label)
 			require.InDelta(p.t, 4, e.Tip, 0.7, e.Label)
 		}
+		// An edge that went is marked where it was.
+		p.given("remove 10")
+		p.goesTo("#slider")
+		p.press(left)
+		p.until(`document.querySelector("#marks .was path")`)
+		was := value[string](p, `document.querySelector("#marks .was path").getAttribute("d")`)
+		p.press(left)
+		p.until(`document.querySelector("[aria-label='Edge from East to West'] .line")?.getAttribute("d") === %q`, was)
 	})
 }
 

@@ -99,7 +99,7 @@ export function createCanvas(svg, actions) {
       g.classList.toggle("is-changed", Boolean(marked?.edges.some((m) => sameEdge(m, e))));
     });
     bringForward(selected?.node);
-    drawMarks(layer("marks"), marked);
+    drawMarks(layer("marks"), marked, (from, to) => route(from, to, all, arrows.has(`${to.id}-${from.id}`)));
     arrive();
   }
 

@@ -3,7 +3,8 @@
 
 import { arrow, element, halfHeight, halfWidth, label } from "./shapes.js";
 
-export function drawMarks(layer, marked) {
+// way returns the route of an edge that is not there any more.
+export function drawMarks(layer, marked, way) {
   const marks = [];
   if (marked?.trail) {
     const { from, to } = marked.trail;
@@ -17,7 +18,7 @@ export function drawMarks(layer, marked) {
       element("rect", { x: -half, y: -halfHeight, width: 2 * half, height: 2 * halfHeight, rx: halfHeight }), text));
   }
   for (const { from, to } of marked?.gone.edges ?? []) {
-    const { line, head } = arrow(from, to, {});
+    const { line, head } = arrow(from, to, way(from, to));
     marks.push(element("g", { class: "was" }, element("path", { d: line }), element("path", { d: head })));
   }
   layer.replaceChildren(...marks);
