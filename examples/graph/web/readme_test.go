@@ -22,7 +22,7 @@ func TestTheReadmeKnowsTheAPI(t *testing.T) {
 	require.ElementsMatch(t, routed.FindAllStringSubmatch(text(t, "server.go"), -1), quoted(listed.FindAllStringSubmatch(api, -1)))
 
 	codes := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| \\d{3} \\| (.*?) \\|").FindAllStringSubmatch(api, -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| \d{3} \| (.*?) \|`).FindAllStringSubmatch(api, -1) {
 		for _, code := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[1], -1) {
 			codes[code[1]] = true
 		}
