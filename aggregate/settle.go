@@ -63,6 +63,10 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(co
 	}
 	doubt := err
 	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.id, "events", len(commit.Events), "err", doubt)
+	settled := func(outcome string, err error) error {
+		sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.id, "outcome", outcome)
+		return err
+	}
 	deadline := time.Now().Add(sup.options.SettleTimeout)
 	for attempt := 1; ; attempt++ {
 		if !sup.pause(attempt, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
@@ -71,26 +75,35 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(co
 		err := send(ctx, sup.store.Commit, commit)
 		switch {
 		case err == nil:
-			return nil
+			return settled(storedAgain, nil)
 		case errors.Is(err, store.ErrConflict):
 			ours, _, readErr := stored(ctx, sup.store, commit, sup.options.ReadTimeout)
 			switch {
 			case readErr == nil && !ours:
-				return err
+				return settled(theirsThere, err)
 			case readErr == nil && flush(ctx, sup.store, sup.options.ReadTimeout) == nil:
-				return nil
+				return settled(oursThere, nil)
 			}
 		case errors.Is(err, store.ErrNoPredecessor):
 			// The log went back meanwhile. What came before the first attempt is not in it, so neither
 			// is that one, nor can it come.
-			return err
+			return settled(wentBack, err)
 		case errors.Is(err, store.ErrDuplicateCommand):
 			// The events did not conflict, so they are not there; and they never will be,
 			// because the command's record is somebody else's (or, without events, our own).
-			return err
+			return settled(commandUsed, err)
 		}
 	}
 }
+
+// Outcomes of doubt, as the log names them.
+const (
+	storedAgain = "stored by the repeat"
+	oursThere   = "the first attempt was stored"
+	theirsThere = "not stored: somebody else was first"
+	wentBack    = "not stored: the log went back"
+	commandUsed = "not stored: the command ID was used before"
+)
 
 // flush makes sure that what was read is as durable as what was acknowledged.
 func flush(ctx context.Context, a store.Adapter, timeout time.Duration) (err error) {

@@ -68,7 +68,7 @@ var settleMutants = []mutant{
 	{"aggregate/settle.go", "a conflict in doubt counts as our own", `case readErr == nil && !ours:`, `case false && !ours:`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as another's", `case readErr == nil && !ours:`, `case readErr == nil && (!ours || true):`, aggregateSuites},
 	{"aggregate/settle.go", "a refusal of the repeat counts for the first attempt", `		case err == nil:
-			return nil
+			return settled(storedAgain, nil)
 		case errors.Is(err, store.ErrConflict):`, `		case err == nil || errors.Is(err, store.ErrUnavailable):
 			return err
 		case errors.Is(err, store.ErrConflict):`, aggregateSuites},

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,7 @@ func (w *world) start(n *node) {
 // open begins the life on a store.
 func (l *life) open(a store.Adapter, o *aggregate.Options) (err error) {
 	w := l.w
+	o.Logger = slog.New(told{w})
 	o.Hooks.Conflict = func(_ context.Context, c aggregate.Conflict) {
 		w.conflicts.Add(1)
 		if c.Attempt > o.MaxAttempts {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/url"
 	"sync"
@@ -45,14 +46,14 @@ func RunOnPostgres(t *testing.T, c Config, url string) Result {
 	if c.Steps == 0 {
 		c.Steps = 200
 	}
-	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}}
+	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}, lines: map[string]int{}}
 	w.rng = rand.New(rand.NewPCG(c.Seed, 0x706f737467726573))
 	r := &real{w: w, url: url}
 	if err := r.run(t.Context()); err != nil {
 		t.Fatalf("seed %d: %v", c.Seed, err)
 	}
 	w.judge()
-	return Result{Violations: w.violations, Trace: w.trace, Counts: w.counts}
+	return Result{Violations: w.violations, Trace: w.trace, Counts: w.total()}
 }
 
 // RealTables makes the tables of the projection and of the tail's consumer. The migrations make the others, commands,
@@ -163,7 +164,7 @@ func (r *real) start(n *node) error {
 	o := w.scene.options()
 	o.Clock = hlc.NewClock(&hlc.Options{Node: n.id, Now: func() time.Time { return time.Now().Add(time.Duration(n.skew.Load())) }})
 	return l.open(postgres.New(pool, &postgres.Options{
-		Metadata: true, Commands: true, CommitTimeout: r.commit, LockTimeout: r.commit / 2, MaxBatch: one(w.rng, 0, 1, 4),
+		Metadata: true, Commands: true, Logger: slog.New(told{w}), CommitTimeout: r.commit, LockTimeout: r.commit / 2, MaxBatch: one(w.rng, 0, 1, 4),
 	}), o)
 }
 

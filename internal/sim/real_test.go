@@ -55,4 +55,9 @@ func TestSeedsOnPostgres(t *testing.T) {
 	for _, k := range slices.Sorted(maps.Keys(counts)) {
 		t.Logf("%-20s %d", k, counts[k])
 	}
+	if n >= 6 && *steps >= 200 {
+		for _, path := range rareOnPostgres {
+			require.Positive(t, counts[path], "never taken: %s", path)
+		}
+	}
 }

@@ -48,6 +48,11 @@ func TestSeeds(t *testing.T) {
 	for _, k := range slices.Sorted(maps.Keys(counts)) {
 		t.Logf("%-20s %d", k, counts[k])
 	}
+	if *seeds >= 200 && *steps >= 200 {
+		for _, path := range rareInMemory {
+			require.Positive(t, counts[path], "never taken: %s", path)
+		}
+	}
 }
 
 // report fails the test if a law was broken, and says how to see it again.

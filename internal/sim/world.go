@@ -79,6 +79,7 @@ type world struct {
 	mu         sync.Mutex
 	finished   []*op           // guarded by mu: answered since the driver looked last
 	violations []Violation     // guarded by mu
+	lines      map[string]int  // guarded by mu: of the log
 	answered   map[string]bool // guarded by mu: commands whose commit was answered well since the store went back
 }
 
@@ -100,7 +101,7 @@ func Run(t *testing.T, c Config) Result {
 	if c.Steps == 0 {
 		c.Steps = 200
 	}
-	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}, answered: map[string]bool{}}
+	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}, lines: map[string]int{}, answered: map[string]bool{}}
 	w.rng = rand.New(rand.NewPCG(c.Seed, 0x6d61657374726f))
 	synctest.Test(t, func(*testing.T) {
 		w.build()
@@ -110,7 +111,7 @@ func Run(t *testing.T, c Config) Result {
 		w.end()
 	})
 	w.judge()
-	return Result{Violations: w.violations, Trace: w.trace, Counts: w.counts}
+	return Result{Violations: w.violations, Trace: w.trace, Counts: w.total()}
 }
 
 func (w *world) build() {
