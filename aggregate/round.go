@@ -305,7 +305,9 @@ func (c *cell[S]) learnFrom(ctx context.Context, r *round, cause error) error {
 	if len(r.log) > 0 {
 		rival = r.log[0].Timestamp
 	}
-	if told, ok := errors.AsType[*store.ConflictError](cause); ok && len(told.Events) > 0 {
+	told, ok := errors.AsType[*store.ConflictError](cause)
+	// Where a transaction of this process has moved the state on meanwhile, the refusal doesn't reach as far, which proves nothing.
+	if ok && len(told.Events) > 0 && told.Events[len(told.Events)-1].Sequence >= c.seq {
 		if _, err := c.learn(ctx, each(told.Events), rival); err != nil || !told.More {
 			return err
 		}

@@ -2,6 +2,7 @@ package aggregate_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync/atomic"
 	"testing"
@@ -195,4 +196,48 @@ func TestAStateThatIsDroppedDuringAReadIsReadFromTheStart(t *testing.T) {
 	}))
 	require.Equal(t, 2, runs)
 	require.Equal(t, 104, totalOf(t, p, id))
+}
+
+// slowNews answers a commit that is refused only after something else has happened.
+type slowNews struct {
+	*memory.Store
+	meanwhile func()
+}
+
+func (s *slowNews) Commit(ctx context.Context, c store.Commit) error {
+	err := s.Store.Commit(ctx, c)
+	if s.meanwhile != nil && errors.Is(err, store.ErrConflict) {
+		s.meanwhile()
+	}
+	return err
+}
+
+// A transaction of the same process moves the state on while a commit is under way; what the commit's refusal tells is older
+// then than the state, and no sign of a log that went back.
+func TestARefusalThatIsOlderThanTheStateIsNoLogThatWentBack(t *testing.T) {
+	t.Parallel()
+	s := &slowNews{Store: memory.New()}
+	var back atomic.Int64
+	sup := newSupervisor(t, s, &aggregate.Options{Hooks: aggregate.Hooks{
+		LogWentBack: func(context.Context, *aggregate.LogWentBackError) { back.Add(1) },
+	}})
+	root, err := aggregate.New(sup, bells()) // whose state is a plain value: a transaction may move it on during a commit
+	require.NoError(t, err)
+	other, err := aggregate.New(newSupervisor(t, s.Store, nil), bells())
+	require.NoError(t, err)
+	id := newID(t, root)
+	require.NoError(t, root.Evaluate(t.Context(), ring(id)))
+	require.NoError(t, other.Evaluate(t.Context(), ring(id)))
+	s.meanwhile = func() {
+		s.meanwhile = nil
+		require.NoError(t, sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
+			_, err := root.EvaluateTx(ctx, tx, ring(id))
+			return err
+		}))
+	}
+	require.NoError(t, root.Evaluate(t.Context(), ring(id)))
+	require.Zero(t, back.Load())
+	state, err := root.Get(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, bell{4}, state)
 }

@@ -1,23 +1,33 @@
 #!/bin/sh
 # Deploys version 1, then 2 (readers), then 3 (writers) of the service, two replicas on one Postgres, one by one,
-# while a load runs. Needs DATABASE_URL, of a database that it may make tables in. Fails if a client saw an error.
+# while a load runs, and goes on with a step back and forward again until that ends. Needs DATABASE_URL, of a database
+# that it may make tables in. FOR is how long the load runs, A and B are the replicas' addresses. Fails if a client saw
+# an error.
 set -eu
 cd "$(dirname "$0")"
+A=${A:-localhost:18081} B=${B:-localhost:18082}
 bin=$(mktemp -d)
-go build -o "$bin/booking" .
 a='' b='' load=''
 trap 'kill $a $b $load 2>/dev/null || true; wait; rm -rf "$bin"' EXIT
+go build -o "$bin/booking" .
 "$bin/booking" migrate
-# The server's SIGTERM is its shutdown: requests end, then aggregates, then the pool.
-start() { "$bin/booking" serve -addr "localhost:$1" -version "$2" & }
-start 18081 1; a=$!
-start 18082 1; b=$!
-sleep 1
-"$bin/booking" load -wishes "${WISHES:-400}" http://localhost:18081 http://localhost:18082 & load=$!
-for version in 2 3; do
-	kill $a; wait $a; start 18081 $version; a=$!; sleep 1
-	kill $b; wait $b; start 18082 $version; b=$!; sleep 1
+start() { "$bin/booking" serve -addr "$1" -version "$2" & }
+start "$A" 1; a=$!
+start "$B" 1; b=$!
+"$bin/booking" ready "http://$A" "http://$B"
+"$bin/booking" load -for "${FOR:-20s}" "http://$A" "http://$B" & load=$!
+# The server's SIGTERM is its shutdown: requests end, then aggregates, then the pool. The next replica is not touched
+# before this one is ready.
+deploy() {
+	kill "$a"; wait "$a"; start "$A" "$1"; a=$!; "$bin/booking" ready "http://$A"
+	kill "$b"; wait "$b"; start "$B" "$1"; b=$!; "$bin/booking" ready "http://$B"
+	echo "deployed version $1 under load"
+}
+deploy 2
+deploy 3
+while kill -0 "$load" 2>/dev/null; do
+	deploy 2
+	deploy 3
 done
-wait $load
+wait "$load"
 load=''
-echo "deployed versions 2 and 3 under load"

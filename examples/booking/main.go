@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -31,7 +30,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: booking migrate | serve [-addr HOST:PORT] [-version 1|2|3] | load [-wishes N] URL ...; the database is DATABASE_URL")
+var errUsage = errors.New("usage: booking migrate | serve [-addr HOST:PORT] [-version 1|2|3] | ready URL ... | load [-for DURATION] URL ...; the database is DATABASE_URL")
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -40,19 +39,16 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	addr := flags.String("addr", "localhost:8080", "where to listen")
 	version := flags.Int("version", writerVersion, "which version of the program to be")
-	wishes := flags.Int("wishes", 50, "how many wishes each of 16 customers has")
+	long := flags.Duration("for", 20*time.Second, "how long 16 customers have wishes")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	if args[0] == "load" && flags.NArg() > 0 {
-		c := &client{http: &http.Client{Timeout: 15 * time.Second}, replicas: flags.Args}
-		r := load(ctx, c, fmt.Sprint(time.Now().UnixNano()), 16, *wishes)
-		fmt.Println(r)
-		r.errors.Range(func(text, _ any) bool { fmt.Println(strings.TrimSpace(text.(string))); return true })
-		if r.shown.Load() > 0 {
-			return errors.New("clients saw errors")
-		}
-		return nil
+	c := &client{http: &http.Client{Timeout: 15 * time.Second}, replicas: flags.Args}
+	switch {
+	case args[0] == "ready" && flags.NArg() > 0:
+		return c.ready(ctx)
+	case args[0] == "load" && flags.NArg() > 0:
+		return c.load(ctx, *long)
 	}
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 	if err != nil {
@@ -66,6 +62,20 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx, pool, *addr, *version)
 	}
 	return errUsage
+}
+
+// load prints what a load came to. It is an error that a client saw one.
+func (c *client) load(ctx context.Context, long time.Duration) error {
+	end := time.Now().Add(long)
+	r := load(ctx, c, fmt.Sprint(end.UnixNano()), 16, func(int) bool { return time.Now().Before(end) && ctx.Err() == nil })
+	fmt.Println(r)
+	for text := range r.errors.Range {
+		fmt.Println(text)
+	}
+	if r.shown.Load() > 0 {
+		return errors.New("clients saw errors")
+	}
+	return ctx.Err()
 }
 
 // serve runs a replica until ctx ends. Then it takes no new requests, answers those it has, and ends.

@@ -47,6 +47,7 @@ func (v *Service) Handler() http.Handler {
 	mux.HandleFunc("POST /shows/{id}/block", v.handle(v.block))
 	mux.HandleFunc("GET /shows/{id}", v.handle(v.show))
 	mux.HandleFunc("GET /bookings/{id}", v.handle(v.booking))
+	mux.HandleFunc("GET /ready", func(http.ResponseWriter, *http.Request) {}) // it listens, so it is
 	return mux
 }
 
