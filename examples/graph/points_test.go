@@ -55,6 +55,12 @@ func TestNamesTellNodesApart(t *testing.T) {
 			return value[[]string](p, `["from", "to"].map((name) => document.getElementById("edge-form").elements[name].selectedOptions[0].text)`)
 		}
 		require.Equal(p.t, []string{"Bernan", "Bern"}, chosen())
+		p.goesTo(node("Bern")) // also where it is the first of all
+		p.until(`document.getElementById("edge-form").elements.from.selectedOptions[0].text === "Bern"`)
+		require.Equal(p.t, []string{"Bern", "Chur"}, chosen())
+		require.Equal(p.t, []string{"Chur", "Bernan"}, value[[]string](p, `[...document.getElementById("edge-form").elements.to.options].map((o) => o.text)`))
+		p.goesTo(node("Bernan"))
+		p.until(`document.getElementById("edge-form").elements.from.selectedOptions[0].text === "Bernan"`)
 		p.goesTo("#edge-form [name=to]")
 		p.press(kb.ArrowDown)
 		p.goesTo("#edge-form button")
