@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -106,4 +108,33 @@ func TestHelpNamesTheFlagsAndIsNoError(t *testing.T) {
 	for _, name := range []string{"-format", "-dir", "-schema", "-partitions", "-metadata", "-commands", "-tail", "-sharded", "-name", "-version"} {
 		require.Contains(t, stderr, name)
 	}
+}
+
+// guideLine matches the lines of the guide that a reader types in a module that replaces the library.
+var guideLine = regexp.MustCompile(`(?m)^(go mod (?:edit|tidy).*)$`)
+
+func TestTheToolIsBuiltBesideAReplace(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "guide.md"))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	do := func(line string) string {
+		t.Helper()
+		fields := strings.Fields(strings.ReplaceAll(line, "=../maestro", "="+root))
+		cmd := exec.CommandContext(t.Context(), fields[0], fields[1:]...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", line, out)
+		return string(out)
+	}
+	do("go mod init example.com/bank")
+	lines := guideLine.FindAllString(string(guide), -1)
+	require.GreaterOrEqual(t, len(lines), 3)
+	for _, line := range lines[:3] {
+		do(line)
+	}
+	require.Contains(t, do("go tool maestro-migrations -format sql -dir migrations"), "wrote migrations")
 }

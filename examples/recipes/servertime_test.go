@@ -1,0 +1,67 @@
+package recipes_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// Park is a command that carries the time at which the server received it, as a handler has no clock. Parked is its event.
+type (
+	Park   struct{ Plate, At string }
+	Parked struct{ Plate, At string }
+)
+
+// Identity is what makes a repeat the same command: all but the server's time, which is another one then.
+func (p Park) Identity() any { return p.Plate }
+
+// A command with an ID returns the outcome of its first time, and is refused where it is another command than that was. What
+// makes it the same, it says itself. A command that was rejected has no outcome: sent again, it is decided anew.
+func Example_serverTime() {
+	type lot struct{ Taken map[string]string }
+	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
+		sup := aggregate.NewSupervisor(s, nil)
+		defer sup.Shutdown(ctx)
+		lots, err := aggregate.New(sup, aggregate.Definition[lot]{
+			Initial: func() lot { return lot{map[string]string{}} },
+			Commands: aggregate.Commands[lot]{"park": aggregate.Command(
+				func(_ context.Context, l aggregate.Instance[lot], cmd Park) ([]types.Uncommitted, error) {
+					if cmd.At < "08:00" {
+						return nil, aggregate.Reject("closed until 08:00")
+					}
+					return types.Events(types.New("parked", Parked(cmd))), nil
+				})},
+			Events: aggregate.Events[lot]{"parked": aggregate.Event(func(l lot, e Parked) lot { l.Taken[e.Plate] = e.At; return l })},
+		})
+		if err != nil {
+			return err
+		}
+		id, err := lots.New(ctx)
+		if err != nil {
+			return err
+		}
+		received := time.Date(2026, time.January, 2, 7, 59, 0, 0, time.UTC)
+		for _, plate := range []string{"M-AE 1", "M-AE 1", "M-AE 1", "M-AE 2"} {
+			state, err := lots.EvaluateState(ctx, types.Command{
+				AggregateID: id, Type: "park", ID: "ticket 1", Data: Park{plate, received.Format("15:04")},
+			})
+			answer := fmt.Sprint(state.Taken)
+			if err != nil {
+				answer = aggregate.ClientText(err)
+			}
+			fmt.Fprintln(out, received.Format("15:04"), answer)
+			received = received.Add(time.Minute)
+		}
+		return nil
+	})
+	// Output:
+	// 07:59 closed until 08:00
+	// 08:00 map[M-AE 1:08:00]
+	// 08:01 map[M-AE 1:08:00]
+	// 08:02 the key was used for another command
+}
