@@ -32,6 +32,7 @@ type Store struct {
 	kept   content                    // guarded by mu, like all that follows
 	lines  map[hlc.Timestamp][]*party // who has an aggregate locked, and who waits for it
 	tables []interface{ save() func() }
+	births []func()              // take the tables back to when there was nothing in them
 	epoch  int                   // how often the store went back
 	tails  map[string]*tailPlace // how far tails are, by name
 }
@@ -81,10 +82,10 @@ func (c *content) keep(sn *types.Snapshot) {
 	}
 }
 
-// Checkpoint remembers what is stored at this moment, tables included. The function that it returns
+// Checkpoint remembers what is stored at this moment, tables and the places of tails included. The function that it returns
 // takes the store back to that, as a failover to a standby that lags behind does, or a backup that is
-// restored; it may be called more than once. Transactions that began before are lost: their End fails.
-// It is for tests of what happens then.
+// restored; what was made since is empty again. It may be called more than once. Transactions that began before are lost:
+// their End fails. It is for tests of what happens then.
 func (s *Store) Checkpoint() (goBack func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +102,15 @@ func (s *Store) Checkpoint() (goBack func()) {
 		for _, f := range restore {
 			f()
 		}
+		for _, f := range s.births[len(tables):] { // what came later is empty again
+			f()
+		}
 	}
+}
+
+// register takes note of an empty table. The caller holds mu.
+func (s *Store) register(t interface{ save() func() }) {
+	s.tables, s.births = append(s.tables, t), append(s.births, t.save())
 }
 
 func (c *content) clone() content {

@@ -25,7 +25,7 @@ func NewTable[K comparable, V any](s *Store) *Table[K, V] {
 	t := &Table[K, V]{store: s, rows: make(map[K]V)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tables = append(s.tables, t)
+	s.register(t)
 	return t
 }
 

@@ -146,7 +146,7 @@ func (t *Tail) begin() error {
 		}
 		p = &tailPlace{types: t.o.Types, last: make(map[hlc.Timestamp]types.Sequence)}
 		s.tails[t.o.Name] = p
-		s.tables = append(s.tables, p)
+		s.register(p)
 	}
 	if !slices.Equal(p.types, t.o.Types) {
 		return &store.TailError{Tail: t.o.Name, Reason: store.TailOtherTypes, Remedy: fmt.Sprintf(
