@@ -127,7 +127,8 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 		m.ended(ctx, start, err)
 	}
 	again = t.refused(err)
-	t.line, t.look = t.line || raced(err), t.look || errors.Is(err, store.ErrDuplicateCommand)
+	t.line = t.line || raced(err) || errors.Is(err, store.ErrDeadlock) && !errors.Is(err, errReserved)
+	t.look = t.look || errors.Is(err, store.ErrDuplicateCommand)
 	return err, again
 }
 
@@ -179,6 +180,9 @@ func (t *transaction) send(ctx context.Context) (err error) {
 // that may hold locks which that one waits for.
 const reservedPause = 100 * time.Millisecond
 
+// errReserved is the deadlock that no database has a part in.
+var errReserved = fmt.Errorf("%w: another transaction of this process has the aggregate", store.ErrDeadlock)
+
 // reserve makes others of this process wait for the aggregate. Who comes in the order of the ids waits,
 // as nobody can wait for it; who doesn't is told at once, and comes back in order.
 func (t *transaction) reserve(ctx context.Context, m *mailbox) error {
@@ -186,13 +190,13 @@ func (t *transaction) reserve(ctx context.Context, m *mailbox) error {
 	switch {
 	case m.id.Compare(t.highest) < 0:
 		if !m.reserved.tryLock() {
-			err = store.ErrDeadlock
+			err = errReserved
 		}
 	case t.used:
 		bounded, cancel := context.WithTimeout(ctx, reservedPause)
 		defer cancel()
 		if m.reserved.lock(bounded) != nil {
-			err = store.ErrDeadlock
+			err = errReserved
 		}
 	default:
 		err = m.reserved.lock(ctx)

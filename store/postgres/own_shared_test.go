@@ -162,3 +162,28 @@ func TestALostAnswerToSeveralTransactionsIsUnknownToEach(t *testing.T) {
 		}
 	}
 }
+
+// A cold aggregate in the middle of a transaction is no reason to begin it: the rows of the one before would be taken early, and out of
+// order.
+func TestAReadOfAnotherAggregateSendsNothingThatIsStaged(t *testing.T) {
+	t.Parallel()
+	tr := &tracer{}
+	s, pool := crowd(t, nil, traced(tr))
+	other := commit(stamp(), 1, 2)
+	require.NoError(t, s.Commit(t.Context(), other))
+	tx := begun(t, s)
+	own := commit(stamp(), 1, 2)
+	require.NoError(t, tx.Stage(own))
+	tr.take()
+	require.Equal(t, other.Events, stored(t, tx, other.AggregateID))
+	for entry, err := range tx.Load(t.Context(), other.AggregateID, store.Range{}) {
+		require.NoError(t, err)
+		require.Equal(t, other.AggregateID, entry.Event.AggregateID)
+	}
+	require.Zero(t, pool.Stat().AcquiredConns())
+	statements, _ := tr.take()
+	require.Len(t, statements, 2)
+	require.Equal(t, own.Events, stored(t, tx, own.AggregateID), "what is staged is seen")
+	require.EqualValues(t, 1, pool.Stat().AcquiredConns(), "and has been sent")
+	require.NoError(t, tx.End(t.Context()))
+}

@@ -302,9 +302,20 @@ func (*ownTx) Repeatable(err error) bool {
 	return pgErr != nil && (pgErr.Code == codeDeadlock || pgErr.Code == codeSerialization)
 }
 
+// apart reports whether what is read of the aggregate is the same outside of the transaction: it has not begun, so that it has
+// no view of the database and no locks, and keeps nothing of that aggregate back. A read outside takes no rows early.
+func (o *ownTx) apart(id hlc.Timestamp) bool {
+	return o.conn == nil && o.usable() == nil &&
+		!slices.ContainsFunc(o.staged, func(c *stagedCommit) bool { return c.commit.AggregateID == id })
+}
+
 // Load, and what follows, is as in the transaction of the application.
 func (o *ownTx) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
+		if o.apart(id) {
+			o.s.Load(ctx, id, r)(yield)
+			return
+		}
 		t, err := o.open(ctx)
 		if err != nil {
 			yield(store.Entry{}, err)
@@ -316,6 +327,10 @@ func (o *ownTx) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.
 
 func (o *ownTx) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
 	return func(yield func(types.Event, error) bool) {
+		if o.apart(id) {
+			o.s.Events(ctx, id, r)(yield)
+			return
+		}
 		t, err := o.open(ctx)
 		if err != nil {
 			yield(types.Event{}, err)
@@ -350,6 +365,9 @@ func (o *ownTx) Commit(ctx context.Context, c store.Commit) error {
 }
 
 func (o *ownTx) LookupCommand(ctx context.Context, aggregateID hlc.Timestamp, commandID string) (*store.CommandRecord, error) {
+	if o.apart(aggregateID) {
+		return o.s.LookupCommand(ctx, aggregateID, commandID)
+	}
 	t, err := o.open(ctx)
 	if err != nil {
 		return nil, err
