@@ -7,6 +7,7 @@ GO ?= go
 FUZZTIME ?= 30s
 SEEDS ?= 20000
 ARGS ?=
+VERSIONS ?= 14 15 16 17 18
 
 # Every module of the repository, the library's own first.
 MODULES := . $(sort $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './bin/*')))
@@ -15,7 +16,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TOOLS := internal/tools/go.mod internal/tools/go.sum
 
 .DEFAULT_GOAL := help
-.PHONY: help test bench soak chaos endure tail fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
+.PHONY: help test bench soak chaos endure tail matrix fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ endure: ## work a supervisor for ten minutes and check that nothing grows; ARGS 
 
 tail: ## kill a tail 1,000 times while 1,000,000 events are written, and count what is lost, repeated or out of order; ARGS go to the program
 	$(GO) run ./internal/tailproof -events 1000000 -kills 1000 -restarts 20 -promotions 4 $(ARGS)
+
+matrix: ## run what depends on the server with PostgreSQL 14 to 18, or those of VERSIONS; needs npm for what is not installed
+	GO=$(GO) .ci/matrix $(VERSIONS)
 
 fuzz: ## run every fuzz target for FUZZTIME (30s); the corpus stays in Go's cache
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) .ci/fuzz $(MODULES)
