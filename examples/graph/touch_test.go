@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"testing"
 
 	"github.com/chromedp/cdproto/input"
@@ -164,4 +165,53 @@ func (p *page) middle(selector string) point {
 	p.stands()
 	b := p.box(selector)
 	return point{(b.Left + b.Right) / 2, (b.Top + b.Bottom) / 2}
+}
+
+func TestAMousePansAndZooms(t *testing.T) {
+	t.Parallel()
+	url := start(t)
+	p := visit(t, url)
+	p.creates(url, "Rail")
+	p.adds("Bern", 200, 200)
+	p.drag(600, 300, 650, 330) // the paper
+	size, origin := p.view()
+	require.InDelta(t, 1, size, 0.001)
+	moved := p.middle(node("Bern") + " .body")
+
+	// The wheel moves the paper, with Shift to the side; with Ctrl, as a trackpad tells a pinch, it zooms around the pointer.
+	wheel := func(modifier chromedp.Modifier, by float64) { // the protocol wants DeltaX, and leaves out a 0
+		event := input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: moved.X, Y: moved.Y, DeltaX: math.SmallestNonzeroFloat64, DeltaY: by, Modifiers: int64(modifier)}
+		_, err := chromedp.Call(p.ctx, input.DispatchMouseEvent, event)
+		require.NoError(t, err)
+	}
+	comes := func(x, y, k float64) {
+		t.Helper()
+		p.until(`(({ a, e, f }) => Math.abs(a - %f) < 0.01 && Math.abs(e - %f) < 1.5 && Math.abs(f - %f) < 1.5)(document.getElementById("world").getScreenCTM())`, k, x, y)
+	}
+	wheel(0, 100)
+	comes(origin.X, origin.Y-100, 1)
+	wheel(0, -100)
+	comes(origin.X, origin.Y, 1)
+	wheel(chromedp.ModifierShift, 60)
+	comes(origin.X-60, origin.Y, 1)
+	wheel(chromedp.ModifierShift, -60)
+	comes(origin.X, origin.Y, 1)
+	wheel(chromedp.ModifierCtrl, -200)
+	k := math.Exp(0.5)
+	comes(moved.X-(moved.X-origin.X)*k, moved.Y-(moved.Y-origin.Y)*k, k)
+
+	// The buttons do it around the middle, and bring all of the graph back into sight.
+	p.click("#out")
+	p.stands()
+	smaller, _ := p.view()
+	require.InDelta(t, k*0.8, smaller, 0.01)
+	p.click("#in")
+	p.stands()
+	p.click("#fit")
+	p.stands()
+	fits, _ := p.view()
+	require.InDelta(t, 1, fits, 0.001)
+	now, canvas := p.middle(node("Bern")+" .body"), p.middle("#canvas")
+	require.InDelta(t, canvas.X, now.X, 2)
+	require.InDelta(t, canvas.Y, now.Y, 2)
 }
