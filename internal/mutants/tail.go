@@ -39,7 +39,7 @@ WHERE false AND`, tailSuites},
 	{"store/postgres/tail_step.go", "a batch of a tail that failed takes others along", `	s.again = &limit
 `, `	_ = limit
 `, tailSuites},
-	{"store/postgres/tail_step.go", "a tail does not see that another was faster between two batches", `	return s.place.key() == next.then.key(), err`, `	return true, err`, tailSuites},
+	{"store/postgres/tail_step.go", "a tail does not see that another was faster between two batches", `	has = s.place.key() == next.then.key()`, `	has = true`, tailSuites},
 	{"store/postgres/sql_tail.go", "a tail's place that is gone counts as saved", `SELECT 1 / count(*) FROM saved`, `SELECT count(*) FROM saved`, tailSuites},
 	{"store/postgres/tail_listen.go", "what a tail was not told while nobody listened waits for the next look", `	for {
 		for _, w := range wake { // at first for what was said while nobody listened
@@ -67,6 +67,7 @@ WHERE false AND`, tailSuites},
 		wake = nil
 	}
 `, ``, tailSuites},
+	{"store/postgres/tail_ahead.go", "a tail reads ahead on another server", `	if started != s.started {`, `	if false && started != s.started {`, tailSuites},
 	{"store/postgres/tail_cut.go", "a tail sweeps all that it is behind", `	shown, err := w.reach(ctx, tx, p, last+1, limit)`, `	shown, err := limit, error(nil)`, tailSuites},
 	{"store/postgres/tail_cut.go", "a tail sweeps an event before the one that it follows", `		if len(out) == 0 {`, `		if true {`, tailSuites},
 }

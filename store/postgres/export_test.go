@@ -1,5 +1,22 @@
 package postgres
 
+import "context"
+
+// ReadBeside reads all that the server has, as a tail reads ahead on another connection.
+func (t *Tail) ReadBeside(ctx context.Context, server string, limit string) (n int, err error) {
+	shown, err := parseSnapshot(limit)
+	if err != nil {
+		return 0, err
+	}
+	s := &tailStep{tailWorker: &tailWorker{t: t}, started: server, limit: shown}
+	sql, args := s.question(place{parts: 1, seen: &nothing}, shown)
+	err = s.readBeside(ctx, ctx, &s.spare, sql, args)
+	return len(s.spare.all), err
+}
+
+// ErrOtherServer is why nothing is read there.
+var ErrOtherServer = errOtherServer
+
 // Waiting returns how many commits wait for a committer.
 func (s *Store) Waiting() int {
 	n := 0

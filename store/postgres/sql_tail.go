@@ -30,8 +30,11 @@ t.after_aggregate, t.after_sequence, t.known, t.delivered, t.saved_at`
 
 	serverColumns = `pg_current_snapshot()::text, (SELECT system_identifier::text FROM pg_control_system())`
 
+	// startedSQL tells one server from another, also from a copy of it.
+	startedSQL = `pg_postmaster_start_time()::text`
+
 	// Rows that have a stop are of an earlier round: they come first, and nothing of a later one before they are gone.
-	tailLockSQL = `SELECT ` + placeColumns + `, ` + serverColumns + ` FROM {tails} t
+	tailLockSQL = `SELECT ` + placeColumns + `, ` + serverColumns + `, ` + startedSQL + ` FROM {tails} t
 WHERE t.name = $1::text AND (t.stop IS NOT NULL OR t.parts = $2::int4 AND t.part = $3::int4
 	AND NOT EXISTS (SELECT FROM {tails} o WHERE o.name = $1::text AND o.stop IS NOT NULL))
 ORDER BY t.stop IS NULL, t.round LIMIT 1 FOR UPDATE OF t SKIP LOCKED`

@@ -117,7 +117,7 @@ type Tail struct {
 // NewTail returns a tail on the pool, which the application owns. It does not talk to the database. Its error is an *[OptionsError].
 //
 // Run needs a connection for each of TailOptions.Of, while there is something to do; where the pool has two more, one of them listens
-// to TailChannel.
+// to TailChannel; where it has twice as many and two more, each part reads on with a second one while the function works.
 func NewTail(pool *pgxpool.Pool, o *TailOptions) (*Tail, error) {
 	full, err := o.withDefaults()
 	if err != nil {

@@ -219,3 +219,18 @@ func TestATailWhosePlaceIsGoneKeepsNothing(t *testing.T) {
 	require.Contains(t, log.String(), `level=WARN msg="maestro: a batch of a tail failed and comes again" tail=a part=0 attempt=1 error=`)
 	await(t, pool, 5)
 }
+
+func TestATailReadsAheadOnTheSameServerOnly(t *testing.T) {
+	t.Parallel()
+	pool := tailed(t)
+	append1(t, pool, stamp(), 1, 5)
+	tail := newTail(t, pool, &postgres.TailOptions{Name: "a"})
+	var started, shown string
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT pg_postmaster_start_time()::text, pg_current_snapshot()::text").Scan(&started, &shown))
+	n, err := tail.ReadBeside(t.Context(), started, shown)
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	n, err = tail.ReadBeside(t.Context(), "another", shown)
+	require.ErrorIs(t, err, postgres.ErrOtherServer)
+	require.Zero(t, n)
+}

@@ -72,6 +72,11 @@ func (p *place) key() string {
 	return fmt.Sprint(p.round, p.part, p.seen, p.until, p.afterAggregate, p.afterSequence, p.stop)
 }
 
+// ends reports whether the place is at its stop, behind all that it is to hand out.
+func (p *place) ends() bool {
+	return p.stop != nil && p.until == nil && p.seen != nil && p.seen.contains(*p.stop)
+}
+
 func number(x uint64) string { return strconv.FormatUint(x, 10) }
 
 // text is a parameter for a snapshot or none.

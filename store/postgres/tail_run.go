@@ -71,7 +71,8 @@ type tailWorker struct {
 	place   string    // what the following are about: the place as it was saved
 	idle    snapshot  // up to here there was nothing for this part
 	last    map[hlc.Timestamp]types.Sequence
-	rows    tailRows
+	rows    tailRows // what is worked on
+	spare   tailRows // what is read ahead
 }
 
 // manyAggregates bounds what a worker remembers of those it has seen.
@@ -138,4 +139,7 @@ func (w *tailWorker) wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-var errNoPlace = errors.New("postgres: the tail has no place")
+var (
+	errNoPlace     = errors.New("postgres: the tail has no place")
+	errOtherServer = errors.New("postgres: the connection is to another server")
+)

@@ -17,11 +17,12 @@ import (
 // beginning of the next are one round trip.
 type tailStep struct {
 	*tailWorker
-	conn  *pgxpool.Conn
-	tx    pgx.Tx // of all batches: the driver is not told that one ends and the next begins
-	place place
-	limit snapshot
-	ahead *[]*tailRow // what comes after the place, where it was read with it
+	conn    *pgxpool.Conn
+	tx      pgx.Tx // of all batches: the driver is not told that one ends and the next begins
+	started string // tells which server it is
+	place   place
+	limit   snapshot
+	ahead   *[]*tailRow // what comes after the place, where it was read before
 }
 
 // step hands out what there is, if nobody else does.
@@ -51,7 +52,7 @@ func (s *tailStep) begin(ctx context.Context) (bool, error) {
 	var text, cluster string
 	_, err := results.Exec()
 	if err == nil {
-		err = s.place.scan(results.QueryRow(), &text, &cluster)
+		err = s.place.scan(results.QueryRow(), &text, &cluster, &s.started)
 	}
 	if closed := results.Close(); err == nil {
 		err = closed
@@ -90,15 +91,24 @@ func (s *tailStep) batch(ctx context.Context) (did outcome, has bool, err error)
 		return stepNothing, false, err
 	}
 	if len(next.rows) == 0 && !next.more && p.stop == nil && p.until == nil && p.seen != nil {
-		s.idle, s.again, s.rows = *next.then.seen, nil, tailRows{} // nothing to save: a tail at rest does not write
+		s.idle, s.again = *next.then.seen, nil // nothing to save: a tail at rest does not write
+		s.rows, s.spare = tailRows{}, tailRows{}
 		return stepNothing, false, nil
 	}
 	limit := s.limit
 	s.again = &limit
+	var ahead *tailAhead
+	if next.then.ends() {
+		next.more = false // but of the next round
+	}
+	if next.more && s.t.readsAhead() {
+		ahead = s.readAhead(ctx, next.then)
+		defer ahead.end() // it must not outlive the step
+	}
 	if err := s.hand(ctx, next); err != nil {
 		return stepNothing, false, err
 	}
-	has, err = s.end(ctx, next)
+	has, err = s.end(ctx, next, ahead)
 	if err == nil && (next.more || p.stop != nil) {
 		did = stepMore
 	}
@@ -160,11 +170,10 @@ func (s *tailStep) hand(ctx context.Context, next *window) (err error) {
 
 // end saves the place, or removes it where it is at its stop, and commits. Where more is to come, it begins the next
 // transaction, takes the place again and reads on, all at once: has tells that nobody was faster.
-func (s *tailStep) end(ctx context.Context, next *window) (has bool, err error) {
+func (s *tailStep) end(ctx context.Context, next *window, ahead *tailAhead) (has bool, err error) {
 	p := next.then
 	b := &pgx.Batch{}
-	if p.stop != nil && p.until == nil && p.seen != nil && p.seen.contains(*p.stop) {
-		next.more = false // but of the next round
+	if p.ends() {
 		b.Queue(s.t.sql.finish, s.t.o.Name, p.round, p.part, p.delivered)
 	} else {
 		b.Queue(s.t.sql.save, s.t.savedAs(p)...)
@@ -174,18 +183,20 @@ func (s *tailStep) end(ctx context.Context, next *window) (has bool, err error) 
 	} else {
 		b.Queue("COMMIT AND CHAIN")
 		b.Queue(s.t.sql.again, s.t.o.Name, p.round, p.part)
+	}
+	if next.more && ahead == nil {
 		sql, args := s.question(p, s.limit)
 		b.Queue(sql, args...)
 	}
 	results := s.conn.SendBatch(ctx, b)
-	has, err = s.receive(results, next)
+	has, err = s.receive(results, next, ahead)
 	if closed := results.Close(); err == nil {
 		err = closed
 	}
 	return has && err == nil, err
 }
 
-func (s *tailStep) receive(results pgx.BatchResults, next *window) (has bool, err error) {
+func (s *tailStep) receive(results pgx.BatchResults, next *window, ahead *tailAhead) (has bool, err error) {
 	if _, err := results.Exec(); err != nil {
 		return false, s.t.goneOr(err)
 	}
@@ -208,13 +219,20 @@ func (s *tailStep) receive(results pgx.BatchResults, next *window) (has bool, er
 		}
 		return false, err
 	}
+	has = s.place.key() == next.then.key()
+	if ahead != nil {
+		s.ahead = ahead.end()
+		s.rows, s.spare = s.spare, s.rows
+		return has, nil
+	}
 	rows, err := results.Query()
 	if err != nil {
 		return false, err
 	}
-	ahead, err := s.decode(rows)
-	s.ahead = &ahead
-	return s.place.key() == next.then.key(), err
+	err = s.decode(rows, &s.rows)
+	read := s.rows.all
+	s.ahead = &read
+	return has, err
 }
 
 // noPlace says why there is no row to work on: somebody else has it, or it is gone.

@@ -45,7 +45,26 @@ func TestTailKeepsItsPromisesHoweverThePoolSendsQueries(t *testing.T) {
 	}
 }
 
+// A pool without connections to spare: nobody listens, and nothing is read ahead on a second one.
+func TestTailKeepsItsPromisesWithFewConnections(t *testing.T) {
+	t.Parallel()
+	storetest.RunTail(t, tailHarnessOn(func(t testing.TB, pool *pgxpool.Pool) *pgxpool.Pool {
+		t.Helper()
+		config := pool.Config()
+		config.MaxConns = 2
+		few, err := pgxpool.NewWithConfig(t.Context(), config)
+		require.NoError(t, err)
+		t.Cleanup(few.Close)
+		return few
+	}, &migrations.Options{Tail: true}))
+}
+
 func tailHarness(m *migrations.Options, configure ...func(*pgxpool.Config)) storetest.TailHarness {
+	return tailHarnessOn(func(_ testing.TB, pool *pgxpool.Pool) *pgxpool.Pool { return pool }, m, configure...)
+}
+
+// tailHarnessOn is a harness whose tails have pools of their own.
+func tailHarnessOn(poolOf func(testing.TB, *pgxpool.Pool) *pgxpool.Pool, m *migrations.Options, configure ...func(*pgxpool.Config)) storetest.TailHarness {
 	return storetest.TailHarness{New: func(t testing.TB) storetest.TailStore {
 		t.Helper()
 		configure := append(configure, func(c *pgxpool.Config) { c.MaxConns = 12 })
@@ -63,7 +82,7 @@ func tailHarness(m *migrations.Options, configure ...func(*pgxpool.Config)) stor
 			},
 			Tail: func(t testing.TB, o storetest.TailSetting) storetest.Tail {
 				t.Helper()
-				return suiteTail(newTail(t, pool, &postgres.TailOptions{
+				return suiteTail(newTail(t, poolOf(t, pool), &postgres.TailOptions{
 					Name: o.Name, Types: o.Types, Of: o.Of, MaxBatch: o.MaxBatch, Failed: o.Failed, Metadata: m.Metadata,
 				}))
 			},

@@ -163,7 +163,8 @@ func (w *tailWorker) answer(ctx context.Context, tx pgx.Tx, p place, limit snaps
 	if err != nil {
 		return nil, err
 	}
-	return w.decode(rows)
+	err = w.decode(rows, &w.rows)
+	return w.rows.all, err
 }
 
 // tailRows are the rows that were read last. Their memory is used again for the next.
@@ -187,17 +188,17 @@ func (t *tailRows) next() *tailRow {
 	return r
 }
 
-// decode decodes the columns that every query for events has. What it returned before is overwritten.
-func (w *tailWorker) decode(rows pgx.Rows) ([]*tailRow, error) {
+// decode decodes the columns that every query for events has. What was there before is overwritten.
+func (w *tailWorker) decode(rows pgx.Rows, into *tailRows) error {
 	defer rows.Close()
 	d := decoder{metadata: w.t.o.Metadata, log: w.t.o.Logger}
-	w.rows.all = w.rows.all[:0]
+	into.all = into.all[:0]
 	for rows.Next() {
-		if err := d.tailRow(rows, w.rows.next()); err != nil {
-			return nil, err
+		if err := d.tailRow(rows, into.next()); err != nil {
+			return err
 		}
 	}
-	return w.rows.all, rows.Err()
+	return rows.Err()
 }
 
 // tailRow reads one row: aggregate, sequence, transaction, timestamp, type, body or NULL, metadata if there is such a column.
