@@ -37,7 +37,7 @@ type Definition[S any] struct {
 
 	// SkipUnknownEvents passes over stored events without a handler. By default such an
 	// aggregate can't be used, since its state would be a guess. New events without a handler
-	// are refused in either case.
+	// are refused in either case. With it, an id of another root can't be told to be one, unless that has it in memory.
 	SkipUnknownEvents bool
 
 	// ReadFirst reads what other processes added before each evaluation: one more round

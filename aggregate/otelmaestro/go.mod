@@ -29,4 +29,5 @@ require (
 	golang.org/x/text v0.41.0 // indirect
 )
 
+// For work in the repository; who imports this module is not touched by it. A release requires the version it is released with.
 replace github.com/eventmaestro/maestro => ../..
