@@ -22,6 +22,9 @@ type Hooks struct {
 	// Conflict is called when another process was first and commands are evaluated again.
 	Conflict func(ctx context.Context, c Conflict)
 
+	// Transact is called when a call of Supervisor.Transact is answered; not if its function panics.
+	Transact func(ctx context.Context, t Transacted)
+
 	// Load is called after a cold aggregate was read.
 	Load func(ctx context.Context, l Loaded)
 
@@ -67,6 +70,17 @@ type Committed struct {
 	Start       time.Time
 	Duration    time.Duration
 	Err         error
+}
+
+// Transacted describes a transaction of Supervisor.Transact that was answered. Its commands, commits and conflicts
+// are told of by their own hooks, for each aggregate.
+type Transacted struct {
+	Aggregates int // it asked for, in all attempts
+	Events     int // of the last attempt
+	Attempts   int // how often its function ran; 0 if it never did
+	Start      time.Time
+	Duration   time.Duration // from the call to the answer, the wait for other transactions included
+	Err        error
 }
 
 // Conflict describes commands that are evaluated again because of events that came first.

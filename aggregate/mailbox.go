@@ -31,8 +31,9 @@ type mailbox struct {
 	visitors   int32         // guarded by mu: transactions that have a cell of their own for the aggregate
 	closed     bool          // guarded by mu: the aggregate left memory
 
-	turn     turn // held while handlers run
-	reserved turn // held by a transaction of the library until it ends
+	turn     turn         // held while handlers run
+	reserved turn         // held by a transaction of the library until it ends
+	wanted   atomic.Int32 // transactions that rounds were faster than: these take turns with them
 
 	depth   atomic.Int32            // written under mu
 	current atomic.Pointer[request] // whose handler runs

@@ -75,6 +75,9 @@ func (c *cell[S]) passes(w *work, r *round) {
 // attempt evaluates the open commands in order and commits what they lead to. Those without
 // an answer stay open. It is the same for a round of the aggregate and for a command in a transaction.
 func (c *cell[S]) attempt(ctx context.Context, w *work, r *round) {
+	if c.wanted.Load() > 0 && c.takeTurns(ctx) {
+		defer c.reserved.unlock()
+	}
 	line, err := c.lineUp(ctx)
 	if line != nil {
 		defer line.Abort(c.background(ctx))

@@ -37,6 +37,20 @@ func (s *Supervisor) Transact(ctx context.Context, f func(ctx context.Context, t
 	}
 	t := &transaction{sup: s}
 	defer t.leave()
+	start := time.Now()
+	err := t.repeat(ctx, begins, f)
+	if hook := s.options.Hooks.Transact; hook != nil {
+		hook(ctx, Transacted{
+			Aggregates: len(t.members), Events: t.events(), Attempts: t.runs,
+			Start: start, Duration: time.Since(start), Err: err,
+		})
+	}
+	return err
+}
+
+// repeat makes attempts until one is not to be repeated.
+func (t *transaction) repeat(ctx context.Context, begins store.Transactor, f func(ctx context.Context, tx store.Tx) error) error {
+	s := t.sup
 	for attempt := 1; ; attempt++ {
 		if err := ctx.Err(); err != nil {
 			return t.orDoubt(ctx, fmt.Errorf("aggregate: before the commit: %w", err))
@@ -72,10 +86,12 @@ type transaction struct {
 	held    []*mailbox     // those that are reserved
 	highest hlc.Timestamp  // among held
 	commits []store.Commit // of the present attempt
+	runs    int            // of the function, so far
 	failed  error          // why the present attempt can only be aborted
-	used    bool           // the application has used it by itself, and so may hold locks
+	used    bool           // it, or the application, has sent something, and so may hold locks
 
 	line  bool             // aggregates are to be locked first: others were faster
+	wants bool             // its members are noted as wanted
 	look  bool             // command IDs are to be looked up first: one was used before
 	doubt [][]store.Commit // of earlier attempts whose answer got lost, and which may still arrive
 }
@@ -106,6 +122,7 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 	if err := t.reserveAll(ctx); err != nil {
 		return err, errors.Is(err, store.ErrDeadlock)
 	}
+	t.runs++
 	err = f(ctx, t)
 	start := time.Now()
 	switch {
@@ -164,9 +181,18 @@ func (t *transaction) stage(c store.Commit) error {
 	return nil
 }
 
+// events is how many the present attempt has staged.
+func (t *transaction) events() (n int) {
+	for i := range t.commits {
+		n += len(t.commits[i].Events)
+	}
+	return n
+}
+
 // send sends what is staged.
 func (t *transaction) send(ctx context.Context) (err error) {
 	defer recovered(&err) // an adapter's panic
+	t.used = true
 	if t.failed = t.OwnTx.Send(ctx); t.failed != nil {
 		return t.failed
 	}
@@ -216,6 +242,7 @@ func (t *transaction) reserve(ctx context.Context, m *mailbox) error {
 // reserveAll reserves what earlier attempts needed, in order.
 func (t *transaction) reserveAll(ctx context.Context) error {
 	slices.SortFunc(t.members, func(a, b member) int { return a.box().id.Compare(b.box().id) })
+	t.want()
 	for _, m := range t.members {
 		if err := t.reserve(ctx, m.box()); err != nil {
 			return err
@@ -237,138 +264,40 @@ func (t *transaction) release() {
 	t.held, t.highest = nil, hlc.Timestamp{}
 }
 
+// want makes rounds of the members' aggregates take turns with the transaction, from the first time on that somebody was faster.
+func (t *transaction) want() {
+	if !t.line || t.wants {
+		return
+	}
+	t.wants = true
+	for _, m := range t.members {
+		m.box().wanted.Add(1)
+	}
+}
+
+// longestTurn bounds the wait of a round for a transaction whose function takes its time.
+const longestTurn = time.Second
+
+// takeTurns waits for the end of a transaction that has the aggregate, and keeps others from it. It reports whether it came to that.
+// In the server's line transactions have a place already.
+func (c *cell[S]) takeTurns(ctx context.Context) bool {
+	if c.host != nil || c.rivals.line > 0 {
+		return false
+	}
+	c.yield()
+	bounded, cancel := context.WithTimeout(c.background(ctx), longestTurn)
+	defer cancel()
+	return c.reserved.lock(bounded) == nil
+}
+
 // leave ends the visits.
 func (t *transaction) leave() {
 	for _, m := range t.members {
+		if t.wants {
+			m.box().wanted.Add(-1)
+		}
 		m.box().leave()
 	}
-}
-
-// settle finds out what became of an attempt whose answer got lost. Its first events are stored once
-// more, in a transaction that is rolled back: the unique index makes that wait for the attempt, if it
-// is still open, and decides.
-func (t *transaction) settle(ctx context.Context, doubt error) error {
-	sup := t.sup
-	unknown := t.unknown(t.commits, doubt)
-	probe, ok := probeOf(t.commits)
-	if !ok {
-		return unknown
-	}
-	sup.log.Warn("the answer to a transaction's commit got lost", "aggregate", probe.AggregateID, "err", doubt)
-	deadline := time.Now().Add(sup.options.SettleTimeout)
-	for attempt := 1; ; attempt++ {
-		if !sup.pause(attempt, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
-			return unknown
-		}
-		switch err := tryOut(ctx, sup.store.(store.Transactor), probe); {
-		case err == nil:
-			// Not stored. It may still arrive: only events at the same place keep it out.
-			t.doubt = append(t.doubt, t.commits)
-			return store.ErrConflict
-		case errors.Is(err, store.ErrNoPredecessor):
-			return err
-		case errors.Is(err, store.ErrConflict):
-			ours, _, readErr := stored(ctx, sup.store, probe, sup.options.ReadTimeout)
-			if readErr == nil && !ours {
-				return err
-			}
-			if readErr == nil && flush(ctx, sup.store, sup.options.ReadTimeout) == nil {
-				return nil
-			}
-		}
-	}
-}
-
-// tryOut stores a commit and takes it back.
-func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err error) {
-	defer recovered(&err) // an adapter's panic
-	tx, err := begins.BeginTx(ctx)
-	if err != nil {
-		return err
-	}
-	defer tx.Abort(ctx)
-	if err := tx.Stage(c); err != nil {
-		return err
-	}
-	return tx.Send(ctx)
-}
-
-// unknown names one of the aggregates that have events: what became of it became of all.
-func (t *transaction) unknown(commits []store.Commit, cause error) *OutcomeUnknownError {
-	u := &OutcomeUnknownError{Err: cause}
-	for _, c := range commits {
-		if len(u.Timestamps) > 0 && c.AggregateID != u.AggregateID {
-			continue
-		}
-		for i := range c.Events {
-			u.AggregateID = c.AggregateID
-			u.Timestamps = append(u.Timestamps, c.Events[i].Timestamp)
-		}
-	}
-	return u
-}
-
-// probeOf returns the first events of an attempt. All of it is stored where they are.
-func probeOf(commits []store.Commit) (probe store.Commit, ok bool) {
-	i := slices.IndexFunc(commits, func(c store.Commit) bool { return len(c.Events) > 0 })
-	if i < 0 {
-		return probe, false
-	}
-	c := commits[i]
-	return store.Commit{AggregateID: c.AggregateID, Events: c.Events, Predecessor: c.Predecessor}, true
-}
-
-// arrived reports whether an attempt whose answer got lost is stored by now. It forgets those whose place
-// somebody else has taken.
-func (t *transaction) arrived(ctx context.Context) (ours bool) {
-	ctx = context.WithoutCancel(ctx)
-	t.doubt = slices.DeleteFunc(t.doubt, func(commits []store.Commit) bool {
-		probe, _ := probeOf(commits)
-		found, taken, err := stored(ctx, t.sup.store, probe, t.sup.options.ReadTimeout)
-		ours = ours || found && err == nil && flush(ctx, t.sup.store, t.sup.options.ReadTimeout) == nil
-		return taken && !found && err == nil
-	})
-	return ours
-}
-
-// passed reports whether the present attempt was decided on events that stand where those of one in doubt
-// would. Otherwise it takes their place, and keeps them out.
-func (t *transaction) passed() bool {
-	for _, late := range t.doubt {
-		for _, l := range late {
-			i := slices.IndexFunc(t.commits, func(c store.Commit) bool { return c.AggregateID == l.AggregateID && len(c.Events) > 0 })
-			if i >= 0 && len(l.Events) > 0 && t.commits[i].Events[0].Sequence != l.Events[0].Sequence {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// orDoubt is the answer to a transaction of which earlier attempts may have arrived, or still may.
-func (t *transaction) orDoubt(ctx context.Context, err error) error {
-	switch {
-	case len(t.doubt) == 0:
-		return err
-	case t.arrived(ctx):
-		return nil
-	case len(t.doubt) == 0:
-		return err
-	}
-	return t.unknown(t.doubt[0], errors.Join(store.ErrOutcomeUnknown, err))
-}
-
-// covered is the answer to a transaction that was stored. An earlier attempt that may still arrive is
-// kept out by any event of the same aggregate: its place is taken.
-func (t *transaction) covered(ctx context.Context) error {
-	t.doubt = slices.DeleteFunc(t.doubt, func(late []store.Commit) bool {
-		return slices.ContainsFunc(late, func(l store.Commit) bool {
-			return len(l.Events) > 0 && slices.ContainsFunc(t.commits, func(c store.Commit) bool {
-				return len(c.Events) > 0 && c.AggregateID == l.AggregateID
-			})
-		})
-	})
-	return t.orDoubt(ctx, nil)
 }
 
 // memberOf returns the transaction's cell of an aggregate.
@@ -391,6 +320,9 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 	}
 	c := host.guest()
 	t.members = append(t.members, c)
+	if t.wants {
+		c.box().wanted.Add(1)
+	}
 	if err = t.reserve(ctx, c.box()); err == nil {
 		err = c.join(ctx, t)
 	}
@@ -427,7 +359,7 @@ func (c *cell[S]) ended(ctx context.Context, start time.Time, err error) {
 		})
 	}
 	if raced(err) && hooks.Conflict != nil {
-		hooks.Conflict(ctx, Conflict{Root: c.family.name, AggregateID: c.id, Sequence: c.seq, Commands: c.stagedCommands, Attempt: 1})
+		hooks.Conflict(ctx, Conflict{Root: c.family.name, AggregateID: c.id, Sequence: c.seq, Commands: c.stagedCommands, Attempt: c.own.runs})
 	}
 	if err != nil || !c.loaded || c.torn || c.hold(context.WithoutCancel(ctx)) != nil {
 		return

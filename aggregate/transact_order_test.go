@@ -239,3 +239,37 @@ func TestATransactionGetsThroughACrowdOfCommands(t *testing.T) {
 		require.Equal(t, 40, totalOf(t, p, b))
 	})
 }
+
+// A meter needs to know of bookings, how often they had to run, and of their conflicts.
+func TestHooksTellOfTransactions(t *testing.T) {
+	t.Parallel()
+	onEveryTransactor(t, func(t *testing.T, open func() store.Adapter) {
+		var told []aggregate.Transacted
+		var attempts []int
+		p := newProcess(t, open(), &aggregate.Options{Hooks: aggregate.Hooks{
+			Transact: func(_ context.Context, tx aggregate.Transacted) { told = append(told, tx) },
+			Conflict: func(_ context.Context, c aggregate.Conflict) { attempts = append(attempts, c.Attempt) },
+		}})
+		other := newProcess(t, open(), nil)
+		a, b := newID(t, p.root), newID(t, p.root)
+		require.NoError(t, p.both(t.Context(), adds(a, 1), adds(b, 1)))
+		evaluate(t, other.root, adds(b, 1))
+		require.NoError(t, p.both(t.Context(), adds(a, 1), adds(b, 1)), "after somebody else")
+		require.ErrorIs(t, p.both(t.Context(), adds(a, 1), adds(b, -1)), aggregate.ErrRejected)
+		require.ErrorIs(t, p.sup.Transact(t.Context(), func(context.Context, store.Tx) error { return context.Canceled }), context.Canceled)
+		require.Len(t, told, 4)
+		for i, want := range []aggregate.Transacted{
+			{Aggregates: 2, Events: 2, Attempts: 1},
+			{Aggregates: 2, Events: 2, Attempts: 2},
+			{Aggregates: 2, Events: 1, Attempts: 1, Err: aggregate.ErrRejected},
+			{Attempts: 1, Err: context.Canceled},
+		} {
+			require.ErrorIs(t, told[i].Err, want.Err)
+			require.NotZero(t, told[i].Start)
+			require.Positive(t, told[i].Duration)
+			told[i].Err, told[i].Start, told[i].Duration = want.Err, want.Start, want.Duration
+			require.Equal(t, want, told[i])
+		}
+		require.Equal(t, []int{1, 1}, attempts, "of both aggregates: a conflict takes the whole back")
+	})
+}

@@ -1,0 +1,137 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/eventmaestro/maestro/store"
+)
+
+// settle finds out what became of an attempt whose answer got lost. Its first events are stored once
+// more, in a transaction that is rolled back: the unique index makes that wait for the attempt, if it
+// is still open, and decides.
+func (t *transaction) settle(ctx context.Context, doubt error) error {
+	sup := t.sup
+	unknown := t.unknown(t.commits, doubt)
+	probe, ok := probeOf(t.commits)
+	if !ok {
+		return unknown
+	}
+	sup.log.Warn("the answer to a transaction's commit got lost", "aggregate", probe.AggregateID, "err", doubt)
+	deadline := time.Now().Add(sup.options.SettleTimeout)
+	for attempt := 1; ; attempt++ {
+		if !sup.pause(attempt, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
+			return unknown
+		}
+		switch err := tryOut(ctx, sup.store.(store.Transactor), probe); {
+		case err == nil:
+			// Not stored. It may still arrive: only events at the same place keep it out.
+			t.doubt = append(t.doubt, t.commits)
+			return store.ErrConflict
+		case errors.Is(err, store.ErrNoPredecessor):
+			return err
+		case errors.Is(err, store.ErrConflict):
+			ours, _, readErr := stored(ctx, sup.store, probe, sup.options.ReadTimeout)
+			if readErr == nil && !ours {
+				return err
+			}
+			if readErr == nil && flush(ctx, sup.store, sup.options.ReadTimeout) == nil {
+				return nil
+			}
+		}
+	}
+}
+
+// tryOut stores a commit and takes it back.
+func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err error) {
+	defer recovered(&err) // an adapter's panic
+	tx, err := begins.BeginTx(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Abort(ctx)
+	if err := tx.Stage(c); err != nil {
+		return err
+	}
+	return tx.Send(ctx)
+}
+
+// unknown names one of the aggregates that have events: what became of it became of all.
+func (t *transaction) unknown(commits []store.Commit, cause error) *OutcomeUnknownError {
+	u := &OutcomeUnknownError{Err: cause}
+	for _, c := range commits {
+		if len(u.Timestamps) > 0 && c.AggregateID != u.AggregateID {
+			continue
+		}
+		for i := range c.Events {
+			u.AggregateID = c.AggregateID
+			u.Timestamps = append(u.Timestamps, c.Events[i].Timestamp)
+		}
+	}
+	return u
+}
+
+// probeOf returns the first events of an attempt. All of it is stored where they are.
+func probeOf(commits []store.Commit) (probe store.Commit, ok bool) {
+	i := slices.IndexFunc(commits, func(c store.Commit) bool { return len(c.Events) > 0 })
+	if i < 0 {
+		return probe, false
+	}
+	c := commits[i]
+	return store.Commit{AggregateID: c.AggregateID, Events: c.Events, Predecessor: c.Predecessor}, true
+}
+
+// arrived reports whether an attempt whose answer got lost is stored by now. It forgets those whose place
+// somebody else has taken.
+func (t *transaction) arrived(ctx context.Context) (ours bool) {
+	ctx = context.WithoutCancel(ctx)
+	t.doubt = slices.DeleteFunc(t.doubt, func(commits []store.Commit) bool {
+		probe, _ := probeOf(commits)
+		found, taken, err := stored(ctx, t.sup.store, probe, t.sup.options.ReadTimeout)
+		ours = ours || found && err == nil && flush(ctx, t.sup.store, t.sup.options.ReadTimeout) == nil
+		return taken && !found && err == nil
+	})
+	return ours
+}
+
+// passed reports whether the present attempt was decided on events that stand where those of one in doubt
+// would. Otherwise it takes their place, and keeps them out.
+func (t *transaction) passed() bool {
+	for _, late := range t.doubt {
+		for _, l := range late {
+			i := slices.IndexFunc(t.commits, func(c store.Commit) bool { return c.AggregateID == l.AggregateID && len(c.Events) > 0 })
+			if i >= 0 && len(l.Events) > 0 && t.commits[i].Events[0].Sequence != l.Events[0].Sequence {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// orDoubt is the answer to a transaction of which earlier attempts may have arrived, or still may.
+func (t *transaction) orDoubt(ctx context.Context, err error) error {
+	switch {
+	case len(t.doubt) == 0:
+		return err
+	case t.arrived(ctx):
+		return nil
+	case len(t.doubt) == 0:
+		return err
+	}
+	return t.unknown(t.doubt[0], errors.Join(store.ErrOutcomeUnknown, err))
+}
+
+// covered is the answer to a transaction that was stored. An earlier attempt that may still arrive is
+// kept out by any event of the same aggregate: its place is taken.
+func (t *transaction) covered(ctx context.Context) error {
+	t.doubt = slices.DeleteFunc(t.doubt, func(late []store.Commit) bool {
+		return slices.ContainsFunc(late, func(l store.Commit) bool {
+			return len(l.Events) > 0 && slices.ContainsFunc(t.commits, func(c store.Commit) bool {
+				return len(c.Events) > 0 && c.AggregateID == l.AggregateID
+			})
+		})
+	})
+	return t.orDoubt(ctx, nil)
+}
