@@ -21,7 +21,7 @@ import (
 const root = "../../.."
 
 // guideLine matches the lines of the guide that a reader types to make the tables.
-var guideLine = regexp.MustCompile(`(?m)^(go tool maestro-migrations|goose|migrate) (.*)$`)
+var guideLine = regexp.MustCompile(`(?m)^(go tool maestro-migrations|goose|migrate|psql) (.*)$`)
 
 // reader follows the guide in an app's folder, with a database of its own.
 type reader struct{ dir, url string }
@@ -41,6 +41,13 @@ func (r *reader) follow(t *testing.T, program, line string) {
 		dir := flags.String("dir", "", "")
 		require.NoError(t, flags.Parse(args))
 		r.goose(t, filepath.Join(r.dir, *dir), flags.Args())
+	case "psql":
+		require.Len(t, args, 3)
+		require.Equal(t, []string{r.url, "-f"}, args[:2])
+		text, err := os.ReadFile(filepath.Join(r.dir, args[2]))
+		require.NoError(t, err)
+		_, err = pgtest.Open(t, r.url).Exec(t.Context(), string(text))
+		require.NoError(t, err)
 	case "migrate":
 		dir, url := flags.String("path", "", ""), flags.String("database", "", "")
 		require.NoError(t, flags.Parse(args))
@@ -89,22 +96,29 @@ func TestTheGuidesLinesMakeTheTables(t *testing.T) {
 	goose.SetLogger(goose.NopLogger())
 	guide, err := os.ReadFile(filepath.Join(root, "docs", "guide.md"))
 	require.NoError(t, err)
-	lines := map[bool][][]string{} // by whether they are golang-migrate's
+	lines := map[string][][]string{} // by the tool
 	for _, m := range guideLine.FindAllStringSubmatch(string(guide), -1) {
-		other := m[1] == "migrate" || strings.Contains(m[2], "-format golang-migrate")
-		lines[other] = append(lines[other], m)
+		tool := "goose"
+		switch {
+		case m[1] == "migrate", strings.Contains(m[2], "-format golang-migrate"):
+			tool = "golang-migrate"
+		case m[1] == "psql", strings.Contains(m[2], "-format sql"):
+			tool = "psql"
+		}
+		lines[tool] = append(lines[tool], m)
 	}
-	require.Len(t, lines[false], 4, "generate, up, create, up")
-	require.Len(t, lines[true], 2, "generate, up")
-	for other, steps := range lines {
+	require.Len(t, lines["goose"], 4, "generate, up, create, up")
+	require.Len(t, lines["golang-migrate"], 2, "generate, up")
+	require.Len(t, lines["psql"], 2, "generate, up")
+	for tool, steps := range lines {
 		url := pgtest.Database(t)
 		r := &reader{dir: t.TempDir(), url: url}
 		for _, m := range steps {
 			r.follow(t, m[1], m[2])
 		}
 		pool := pgtest.Open(t, url)
-		require.NoError(t, migrations.Validate(t.Context(), pool, nil))
-		if !other {
+		require.NoError(t, migrations.Validate(t.Context(), pool, nil), tool)
+		if tool == "goose" {
 			_, err := pool.Exec(t.Context(), "SELECT account_id, cents FROM balances")
 			require.NoError(t, err)
 		}
