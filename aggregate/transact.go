@@ -23,7 +23,8 @@ import (
 //
 // When the answer to COMMIT gets lost, the log tells by the events' timestamps. An
 // *OutcomeUnknownError is returned where it can't: the database stays away, f stored no event, or f
-// came to something else when it was run again. Commands with an ID make a repeat of the whole safe.
+// came to something else when it was run again. Commands with an ID make a repeat of the whole safe. What
+// f hands out of its last run is not what is stored where an earlier run turns out to be.
 //
 // A store that can't do it is store.ErrUnsupported. f must not keep tx, end it, or call Transact or
 // Evaluate for an aggregate that it has.

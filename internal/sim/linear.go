@@ -200,7 +200,7 @@ func (o *op) outcome(h *history, vague bool) outcome {
 		o.returned, out.state, out.class = never, nil, unknown
 		return out
 	}
-	if (o.kind == opEvents || o.kind == opTransact) && out.class == acked {
+	if (o.kind == opEvents || o.kind == opTransact && o.pair.runs == 1) && out.class == acked { // it may be the first run that is stored
 		out.events = len(o.events)
 	}
 	var mismatch *aggregate.UnexpectedSequenceError
