@@ -14,6 +14,7 @@ type verdict struct {
 	acked       int
 	unknown     int
 	lost        int // acknowledged, and not in the log, or not all of it
+	torn        int // half of a transaction in the log
 	duplicated  int // in the log twice, or although its caller was told that it is not
 	reordered   int // gaps, repeats, falling timestamps, states and answers that no order explains
 	replication int // acknowledged before an asynchronous standby was promoted that had not got it
@@ -27,7 +28,7 @@ type verdict struct {
 }
 
 func (v *verdict) broken() bool {
-	return v.lost+v.duplicated+v.reordered+v.lies > 0 || len(v.missing) > 0
+	return v.lost+v.torn+v.duplicated+v.reordered+v.lies > 0 || len(v.missing) > 0
 }
 
 func (v *verdict) find(counter *int, format string, args ...any) {
@@ -179,7 +180,7 @@ func (v *verdict) judgePairs(r *record) {
 		}
 		n, _ := o.inLog(r)
 		if other, second := stored[o.asked.Pair]; second && other != n {
-			v.find(&v.lost, "%s: half of the transaction %s is in the log", o.writer, o.asked.Pair)
+			v.find(&v.torn, "%s: half of the transaction %s is in the log", o.writer, o.asked.Pair)
 		}
 		stored[o.asked.Pair] = n
 	}
@@ -204,8 +205,8 @@ func (v *verdict) print(out io.Writer, k kind, p *pgproxy.Plan) {
 	if k == asynchronous {
 		fmt.Fprintf(out, "acknowledged, and gone with a primary whose standby had not got them: %d commands, the last of their aggregates\n", v.replication)
 	}
-	fmt.Fprintf(out, "round=%s faults=%d acked=%d unknown=%d lost=%d duplicated=%d reordered=%d false_errors=%d\n",
-		k, p.Number(""), v.acked, v.unknown, v.lost, v.duplicated, v.reordered, v.lies)
+	fmt.Fprintf(out, "round=%s faults=%d acked=%d unknown=%d lost=%d torn=%d duplicated=%d reordered=%d false_errors=%d\n",
+		k, p.Number(""), v.acked, v.unknown, v.lost, v.torn, v.duplicated, v.reordered, v.lies)
 	for _, line := range p.Lines() {
 		fmt.Fprintln(out, line)
 	}

@@ -88,7 +88,7 @@ func TestWhatIsBrokenIsFound(t *testing.T) {
 			}, func(v *verdict) int { return v.lost },
 		},
 		"half of a transaction is in the log": {
-			func(r *record) { r.ops[0].asked.Pair, r.ops[2].asked.Pair = "t", "t" }, func(v *verdict) int { return v.lost },
+			func(r *record) { r.ops[0].asked.Pair, r.ops[2].asked.Pair = "t", "t" }, func(v *verdict) int { return v.torn },
 		},
 		"an event is there twice": {
 			func(r *record) { r.log().changes[2].Token = "b.0" }, func(v *verdict) int { return v.duplicated },

@@ -13,14 +13,8 @@ import (
 )
 
 // transfer changes two aggregates, in whichever order, in one transaction. The journal has it as two commands that belong
-// together.
+// together. One with ids is sent again until its outcome is known.
 func (w *writer) transfer(rng *rand.Rand) {
-	ctx, cancel := context.Background(), context.CancelFunc(func() {})
-	own := rng.IntN(4) == 0
-	if own {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.Int64N(int64(3*time.Second))))
-	}
-	defer cancel()
 	pair := fmt.Sprintf("%s-%d", w.Name, w.tokens.Add(1))
 	by := 1 + rng.IntN(30)
 	period, from := w.Field.period(), rng.IntN(w.Field.Size)
@@ -29,6 +23,30 @@ func (w *writer) transfer(rng *rand.Rand) {
 		{Kind: "asked", Period: period, Index: from, Pair: pair, request: request{Token: pair + "-a", By: -by, Parts: 1}},
 		{Kind: "asked", Period: period, Index: to, Pair: pair, request: request{Token: pair + "-b", By: by, Parts: 1}},
 	}
+	repeats := 1
+	if rng.IntN(3) == 0 {
+		asked[0].ID, asked[1].ID, repeats = pair+"-a", pair+"-b", 6
+	}
+	for range repeats {
+		switch w.transact(rng, asked) {
+		case unknown, unavailable, ended:
+			if w.stopped(0) {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+// transact makes one attempt at a transfer.
+func (w *writer) transact(rng *rand.Rand, asked [2]entry) (class string) {
+	ctx, cancel := context.Background(), context.CancelFunc(func() {})
+	own := rng.IntN(4) == 0
+	if own {
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.Int64N(int64(3*time.Second))))
+	}
+	defer cancel()
 	for i := range asked {
 		asked[i].Op, asked[i].At = int(w.ops.Add(1)), now()
 		must(w.journal.write(asked[i]))
@@ -40,24 +58,25 @@ func (w *writer) transfer(rng *rand.Rand) {
 		}
 		for _, e := range asked {
 			root, id := w.roots[rootOf(e.Index)], w.Field.id(e.Period, e.Index)
-			if _, err := root.EvaluateTx(ctx, tx, types.Command{AggregateID: id, Type: "change", Data: e.request}); err != nil {
+			if _, err := root.EvaluateTx(ctx, tx, types.Command{AggregateID: id, Type: "change", Data: e.request, ID: e.ID}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	class, text := classOf(err, own && ctx.Err() != nil), ""
+	class = classOf(err, own && ctx.Err() != nil)
+	noted, text := class, ""
 	switch class {
 	case acked:
 		w.paths.add(pathTransactions)
 	case rejected:
-		class = ended // one of the two refused, and no order says which
+		noted = ended // one of the two refused, and no order says which
 		fallthrough
 	default:
 		text = err.Error()
 	}
 	for _, e := range asked {
-		told := entry{Kind: "told", Op: e.Op, At: now(), Period: e.Period, Index: e.Index, Class: class, Err: text}
+		told := entry{Kind: "told", Op: e.Op, At: now(), Period: e.Period, Index: e.Index, Class: noted, Err: text}
 		// One of the aggregates is named: what became of it became of both.
 		if u := (*aggregate.OutcomeUnknownError)(nil); errors.As(err, &u) && u.AggregateID == w.Field.id(e.Period, e.Index) {
 			for _, t := range u.Timestamps {
@@ -66,4 +85,5 @@ func (w *writer) transfer(rng *rand.Rand) {
 		}
 		must(w.journal.write(told))
 	}
+	return class
 }
