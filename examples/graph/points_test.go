@@ -189,6 +189,23 @@ func TestTheCanvasIsLookedAroundIn(t *testing.T) {
 		p.stands()
 		c, e := p.box("#canvas"), p.box(node("East")+" .body")
 		require.True(p.t, e.Left >= c.Left && e.Right <= c.Right && e.Top >= c.Top && e.Bottom <= c.Bottom)
+
+		// Nobody is left alone with an empty canvas.
+		isLost := func() bool { return value[bool](p, `document.getElementById("lost").checkVisibility()`) }
+		require.False(p.t, isLost())
+		p.goesTo("#canvas")
+		for range 12 {
+			p.press(kb.ArrowUp)
+			p.stands()
+		}
+		require.True(p.t, isLost())
+		p.isAccessible("the graph is elsewhere")
+		p.press("\t", chromedp.ModifierShift)
+		require.Equal(p.t, "lost", value[string](p, `document.activeElement.id`))
+		p.press("\r")
+		p.stands()
+		require.False(p.t, isLost())
+		require.True(p.t, value[bool](p, `document.activeElement.id === "canvas"`))
 	})
 }
 

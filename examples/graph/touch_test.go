@@ -106,6 +106,23 @@ func TestFingersPanAndPinch(t *testing.T) {
 	require.Equal(t, "4 of 4", value[string](p, `document.getElementById("moment").textContent`))
 }
 
+func TestWhoeverPansTooFarIsBroughtBackByATap(t *testing.T) {
+	t.Parallel()
+	p := phone(t)
+	p.given("add Bern 60 60", "add Chur 300 500", "connect 1 2")
+	for range 3 {
+		p.fingers(hand{0: {200, 100}}, hand{0: {200, 560}})
+	}
+	p.until(`document.getElementById("lost").checkVisibility()`)
+	p.taps(point{200, 120}) // a browser takes the first tap after a quick movement for what ends it
+	p.taps(p.middle("#lost"))
+	p.until(`!document.getElementById("lost").checkVisibility()`)
+	p.stands()
+	canvas, town := p.box("#canvas"), p.middle(node("Chur")+" .body")
+	require.Greater(t, town.Y, canvas.Top)
+	require.Less(t, town.Y, canvas.Bottom)
+}
+
 func TestFingersDraw(t *testing.T) {
 	t.Parallel()
 	p := phone(t)

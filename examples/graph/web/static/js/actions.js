@@ -162,6 +162,10 @@ export function createActions({ state, render, send, look, travel, canvas }) {
     id("redo").addEventListener("click", () => goBack(state.present.redo, id("redo")));
     id("name").addEventListener("click", actions.renameGraph);
     id("fit").addEventListener("click", () => canvas().fit());
+    id("lost").addEventListener("click", () => {
+      canvas().fit();
+      id("canvas").focus({ preventScroll: true });
+    });
     id("in").addEventListener("click", () => canvas().viewport.zoomSoftly(1.25));
     id("out").addEventListener("click", () => canvas().viewport.zoomSoftly(0.8));
     id("skip").addEventListener("click", () => document.querySelector("[role=tab][tabindex='0']").focus());

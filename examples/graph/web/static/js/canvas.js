@@ -24,7 +24,10 @@ export function createCanvas(svg, actions) {
   let places = new Map(); // id → the node, where it belongs
   let stop = () => {};
 
-  const tellMoved = () => moved.forEach((f) => f());
+  const tellMoved = () => {
+    document.getElementById("lost").hidden = places.size === 0 || viewport.sees([...places.values()]);
+    moved.forEach((f) => f());
+  };
   const viewport = createViewport(svg, (view) => {
     document.getElementById("scale").textContent = `${Math.round(view.k * 100)} %`;
     tellMoved();

@@ -110,6 +110,10 @@ export function createViewport(svg, changed) {
       const dy = clamp(y, h, size.height - h) - y;
       if (dx || dy) to({ ...view, x: view.x + dx, y: view.y + dy });
     },
+    // sees reports whether any of some nodes is in sight, if only in part.
+    sees: (nodes) => nodes.some(({ x, y, name }) =>
+      Math.abs(view.x + x * view.k - size.width / 2) < size.width / 2 + halfWidth(name) * view.k &&
+      Math.abs(view.y + y * view.k - size.height / 2) < size.height / 2 + halfHeight * view.k),
     // point is the place on the canvas that is at a place of the window.
     point(e) {
       const box = svg.getBoundingClientRect();
