@@ -242,9 +242,51 @@ func (c *cell[S]) refresh(ctx context.Context) (news bool, _ error) {
 	if c.fresh {
 		return false, nil
 	}
+	return c.readOn(ctx, hlc.Timestamp{})
+}
+
+// readOn reads what follows the state, and learns it; together with other aggregates, where the store can.
+func (c *cell[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _ error) {
 	read, cancel := c.reading(ctx)
 	defer cancel()
-	return c.learn(ctx, c.reads().Events(read, c.id, store.Range{After: max(0, c.seq-1)}), hlc.Timestamp{})
+	rest := func() iter.Seq2[types.Event, error] {
+		return c.reads().Events(read, c.id, store.Range{After: max(0, c.seq-1)})
+	}
+	together, ok := c.adapter().(store.Follower)
+	if !ok {
+		return c.learn(ctx, rest(), rival)
+	}
+	began, last := c.seq, c.last
+	c.yield()
+	events, more, err := follow(read, together, c.id, max(1, began))
+	if err != nil {
+		return false, c.family.sup.ended(fmt.Errorf("aggregate: read events: %w", err))
+	}
+	err = c.learnAll(ctx, began, events, more, rest, rival)
+	return c.seq != began || c.last != last, err
+}
+
+func follow(ctx context.Context, f store.Follower, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
+	defer recovered(&err) // an adapter's panic
+	return f.Follow(ctx, id, from)
+}
+
+// learnAll takes the turn and learns events that were read from began on, which was the state's sequence then, and
+// the rest of them where there is more.
+func (c *cell[S]) learnAll(ctx context.Context, began types.Sequence, events []types.Event, more bool, rest func() iter.Seq2[types.Event, error], rival hlc.Timestamp) error {
+	if err := c.hold(ctx); err != nil {
+		return err
+	}
+	if !c.loaded { // a transaction of this process dropped it
+		return c.ensure(ctx)
+	}
+	if c.seq == began {
+		if _, err := c.learn(ctx, each(events), rival); err != nil || !more {
+			return err
+		}
+	}
+	_, err := c.learn(ctx, rest(), rival)
+	return err
 }
 
 // learn brings the state forward by events that follow it, the one at its own sequence first, and
@@ -252,7 +294,7 @@ func (c *cell[S]) refresh(ctx context.Context) (news bool, _ error) {
 // again. An event with the very timestamp that a refused one had, rival, was stamped by another clock
 // with the same node id.
 func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error], rival hlc.Timestamp) (news bool, _ error) {
-	began := c.seq
+	began, last := c.seq, c.last
 	n, proved, err := c.root.kind.follow(events, c.id, &c.draft, func(e *types.Event) {
 		if e.Timestamp == rival && !rival.IsZero() {
 			c.renewClock()
@@ -279,7 +321,7 @@ func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 	}
 	c.fresh = true
 	c.rivals.learned(n)
-	return n > 0, nil
+	return c.seq != began || c.last != last, nil // also where a transaction of this process was quicker
 }
 
 // lost drops a state that the log does not have, the one that ended with last, and tells of it.

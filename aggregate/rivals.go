@@ -3,6 +3,7 @@ package aggregate
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
@@ -95,17 +96,7 @@ func (c *cell[S]) takeLine(ctx context.Context, line store.OwnTx, began types.Se
 	if err != nil {
 		return during("wait in line", err)
 	}
-	if err := c.hold(ctx); err != nil {
-		return err
-	}
-	if !c.loaded {
-		return c.ensure(ctx) // of a transaction; the line is held, so it is the latest
-	}
-	if c.seq == began {
-		if _, err = c.learn(ctx, each(events), hlc.Timestamp{}); err != nil || !more {
-			return err
-		}
-	}
-	_, err = c.learn(ctx, inTurn(ctx, c, line.Events(ctx, c.id, store.Range{After: max(0, c.seq-1)})), hlc.Timestamp{})
-	return err
+	return c.learnAll(ctx, began, events, more, func() iter.Seq2[types.Event, error] {
+		return inTurn(ctx, c, line.Events(ctx, c.id, store.Range{After: max(0, c.seq-1)}))
+	}, hlc.Timestamp{})
 }

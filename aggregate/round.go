@@ -316,9 +316,7 @@ func (c *cell[S]) learnFrom(ctx context.Context, r *round, cause error) error {
 		}
 		c.fresh = false
 	}
-	read, cancel := c.reading(ctx)
-	defer cancel()
-	_, err := c.learn(ctx, c.reads().Events(read, c.id, store.Range{After: max(0, c.seq-1)}), rival)
+	_, err := c.readOn(ctx, rival)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"sync/atomic"
 	"testing"
 
@@ -240,4 +241,41 @@ func TestARefusalThatIsOlderThanTheStateIsNoLogThatWentBack(t *testing.T) {
 	state, err := root.Get(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, bell{4}, state)
+}
+
+// A rejection was decided on an old state, and a transaction of the same process moves that on while the rejection is
+// confirmed: it is decided again.
+func TestARejectionIsNotConfirmedByWhatATransactionLearnedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := &gated{Store: memory.New()}
+	spends := func(d *aggregate.Definition[tally]) {
+		d.Commands = maps.Clone(d.Commands)
+		d.Commands["spend"] = aggregate.CommandFunc[tally](func(_ context.Context, c aggregate.Instance[tally], _ types.Command) ([]types.Uncommitted, error) {
+			if c.State.Total < 30 {
+				return nil, aggregate.Reject("%d is not enough", c.State.Total)
+			}
+			return types.Events(types.New("added", added{-30})), nil
+		})
+	}
+	p, other := newProcess(t, s, nil, spends), newProcess(t, s, nil)
+	id := newID(t, p.root)
+	evaluate(t, p.root, adds(id, 1))
+	evaluate(t, other.root, adds(id, 50))
+	reads, goOn := make(chan struct{}), make(chan struct{})
+	wait := func() {
+		s.wait.Store(nil)
+		close(reads)
+		<-goOn
+	}
+	s.wait.Store(&wait)
+	done := make(chan error, 1)
+	go func() { done <- p.root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "spend"}) }()
+	<-reads
+	require.NoError(t, p.sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
+		_, err := p.root.EvaluateTx(ctx, tx, adds(id, 8))
+		return err
+	}))
+	close(goOn)
+	require.NoError(t, <-done)
+	require.Equal(t, 29, totalOf(t, p, id))
 }

@@ -65,6 +65,14 @@ type Chronology interface {
 	Rises(ctx context.Context, id hlc.Timestamp, r Range) (bool, error)
 }
 
+// Follower is an optional capability of an Adapter: it reads what is new for many aggregates at once, where their readers
+// ask at the same moment. Events in its place takes a statement for each.
+type Follower interface {
+	// Follow returns the events of an aggregate from sequence from on, in order, and whether there may be more. It
+	// sees all that was committed before the call. The events are the caller's.
+	Follow(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
+}
+
 // Projector is an optional capability of an Adapter: it says which projections it runs, so that a
 // definition none of whose projections are among them can be told from one that has them for several stores.
 type Projector interface {

@@ -18,11 +18,12 @@ import (
 // pending is a commit on its way. Its caller waits for done, unless it carries the commit out itself.
 type pending struct {
 	commit *store.Commit
-	own    store.Commit  // where commit points to, if pendings made it
-	queued []queuedQuery // what its batched projections want done
-	with   []*pending    // the other commits of the transaction that this one is the first of; see ownTx
-	done   chan struct{} // a token once the other fields are final, if waits
-	waits  bool          // for done; else the caller leads
+	own    store.Commit   // where commit points to, if pendings made it
+	queued []queuedQuery  // what its batched projections want done
+	with   []*pending     // the other commits of the transaction that this one is the first of; see ownTx
+	from   types.Sequence // of a read: the first sequence that is asked for
+	done   chan struct{}  // a token once the other fields are final, if waits
+	waits  bool           // for done; else the caller leads
 
 	stored bool          // by the last statement that had it, whether or not its transaction stands
 	news   []types.Event // what that statement said of the log where it didn't store it; see verdict

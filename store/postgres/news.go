@@ -52,7 +52,15 @@ func (s *Store) explain(ctx context.Context, q querier, batch []*pending) error 
 	return s.askNews(ctx, q, unclear)
 }
 
-// askNews reads the news of all in batch, which is sorted and whose commits have events.
+// since is the first sequence of p's news: of a commit that of its predecessor.
+func (p *pending) since() int32 {
+	if p.from > 0 {
+		return int32(p.from)
+	}
+	return int32(p.commit.Events[0].Sequence - 1)
+}
+
+// askNews reads the news of all in batch, which is sorted, and whose commits have events where they are no reads.
 func (s *Store) askNews(ctx context.Context, q querier, batch []*pending) error {
 	if s.routes() {
 		for _, p := range batch {
@@ -64,7 +72,7 @@ func (s *Store) askNews(ctx context.Context, q querier, batch []*pending) error 
 	}
 	ids, from := make(pgtype.FlatArray[[]byte], len(batch)), make([]int32, len(batch))
 	for i, p := range batch {
-		ids[i], from[i] = p.commit.AggregateID[:], int32(p.commit.Events[0].Sequence-1)
+		ids[i], from[i] = p.commit.AggregateID[:], p.since()
 	}
 	rows, err := q.Query(ctx, s.sql.news, ids, from)
 	if err != nil {

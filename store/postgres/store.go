@@ -29,6 +29,7 @@ type Store struct {
 	plain     *combiner   // of commits without projections
 	projected *combiner   // of commits whose projections only queue statements
 	joint     *combiner   // of transactions of the library
+	follows   *combiner   // of reads of what is new
 	crowd     *combiner   // of commits without projections on a distributed database
 	routed    atomic.Bool // as Options.Distributed says, or Validate found
 	mode      pgx.QueryExecMode
@@ -69,6 +70,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
 	s.joint = s.newCombiner(s.runJoint)
+	s.follows = s.newCombiner(s.runFollow)
 	s.crowd = s.newCombiner(s.runRouted)
 	s.routed.Store(s.o.Distributed)
 	s.mode = pool.Config().ConnConfig.DefaultQueryExecMode

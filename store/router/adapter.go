@@ -61,6 +61,24 @@ func (s *Store) Events(ctx context.Context, id hlc.Timestamp, r store.Range) ite
 	return each(ctx, s, id, func(a store.Adapter) iter.Seq2[types.Event, error] { return a.Events(ctx, id, r) })
 }
 
+// Follow is that of the aggregate's store, or what its Events has.
+func (s *Store) Follow(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
+	err = s.on(ctx, id, func(a store.Adapter) error {
+		if f, ok := a.(store.Follower); ok {
+			events, more, err = f.Follow(ctx, id, from)
+			return err
+		}
+		for e, err := range a.Events(ctx, id, store.Range{After: max(0, from-1)}) {
+			if err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, more, err
+}
+
 // LatestSnapshot is that of the aggregate's store.
 func (s *Store) LatestSnapshot(ctx context.Context, id hlc.Timestamp, r store.Range) (sn *types.Snapshot, err error) {
 	err = s.on(ctx, id, func(a store.Adapter) error {

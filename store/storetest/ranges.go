@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"math"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -20,10 +21,49 @@ func rangeClauses() []clause {
 		{name: "bounds that no sequence can have are bounds all the same", run: wildBounds},
 		{name: "every range has the events that it contains", run: everyRange},
 		{name: "the zero aggregate id names no aggregate", run: zeroID},
+		{name: "what is new is as a range has it, for each of those who ask at once", run: followers},
 		{name: "a loop that ends early gives back what it held", run: earlyBreak},
 		{name: "a sequence of events can be read twice", run: readTwice},
 		{name: "a loop over events may commit", run: commitInLoop},
 	}
+}
+
+// followers asks for what is new of several aggregates at once, if the adapter can tell.
+func followers(v *env) {
+	f, ok := v.a.(store.Follower)
+	if !ok {
+		return
+	}
+	logs := make([][]types.Event, 8)
+	ids := make([]hlc.Timestamp, len(logs))
+	for i := range logs {
+		if ids[i] = v.stamp(); i > 0 { // the first has no events
+			logs[i] = v.history(ids[i], 3*i)
+		}
+	}
+	for from := range types.Sequence(24) {
+		type news struct {
+			events []types.Event
+			more   bool
+		}
+		found := make([]news, len(logs))
+		for _, err := range race(len(logs), func(i int) (err error) {
+			found[i].events, found[i].more, err = f.Follow(v.Context(), ids[i], from)
+			return err
+		}) {
+			require.NoError(v, err)
+		}
+		for i, n := range found {
+			v.told(logs[i], from, n.events, n.more)
+		}
+	}
+	much := v.events(v.stamp(), 1, 3000)
+	v.must(much...)
+	events, more, err := f.Follow(v.Context(), much[0].AggregateID, 2)
+	require.NoError(v, err)
+	v.told(much, 2, events, more)
+	_, _, err = f.Follow(v.ended(), ids[1], 1)
+	require.ErrorIs(v, err, context.Canceled)
 }
 
 func afterExcluded(v *env) {
