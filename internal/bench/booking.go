@@ -200,8 +200,12 @@ func (l *lab) booked(ctx context.Context, pool *pgxpool.Pool, b bookings, own bo
 	if err := l.stocked(ctx, all); err != nil {
 		return tally{}, err
 	}
+	var ids [2][]hlc.Timestamp
 	for i, h := range all {
-		if err := incrementer(ctx, roots[i%2], h.id)(); err != nil {
+		ids[i%2] = append(ids[i%2], h.id)
+	}
+	for i, root := range roots {
+		if err := warm(ctx, root, ids[i]); err != nil {
 			return tally{}, err
 		}
 	}
