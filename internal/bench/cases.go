@@ -32,7 +32,7 @@ var cases = []benchmark{
 	{"transact64", "the same of 64 callers on 1,000 aggregates", "the same, best pool", 0.7, perSecond, transactions(bookings{1000, 64, false})},
 	{"transacthot", "the same of 64 callers, one of the two aggregates shared by all", "the same behind SELECT FOR UPDATE, best pool", 0.5, perSecond, transactions(bookings{130, 64, true})},
 	{"cold", "cold start of an aggregate with 10,000 events", "raw scan, encoding/json", 0.80, perSecond, cold},
-	{"tail", "a tail goes through 300,000 events, 5,000 a transaction", "a bare cursor over the same rows", 0.70, perSecond, tailing},
+	{"tail", "a tail goes through 300,000 events, 10,000 a transaction", "a bare cursor over the same rows", 0.70, perSecond, tailing},
 	{"tailwrites", "64 aggregates, 64 callers, with the column and the index of tails", "the same without", 0.97, perSecond, tailWriters},
 	{"fairness", "63 aggregates flood with 4 callers each: p99 of the 64th", "5 x the median of their commits", 1, nanoseconds, fairness},
 	{"badbodies", "16 aggregates, 64 callers, 1 % of the bodies are refused in Go: the other 99 %", "the same without", 0.5, perSecond, badBodies},

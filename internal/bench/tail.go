@@ -50,11 +50,12 @@ func tailing(ctx context.Context, l *lab) (o outcome, err error) {
 	defer pool.Close()
 	insert := l.rawCrowds(pool, 4)
 	// Each try begins with an empty log.
-	for n, d := 0, 250*time.Millisecond; n < tailEvents; d *= 2 {
+	all := 0
+	for d := 250 * time.Millisecond; all < tailEvents; d *= 2 {
 		if _, err := insert(ctx, d); err != nil {
 			return o, err
 		}
-		if err := l.db.admin.QueryRow(ctx, "SELECT count(*) FROM event_log").Scan(&n); err != nil {
+		if err := l.db.admin.QueryRow(ctx, "SELECT count(*) FROM event_log").Scan(&all); err != nil {
 			return o, err
 		}
 	}
@@ -70,31 +71,30 @@ func tailing(ctx context.Context, l *lab) (o outcome, err error) {
 			return figure{value: float64(n) / time.Since(begin).Seconds()}, err
 		}
 	}
-	o, _, err = l.compare(ctx, 1, scan(bareCursor), scan(wholeTail))
+	o, _, err = l.compare(ctx, 1, scan(bareCursor), scan(wholeTail(all)))
 	return o, err
 }
 
-func wholeTail(ctx context.Context, pool *pgxpool.Pool, name string) (n int, err error) {
-	var all int
-	if err := pool.QueryRow(ctx, "SELECT count(*) FROM event_log").Scan(&all); err != nil {
-		return 0, err
-	}
-	tail, err := postgres.NewTail(pool, &postgres.TailOptions{Name: name})
-	if err != nil {
-		return 0, err
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	err = tail.Run(ctx, func(_ context.Context, _ pgx.Tx, events []types.Event) error {
-		if n += len(events); n >= all {
-			stop()
+// wholeTail runs a tail until it has handed out all events.
+func wholeTail(all int) func(ctx context.Context, pool *pgxpool.Pool, name string) (int, error) {
+	return func(ctx context.Context, pool *pgxpool.Pool, name string) (n int, err error) {
+		tail, err := postgres.NewTail(pool, &postgres.TailOptions{Name: name})
+		if err != nil {
+			return 0, err
 		}
-		return nil
-	})
-	if n == all && errors.Is(err, context.Canceled) {
-		err = nil
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		err = tail.Run(ctx, func(_ context.Context, _ pgx.Tx, events []types.Event) error {
+			if n += len(events); n >= all {
+				stop()
+			}
+			return nil
+		})
+		if n == all && errors.Is(err, context.Canceled) {
+			err = nil
+		}
+		return n, err
 	}
-	return n, err
 }
 
 // bareCursor reads the same rows in the order of the transactions, as many at once.

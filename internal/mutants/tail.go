@@ -8,7 +8,7 @@ var (
 
 var tailMutants = []mutant{
 	{"store/postgres/sql_tail.go", "two work on the same place of a tail", `ORDER BY t.stop IS NULL, t.round LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, `ORDER BY t.stop IS NULL, t.round LIMIT 1`, tailSuites},
-	{"store/postgres/sql_tail.go", "a window of a tail has no upper bound", `AND e.transaction_id < $6::text::xid8 AND e.transaction_id <> ALL ($7::text::xid8[]) AND ` + "`", `AND $6::text IS NOT NULL AND $7::text IS NOT NULL AND ` + "`", tailSuites},
+	{"store/postgres/sql_tail.go", "a window of a tail has no upper bound", `AND e.transaction_id < $6::text::xid8 AND e.transaction_id <> ALL ((SELECT $7::text::xid8[])::xid8[]) AND ` + "`", `AND $6::text IS NOT NULL AND $7::text IS NOT NULL AND ` + "`", tailSuites},
 	{"store/postgres/sql_tail.go", "a tail's next parts begin before the last have ended", `	AND NOT EXISTS (SELECT FROM {tails} o WHERE o.name = $1::text AND o.stop IS NOT NULL))
 ORDER BY`, `	)
 ORDER BY`, tailSuites},
@@ -31,8 +31,8 @@ WHERE false AND`, tailSuites},
 	{"store/postgres/tail_step.go", "a tail saves its place before its function has succeeded", `	if err := s.hand(ctx, next); err != nil {
 		return stepNothing, false, err
 	}
-	has, err = s.end(ctx, next)`, `	saved := *next
-	has, err = s.end(ctx, &saved)
+	has, err = s.end(ctx, next, ahead)`, `	saved := *next
+	has, err = s.end(ctx, &saved, ahead)
 	if err == nil {
 		err = s.hand(ctx, next)
 	}`, tailSuites},

@@ -75,12 +75,12 @@ to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL, version()`
 	tailForeignSQL = `SELECT EXISTS (SELECT FROM {log} WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()))`
 
 	// What a window reads. $1: types or NULL, $2 and $3: the part; what is of another type comes without its body, for
-	// the order within aggregates goes through it.
+	// the order within aggregates goes through it. The list is a query of its own so that it is read once and not for each row.
 	tailWindowSQL = `(SELECT {columns} FROM {log} e
 WHERE e.transaction_id = ANY ($4::text::xid8[]) AND ` + partSQL + ` ORDER BY e.transaction_id LIMIT $8::int8)
 UNION ALL
 (SELECT {columns} FROM {log} e
-WHERE e.transaction_id >= $5::text::xid8 AND e.transaction_id < $6::text::xid8 AND e.transaction_id <> ALL ($7::text::xid8[]) AND ` + partSQL + `
+WHERE e.transaction_id >= $5::text::xid8 AND e.transaction_id < $6::text::xid8 AND e.transaction_id <> ALL ((SELECT $7::text::xid8[])::xid8[]) AND ` + partSQL + `
 ORDER BY e.transaction_id LIMIT $8::int8)`
 
 	sweepSQL = ` AND ` + partSQL + ` AND ($1::text[] IS NULL OR e.type = ANY ($1::text[]))

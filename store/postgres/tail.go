@@ -19,7 +19,7 @@ import (
 
 // Defaults and bounds of TailOptions.
 const (
-	DefaultTailBatch      = 5000
+	DefaultTailBatch      = 10000
 	DefaultTailPoll       = 250 * time.Millisecond
 	DefaultTailMaxBackoff = 30 * time.Second
 	MaxTailParts          = 64
