@@ -65,7 +65,7 @@ func (c *rewritten) Read(b []byte) (int, error) {
 func spread(t *testing.T, configure ...func(*pgxpool.Config)) (*postgres.Store, *pgxpool.Pool) {
 	t.Helper()
 	pool := pgtest.With(t, &migrations.Options{Sharded: true, Commands: true}, append(configure, oneConn)...)
-	return postgres.New(pool, &postgres.Options{Distributed: true, Commands: true, Committers: 1, LockTimeout: 200 * time.Millisecond}), pool
+	return postgres.New(pool, &postgres.Options{Distributed: true, Commands: true, Committers: 1, LockTimeout: time.Second}), pool
 }
 
 func TestARefusalInWordsThatNobodyKnowsLeavesTheOutcomeOpen(t *testing.T) {

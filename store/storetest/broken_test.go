@@ -21,6 +21,7 @@ type broken struct {
 	commit         func(ctx context.Context, s *memory.Store, c store.Commit) error
 	load           func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield func(store.Entry, error) bool)
 	events         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield func(types.Event, error) bool)
+	follow         func(events []types.Event, from types.Sequence) []types.Event
 	snapshot       func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error)
 	commitSnapshot func(ctx context.Context, s *memory.Store, sn types.Snapshot) error
 	lookup         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, command string) (*store.CommandRecord, error)
@@ -48,6 +49,15 @@ func (b *broken) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter
 		return b.Store.Load(ctx, id, r)
 	}
 	return func(yield func(store.Entry, error) bool) { b.load(ctx, b.Store, id, r, yield) }
+}
+
+// Follow is there for clauses about it: the memory store has no use for it.
+func (b *broken) Follow(ctx context.Context, id hlc.Timestamp, from types.Sequence) ([]types.Event, bool, error) {
+	events, err := readAll(ctx, b.Store, id, store.Range{After: max(0, from-1)})
+	if b.follow != nil {
+		events = b.follow(events, from)
+	}
+	return events, false, err
 }
 
 func (b *broken) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {

@@ -152,6 +152,15 @@ var readMutants = []mutant{
 		}}
 	}, "a loop that ends early gives back what it held"},
 
+	{"what is new begins behind what was asked for", func() *broken {
+		return &broken{follow: func(events []types.Event, from types.Sequence) []types.Event {
+			if len(events) > 0 && from > 1 {
+				return events[1:]
+			}
+			return events
+		}}
+	}, "what is new is as a range has it, for each of those who ask at once"},
+
 	{"bodies are kept without a copy", func() *broken {
 		var kept sync.Map
 		return &broken{
