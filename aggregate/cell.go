@@ -21,6 +21,7 @@ type cell[S any] struct {
 	root *Root[S]
 	draft[S]
 	saved types.Sequence // that of the last snapshot known to be stored or on its way
+	had   types.Sequence // that of a state which a round that came to nothing took with it; 0 once it is read again
 
 	host   *cell[S]     // of a transaction's cell; else nil
 	tx     store.Tx     // of a transaction's cell; else nil
@@ -215,11 +216,30 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 	if c.loaded { // by a transaction of this process, meanwhile
 		return nil
 	}
-	c.draft, c.saved = l.draft, l.snapshot
+	c.draft, c.saved, c.had = l.draft, l.snapshot, 0
 	c.loaded, c.fresh = true, true
 	c.observe()
 	if limit := c.root.kind.Snapshots.AfterReplay; limit > 0 && l.replayed > limit {
 		c.save()
+	}
+	return nil
+}
+
+// restore reads the state that a round took with it, where all of the log can't be read because a newer version of the program
+// wrote to it: that state was valid, and Get may be stale.
+func (c *cell[S]) restore(ctx context.Context, cause error) error {
+	if c.had == 0 || !errors.Is(cause, ErrUnknownEvent) {
+		return cause
+	}
+	read, cancel := c.reading(ctx)
+	defer cancel()
+	l, err := c.root.kind.hydrate(read, c.reads(), c.id, c.had)
+	if err != nil || c.hold(ctx) != nil {
+		return cause
+	}
+	if !c.loaded { // else by a transaction of this process, meanwhile
+		c.draft, c.saved, c.had, c.loaded = l.draft, l.snapshot, 0, true
+		c.guarded = guardedRounds // so that the next round leaves it
 	}
 	return nil
 }

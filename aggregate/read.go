@@ -12,8 +12,8 @@ import (
 )
 
 // Get returns the state in memory, which may be stale if other processes use the same store; a
-// cold aggregate is read first. An aggregate without events is in its initial state. The caller
-// owns the result.
+// cold aggregate is read first. An aggregate without events is in its initial state. Where a newer version of the program has
+// written an event that this one doesn't know, it is still the state in memory. The caller owns the result.
 func (r *Root[S]) Get(ctx context.Context, id hlc.Timestamp) (S, error) {
 	current, err := r.instance(ctx, id, false)
 	return current.State, err
@@ -36,8 +36,8 @@ func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (
 	err := r.do(ctx, id, ours, func(c *cell[S]) (err error) {
 		if latest {
 			_, err = c.refresh(ctx)
-		} else {
-			err = c.ensure(ctx)
+		} else if err = c.ensure(ctx); err != nil {
+			err = c.restore(ctx, err)
 		}
 		if err == nil {
 			current, err = c.instance()

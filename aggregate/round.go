@@ -171,7 +171,9 @@ func (c *cell[S]) begin() (draft[S], error) {
 // applied to a state that shares memory with the cell's, that is read again.
 func (c *cell[S]) rollback(d *draft[S]) {
 	if c.root.kind.clone != nil && !c.copied && (d.torn || d.seq != c.seq) {
+		had := c.seq
 		c.drop()
+		c.had = had
 	}
 }
 

@@ -277,3 +277,48 @@ func TestAnInspectionComparesMaestrosSnapshotWithAReplay(t *testing.T) {
 	require.ErrorContains(t, in.Snapshot.Err, `snapshot at sequence 2 holds another state than the log gives: {"Total": 3}, not {"Total": 2}`)
 	require.False(t, in.OK())
 }
+
+// A version that is warm meets an event of a newer one: commands say so, and Get serves what it has.
+func TestAWarmVersionServesWhatItHasWhereANewerOneWrote(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
+		older := newTower(t, open())
+		newer := newProcess(t, open(), nil, func(d *aggregate.Definition[tally]) {
+			d.Events["shouted"] = aggregate.Event(func(s tally, _ struct{}) tally { s.Total *= 2; return s })
+		})
+		bellsOfTheNewer, err := aggregate.New(newer.sup, bells(func(d *aggregate.Definition[bell]) {
+			d.Commands["smash"] = aggregate.CommandFunc[bell](func(context.Context, aggregate.Instance[bell], types.Command) ([]types.Uncommitted, error) {
+				return types.Events(types.New("smashed", nil)), nil
+			})
+			d.Events["smashed"] = aggregate.Event(func(bell, struct{}) bell { return bell{} })
+		}))
+		require.NoError(t, err)
+		refused := func(err error) {
+			t.Helper()
+			require.ErrorIs(t, err, aggregate.ErrUnknownEvent)
+			require.ErrorIs(t, err, aggregate.ErrCorruptLog)
+			require.ErrorContains(t, err, "a newer version of the program wrote it")
+		}
+		a, b := newID(t, older.tallies), newID(t, older.bells) // one state refers to memory, the other doesn't
+		evaluate(t, older.tallies, adds(a, 1))
+		require.NoError(t, older.bells.Evaluate(t.Context(), ring(b)))
+		evaluate(t, newer.root, adds(a, 2))
+		evaluate(t, newer.root, emits(a, types.New("shouted", nil)))
+		require.NoError(t, bellsOfTheNewer.Evaluate(t.Context(), types.Command{AggregateID: b, Type: "smash"}))
+		for range 3 {
+			refused(older.tallies.Evaluate(t.Context(), adds(a, 1)))
+			refused(older.bells.Evaluate(t.Context(), ring(b)))
+			_, err := older.tallies.Fetch(t.Context(), a)
+			refused(err)
+			_, err = older.bells.Fetch(t.Context(), b)
+			refused(err)
+
+			state, err := older.tallies.Get(t.Context(), a)
+			require.NoError(t, err)
+			require.Contains(t, []int{1, 3}, state.Total, "a state that there was")
+			rung, err := older.bells.Get(t.Context(), b)
+			require.NoError(t, err)
+			require.Equal(t, bell{1}, rung)
+		}
+	})
+}

@@ -19,10 +19,12 @@ var roundMutants = []mutant{
 		c.draft.seq--
 		c.rivals.streak = 0`, aggregateSuites},
 	{"aggregate/round.go", "a failed round does not drop the state it wrote into", `		c.drop()
+		c.had = had
 	}
 }
 
-// evaluateAll`, `	}
+// evaluateAll`, `		c.had = had
+	}
 }
 
 // evaluateAll`, aggregateSuites},
