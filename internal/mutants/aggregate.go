@@ -1,6 +1,6 @@
 package main
 
-var mutants = slicesOf(roundMutants, settleMutants, requestMutants, mailboxMutants, stateMutants, memoryMutants, postgresMutants)
+var mutants = slicesOf(roundMutants, settleMutants, requestMutants, mailboxMutants, stateMutants, memoryMutants, postgresMutants, tailMutants)
 
 func slicesOf(lists ...[]mutant) (all []mutant) {
 	for _, list := range lists {

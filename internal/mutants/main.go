@@ -1,7 +1,7 @@
 // Command mutants breaks the code of commit and retry on purpose, one way after the other, and runs
 // the tests to see each break caught. docs/mutations.md is what it prints.
 //
-//	go run ./internal/mutants > docs/mutations.md   all of them, about 20 minutes
+//	go run ./internal/mutants > docs/mutations.md   all of them, about an hour
 //	go run ./internal/mutants -only 7,12            some
 //
 // It works in a copy of the module. The list has to follow the code: a test sees to it that the place
@@ -110,8 +110,8 @@ func run(root, only string) (unexpected int, err error) {
 
 const preface = `# Mutations
 
-The code of commit and retry, broken on purpose one way at a time, and the test that noticed. This is what
-` + "`go run ./internal/mutants`" + ` prints (about 20 minutes on two cores; ` + "`-only 7,12`" + ` runs some). The tests are run in an order
+The code of commit, retry and tails, broken on purpose one way at a time, and the test that noticed. This is what
+` + "`go run ./internal/mutants`" + ` prints (about an hour on two cores; ` + "`-only 7,12`" + ` runs some). The tests are run in an order
 that begins with the quick ones, and not beyond the first failure, so a row names one test of perhaps many. On the sound code all of
 them pass.
 
