@@ -83,15 +83,19 @@ func probeOf(commits []store.Commit) (probe store.Commit, ok bool) {
 	return store.Commit{AggregateID: c.AggregateID, Events: c.Events, Predecessor: c.Predecessor}, true
 }
 
-// arrived reports whether an attempt whose answer got lost is stored by now. It forgets those whose place
-// somebody else has taken.
+// arrived reports whether an attempt whose answer got lost is stored by now. It forgets those of which
+// somebody else has taken a place.
 func (t *transaction) arrived(ctx context.Context) (ours bool) {
 	ctx = context.WithoutCancel(ctx)
 	t.doubt = slices.DeleteFunc(t.doubt, func(commits []store.Commit) bool {
-		probe, _ := probeOf(commits)
-		found, taken, err := stored(ctx, t.sup.store, probe, t.sup.options.ReadTimeout)
-		ours = ours || found && err == nil && flush(ctx, t.sup.store, t.sup.options.ReadTimeout) == nil
-		return taken && !found && err == nil
+		return slices.ContainsFunc(commits, func(c store.Commit) bool {
+			if len(c.Events) == 0 {
+				return false
+			}
+			found, taken, err := stored(ctx, t.sup.store, c, t.sup.options.ReadTimeout)
+			ours = ours || found && err == nil && flush(ctx, t.sup.store, t.sup.options.ReadTimeout) == nil
+			return taken && !found && err == nil
+		})
 	})
 	return ours
 }

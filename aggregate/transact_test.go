@@ -285,6 +285,35 @@ func TestALateAttemptOfATransactionIsStoredInPlaceOfTheNextOrNotAtAll(t *testing
 	})
 }
 
+// The first aggregate of an attempt in doubt stays where it was; a stranger takes the place of the second one. So the
+// attempt can't arrive any more, and the next one does not wait for that.
+func TestAnAttemptInDoubtOfWhichOnePlaceIsTakenIsForgotten(t *testing.T) {
+	t.Parallel()
+	onEveryTransactor(t, func(t *testing.T, open func() store.Adapter) {
+		s := open()
+		a := &answerless{Adapter: s, CommandLog: s.(store.CommandLog), begins: s.(store.Transactor), keep: true}
+		p, other := newProcess(t, a, nil), newProcess(t, s, nil)
+		x, y := newID(t, p.root), newID(t, p.root)
+		require.NoError(t, p.both(t.Context(), adds(x, 10), adds(y, 10)))
+		a.lose.Store(1)
+		runs := 0
+		require.NoError(t, p.sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
+			if runs++; runs == 2 {
+				evaluate(t, other.root, adds(y, 5))
+			}
+			if _, err := p.root.EvaluateTx(ctx, tx, adds(x, 1)); err != nil {
+				return err
+			}
+			_, err := p.root.EvaluateTx(ctx, tx, adds(y, 1))
+			return err
+		}))
+		require.ErrorIs(t, a.late.End(t.Context()), store.ErrConflict)
+		q := newProcess(t, s, nil)
+		require.Equal(t, 11, totalOf(t, q, x))
+		require.Equal(t, 16, totalOf(t, q, y))
+	})
+}
+
 func TestALostAnswerToATransactionIsSettledByItsEvents(t *testing.T) {
 	t.Parallel()
 	onEveryTransactor(t, func(t *testing.T, open func() store.Adapter) {

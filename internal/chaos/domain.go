@@ -32,7 +32,8 @@ type counter struct {
 type change struct {
 	Token string `json:"token"`
 	By    int    `json:"by"`
-	To    *int   `json:"to,omitempty"` // instead of By
+	To    *int   `json:"to,omitempty"`    // instead of By
+	Spoil bool   `json:"spoil,omitempty"` // the table refuses it, which the library can't foresee
 }
 
 // after is the state after one more event.
@@ -55,10 +56,14 @@ type request struct {
 	By    int    `json:"by,omitempty"`    // each of so many events …
 	Parts int    `json:"parts,omitempty"` // … refused where the value would leave 0..ceiling
 	To    int    `json:"to,omitempty"`    // with Parts 0: one event, or none if the value is as high
+	Spoil bool   `json:"spoil,omitempty"` // an event that the table refuses
 }
 
 // decide is what the handler does, and the model of the check for linearizability as well.
 func (q request) decide(value int) (events []change, ok bool) {
+	if q.Spoil {
+		return nil, false
+	}
 	if q.Parts == 0 {
 		if value < q.To {
 			events = []change{{Token: q.Token + ".0", To: &q.To}}
@@ -82,6 +87,9 @@ func (e change) command() string {
 
 func evaluate(_ context.Context, current aggregate.Instance[counter], q request) (made []types.Uncommitted, _ error) {
 	events, ok := q.decide(current.State.Value)
+	if q.Spoil {
+		events, ok = []change{{Token: q.Token + ".0", Spoil: true}}, true
+	}
 	if !ok {
 		return nil, aggregate.Reject("%d is too far", q.By*q.Parts)
 	}
@@ -105,10 +113,11 @@ func definition(name string) aggregate.Definition[counter] {
 	return d
 }
 
-// projectionSQL makes the table that the projection keeps. It counts instead of copying, so that an
+// projectionSQL makes the table that the projection keeps, and lets the log refuse some events. It counts instead of copying, so that an
 // event that it is shown twice, or never, leaves a trace.
 const projectionSQL = `CREATE TABLE chaos_projection (
-	aggregate_id bytea PRIMARY KEY, sequence integer NOT NULL, value integer NOT NULL, events integer NOT NULL)`
+	aggregate_id bytea PRIMARY KEY, sequence integer NOT NULL, value integer NOT NULL, events integer NOT NULL);
+ALTER TABLE event_log ADD CONSTRAINT chaos_spoiled CHECK (NOT body ? 'spoil')`
 
 func project(b *pgx.Batch, e types.Event) error {
 	var c change

@@ -176,11 +176,14 @@ func (a *arena) mustReach() []string {
 	must := []string{pathConflict, pathBatch, pathDoubt, pathSnapshot, pathQueue, pathTransactions, pathTxRepeated, pathFlush}
 	switch a.kind {
 	case single:
-		must = append(must, pathRepeated, pathOurs, pathTheirs, pathDuplicate, pathIsolated, pathGuard)
+		must = append(must, pathRepeated, pathOurs, pathTheirs)
+		if !a.short { // too rare for a short round
+			must = append(must, pathDuplicate, pathBeyond)
+		}
 	case asynchronous:
-		must = append(must, pathDropped)
+		must = append(must, pathDropped, pathGuard)
 	case synchronous:
-		must = append(must, pathNotWaited, pathOurs)
+		must = append(must, pathNotWaited, pathGuard)
 	}
 	return must
 }

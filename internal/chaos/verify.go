@@ -53,9 +53,7 @@ func (a *arena) verify(ctx context.Context) (*verdict, error) {
 		return nil, err
 	}
 	r.kind, r.promotions, r.must = a.kind, a.promotions, a.mustReach()
-	if r.paths[pathBeyond] = a.plan.Number(pathBeyond); a.plan.Beyond > 0 {
-		r.must = append(r.must, pathBeyond)
-	}
+	r.paths[pathBeyond] = a.plan.Number(pathBeyond)
 	for name, n := range a.seen.take() {
 		r.paths[name] += n
 	}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventmaestro/maestro/aggregate"
@@ -191,7 +192,10 @@ func (w *writer) draw(rng *rand.Rand) entry {
 	default:
 		e.request = request{Token: token, Parts: 1 + rng.IntN(3)*rng.IntN(2), By: rng.IntN(80) - 38}
 	}
-	if rng.IntN(5) == 0 {
+	switch {
+	case rng.IntN(100) == 0:
+		e.request = request{Token: token, Spoil: true}
+	case rng.IntN(5) == 0:
 		e.ID = token
 	}
 	return e
@@ -239,7 +243,7 @@ func classOf(err error, left bool) string {
 		return acked
 	case errors.Is(err, store.ErrOutcomeUnknown):
 		return unknown
-	case errors.Is(err, aggregate.ErrRejected):
+	case errors.Is(err, aggregate.ErrRejected), spoiled(err):
 		return rejected
 	case left && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
 		return ended
@@ -247,6 +251,12 @@ func classOf(err error, left bool) string {
 		return unavailable
 	}
 	return wrong
+}
+
+// spoiled reports whether the log refused an event that it is to refuse.
+func spoiled(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.ConstraintName == "chaos_spoiled"
 }
 
 // finish compares what is in memory with what the store leads to, and leaves.
