@@ -63,6 +63,7 @@ WHERE application_name = $1 AND query = 'LISTEN maestro_tail' AND state = 'idle'
 }
 
 func called(t testing.TB) func(*pgxpool.Config) {
+	t.Helper()
 	return func(c *pgxpool.Config) {
 		c.MaxConns = 6
 		c.ConnConfig.RuntimeParams["application_name"] = t.Name()
