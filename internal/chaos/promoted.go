@@ -24,7 +24,8 @@ func (o *op) beyond(r *record) bool {
 	if o.told == nil || o.told.State == nil {
 		return false
 	}
-	if h := r.logs[o.place()]; h != nil && h.had(*o.told.State) {
+	// What stored nothing may tell of an event that went with the primary, and that its own command stored once more.
+	if h := r.logs[o.place()]; h != nil && h.had(*o.told.State) && o.stored(r) {
 		return false
 	}
 	for _, p := range r.promotions {
