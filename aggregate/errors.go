@@ -213,7 +213,8 @@ type OutcomeUnknownError struct {
 
 	// Timestamps are those of the command's events, to look up. They are empty where they are not
 	// known: a repeat of a command with an ID whose first outcome could not be read. Then only
-	// another repeat tells.
+	// another repeat tells. Of a transaction that was made more than once, they are those of each attempt, of
+	// which one at most is stored: any that is found means success.
 	Timestamps []hlc.Timestamp
 }
 

@@ -14,7 +14,7 @@ import (
 // is still open, and decides.
 func (t *transaction) settle(ctx context.Context, doubt error) error {
 	sup := t.sup
-	unknown := t.unknown(t.commits, doubt)
+	unknown := t.unknown(doubt, append(slices.Clip(t.doubt), t.commits)...)
 	probe, ok := probeOf(t.commits)
 	if !ok {
 		return unknown
@@ -58,16 +58,19 @@ func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err e
 	return tx.Send(ctx)
 }
 
-// unknown names one of the aggregates that have events: what became of it became of all.
-func (t *transaction) unknown(commits []store.Commit, cause error) *OutcomeUnknownError {
+// unknown names one of the aggregates that have events, and those of each attempt that may be stored: what
+// became of it became of all, and one attempt at most is stored.
+func (t *transaction) unknown(cause error, attempts ...[]store.Commit) *OutcomeUnknownError {
 	u := &OutcomeUnknownError{Err: cause}
-	for _, c := range commits {
-		if len(u.Timestamps) > 0 && c.AggregateID != u.AggregateID {
-			continue
-		}
-		for i := range c.Events {
-			u.AggregateID = c.AggregateID
-			u.Timestamps = append(u.Timestamps, c.Events[i].Timestamp)
+	for _, commits := range attempts {
+		for _, c := range commits {
+			if len(u.Timestamps) > 0 && c.AggregateID != u.AggregateID {
+				continue
+			}
+			for i := range c.Events {
+				u.AggregateID = c.AggregateID
+				u.Timestamps = append(u.Timestamps, c.Events[i].Timestamp)
+			}
 		}
 	}
 	return u
@@ -124,7 +127,7 @@ func (t *transaction) orDoubt(ctx context.Context, err error) error {
 	case len(t.doubt) == 0:
 		return err
 	}
-	return t.unknown(t.doubt[0], errors.Join(store.ErrOutcomeUnknown, err))
+	return t.unknown(errors.Join(store.ErrOutcomeUnknown, err), t.doubt...)
 }
 
 // covered is the answer to a transaction that was stored. An earlier attempt that may still arrive is

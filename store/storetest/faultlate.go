@@ -82,11 +82,15 @@ func (f *Faults) depart(l *late) {
 
 // delayCommit keeps a copy of a commit for later.
 func (f *Faults) delayCommit(c store.Commit, fraction float64) {
-	c.Events = clone(c.Events)
-	c.Commands = slices.Clone(c.Commands)
-	c.Projections = slices.Clone(c.Projections)
+	c = ownCommit(c)
 	arrive := func() { _ = f.inner.Commit(context.Background(), c) }
 	f.delay(&late{ids: []hlc.Timestamp{c.AggregateID}, arrive: arrive}, fraction)
+}
+
+// ownCommit is c without what its caller may write to later.
+func ownCommit(c store.Commit) store.Commit {
+	c.Events, c.Commands, c.Projections = clone(c.Events), slices.Clone(c.Commands), slices.Clone(c.Projections)
+	return c
 }
 
 func (f *Faults) delay(l *late, fraction float64) {

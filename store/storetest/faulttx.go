@@ -77,9 +77,10 @@ func (tx *faultOwnTx) note(c store.Commit) {
 	tx.tables = tx.tables || len(c.Projections) > 0
 }
 
+// Stage hands on a copy: the transaction may end when the caller has its commit back.
 func (tx *faultOwnTx) Stage(c store.Commit) error {
 	tx.note(c)
-	return tx.OwnTx.Stage(c)
+	return tx.OwnTx.Stage(ownCommit(c))
 }
 
 func (tx *faultOwnTx) Send(ctx context.Context) error {
