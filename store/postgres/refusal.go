@@ -82,7 +82,7 @@ func (s *Store) lookAgain(ctx context.Context, q querier, p *pending) error {
 // askRouted is askNews for one commit, by a statement that names its aggregate as a plain parameter.
 func (s *Store) askRouted(ctx context.Context, q querier, p *pending) (err error) {
 	c := p.commit
-	rows, err := q.Query(ctx, s.sql.from, c.AggregateID[:], int32(c.Events[0].Sequence-1))
+	rows, err := q.Query(ctx, s.sql.from, c.AggregateID[:], p.since())
 	if err != nil {
 		return err
 	}
