@@ -1,0 +1,116 @@
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// refresh reads what other processes added and reports whether there was anything. Nothing
+// is read if the state is known to be the latest as of this batch.
+func (c *cell[S]) refresh(ctx context.Context) (news bool, _ error) {
+	if err := c.ensure(ctx); err != nil {
+		return false, err
+	}
+	if c.fresh {
+		return false, nil
+	}
+	return c.readOn(ctx, hlc.Timestamp{})
+}
+
+// readOn reads what follows the state, and learns it; together with other aggregates, where the store can.
+func (c *cell[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _ error) {
+	read, cancel := c.reading(ctx)
+	defer cancel()
+	rest := func() iter.Seq2[types.Event, error] {
+		return c.reads().Events(read, c.id, store.Range{After: max(0, c.seq-1)})
+	}
+	together, ok := c.adapter().(store.Follower)
+	if !ok {
+		return c.learn(ctx, rest(), rival)
+	}
+	began, last := c.seq, c.last
+	c.yield()
+	events, more, err := follow(read, together, c.id, max(1, began))
+	if err != nil {
+		return false, c.family.sup.ended(fmt.Errorf("aggregate: read events: %w", err))
+	}
+	err = c.learnAll(ctx, began, events, more, rest, rival)
+	return c.seq != began || c.last != last, err
+}
+
+func follow(ctx context.Context, f store.Follower, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
+	defer recovered(&err) // an adapter's panic
+	return f.Follow(ctx, id, from)
+}
+
+// learnAll takes the turn and learns events that were read from began on, which was the state's sequence then, and
+// the rest of them where there is more.
+func (c *cell[S]) learnAll(ctx context.Context, began types.Sequence, events []types.Event, more bool, rest func() iter.Seq2[types.Event, error], rival hlc.Timestamp) error {
+	if err := c.hold(ctx); err != nil {
+		return err
+	}
+	if !c.loaded { // a transaction of this process dropped it
+		return c.ensure(ctx)
+	}
+	if c.seq == began {
+		if _, err := c.learn(ctx, each(events), rival); err != nil || !more {
+			return err
+		}
+	}
+	_, err := c.learn(ctx, rest(), rival)
+	return err
+}
+
+// learn brings the state forward by events that follow it, the one at its own sequence first, and
+// reports whether there were any. A state that the log does not have is dropped, told of, and read
+// again. An event with the very timestamp that a refused one had, rival, was stamped by another clock
+// with the same node id.
+func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error], rival hlc.Timestamp) (news bool, _ error) {
+	began, last := c.seq, c.last
+	n, proved, err := c.root.kind.follow(events, c.id, &c.draft, func(e *types.Event) {
+		if e.Timestamp == rival && !rival.IsZero() {
+			c.renewClock()
+		}
+	})
+	if held := c.hold(ctx); held != nil {
+		return false, held
+	}
+	if n > 0 {
+		c.observe()
+	}
+	switch {
+	case err != nil:
+		c.reportPanic(ctx, "", err)
+		if c.torn {
+			c.drop()
+		}
+		return n > 0, c.family.sup.ended(c.family.orOther(err))
+	case !proved && c.seq != began:
+		return true, c.ensure(ctx) // a transaction of this process moved it on meanwhile, or dropped it
+	case !proved && c.seq > 0:
+		c.lost(ctx, c.seq, c.last)
+		return true, c.ensure(ctx)
+	}
+	c.fresh = true
+	c.rivals.learned(n)
+	return c.seq != began || c.last != last, nil // also where a transaction of this process was quicker
+}
+
+// lost drops a state that the log does not have, the one that ended with last, and tells of it.
+func (c *cell[S]) lost(ctx context.Context, seq types.Sequence, last hlc.Timestamp) {
+	e := &LogWentBackError{Root: c.family.name, AggregateID: c.id, Sequence: seq, Timestamp: last}
+	c.drop()
+	if h := c.host; h != nil && h.loaded && !h.ahead && h.last == e.Timestamp {
+		h.draft, h.loaded = draft[S]{}, false
+	}
+	c.family.sup.log.Error("the log went back; the state in memory was dropped", "root", e.Root,
+		"aggregate", e.AggregateID, "sequence", e.Sequence, "timestamp", e.Timestamp)
+	if hook := c.family.sup.options.Hooks.LogWentBack; hook != nil {
+		hook(ctx, e)
+	}
+}
