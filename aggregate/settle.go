@@ -77,11 +77,10 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(co
 		case err == nil:
 			return settled(storedAgain, nil)
 		case errors.Is(err, store.ErrConflict):
-			ours, _, readErr := stored(ctx, sup.store, commit, sup.options.ReadTimeout)
-			switch {
-			case readErr == nil && !ours:
+			switch sup.whose(ctx, commit) {
+			case nobody, others:
 				return settled(theirsThere, err)
-			case readErr == nil && flush(ctx, sup.store, sup.options.ReadTimeout) == nil:
+			case us:
 				return settled(oursThere, nil)
 			}
 		case errors.Is(err, store.ErrNoPredecessor):
@@ -104,6 +103,30 @@ const (
 	wentBack    = "not stored: the log went back"
 	commandUsed = "not stored: the command ID was used before"
 )
+
+// holder is who has the place of a commit in the log.
+type holder int8
+
+const (
+	unclear holder = iota // the log could not be read, or not be made as durable as an acknowledged commit
+	nobody
+	us
+	others
+)
+
+// whose tells who has the place of a commit.
+func (s *Supervisor) whose(ctx context.Context, commit store.Commit) holder {
+	ours, taken, err := stored(ctx, s.store, commit, s.options.ReadTimeout)
+	switch {
+	case err != nil, ours && flush(ctx, s.store, s.options.ReadTimeout) != nil:
+		return unclear
+	case ours:
+		return us
+	case taken:
+		return others
+	}
+	return nobody
+}
 
 // flush makes sure that what was read is as durable as what was acknowledged.
 func flush(ctx context.Context, a store.Adapter, timeout time.Duration) (err error) {

@@ -33,11 +33,10 @@ func (t *transaction) settle(ctx context.Context, doubt error) error {
 		case errors.Is(err, store.ErrNoPredecessor):
 			return err
 		case errors.Is(err, store.ErrConflict):
-			ours, _, readErr := stored(ctx, sup.store, probe, sup.options.ReadTimeout)
-			if readErr == nil && !ours {
+			switch sup.whose(ctx, probe) {
+			case nobody, others:
 				return err
-			}
-			if readErr == nil && flush(ctx, sup.store, sup.options.ReadTimeout) == nil {
+			case us:
 				return nil
 			}
 		}
@@ -92,12 +91,12 @@ func (t *transaction) arrived(ctx context.Context) (ours bool) {
 	ctx = context.WithoutCancel(ctx)
 	t.doubt = slices.DeleteFunc(t.doubt, func(commits []store.Commit) bool {
 		return slices.ContainsFunc(commits, func(c store.Commit) bool {
-			if len(c.Events) == 0 {
-				return false
+			has := unclear
+			if len(c.Events) > 0 {
+				has = t.sup.whose(ctx, c)
 			}
-			found, taken, err := stored(ctx, t.sup.store, c, t.sup.options.ReadTimeout)
-			ours = ours || found && err == nil && flush(ctx, t.sup.store, t.sup.options.ReadTimeout) == nil
-			return taken && !found && err == nil
+			ours = ours || has == us
+			return has == others
 		})
 	})
 	return ours

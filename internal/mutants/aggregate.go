@@ -67,8 +67,12 @@ var roundMutants = []mutant{
 
 var settleMutants = []mutant{
 	{"aggregate/settle.go", "a lost answer is not looked into", `	if !errors.Is(err, store.ErrOutcomeUnknown) {`, `	if true {`, aggregateSuites},
-	{"aggregate/settle.go", "a conflict in doubt counts as our own", `case readErr == nil && !ours:`, `case false && !ours:`, aggregateSuites},
-	{"aggregate/settle.go", "a conflict in doubt counts as another's", `case readErr == nil && !ours:`, `case readErr == nil && (!ours || true):`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as our own", `	case ours:
+		return us`, `	case ours || taken:
+		return us`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as another's", `	case ours:
+		return us`, `	case ours:
+		return others`, aggregateSuites},
 	{"aggregate/settle.go", "a refusal of the repeat counts for the first attempt", `		case err == nil:
 			return settled(storedAgain, nil)
 		case errors.Is(err, store.ErrConflict):`, `		case err == nil || errors.Is(err, store.ErrUnavailable):

@@ -25,8 +25,8 @@ WHERE false AND`, tailSuites},
 `, ``, tailSuites},
 	{"store/postgres/tail_cut.go", "a tail cuts a window between an event and the next", `			return shown.minus(out), rows, nil`, `			return shown, rows, nil`, tailSuites},
 	{
-		"store/postgres/tail_step.go", "what a tail's function writes is a transaction of its own", `	if err := s.f(ctx, tailTx{s.tx}, events); err != nil {`,
-		`	if err := pgx.BeginFunc(ctx, s.t.pool, func(tx pgx.Tx) error { return s.f(ctx, tailTx{tx}, events) }); err != nil {`, tailSuites,
+		"store/postgres/tail_step.go", "what a tail's function writes is a transaction of its own", `	if err := s.f(ctx, borrowedTx{s.tx, errTailTx}, events); err != nil {`,
+		`	if err := pgx.BeginFunc(ctx, s.t.pool, func(tx pgx.Tx) error { return s.f(ctx, borrowedTx{tx, errTailTx}, events) }); err != nil {`, tailSuites,
 	},
 	{"store/postgres/tail_step.go", "a tail saves its place before its function has succeeded", `	if err := s.hand(ctx, next); err != nil {
 		return stepNothing, false, err

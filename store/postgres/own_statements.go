@@ -9,7 +9,7 @@ import (
 
 // appTx is a transaction of the library in the hands of the application: what is staged goes before each statement.
 type appTx struct {
-	projectionTx
+	borrowedTx
 	own *ownTx
 }
 

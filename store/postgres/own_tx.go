@@ -33,6 +33,8 @@ var (
 	_ store.CommandLog = (*ownTx)(nil)
 )
 
+var errNotEnded = errors.New("postgres: the transaction ends with the function of Transact")
+
 var errOwnTxEnded = fmt.Errorf("postgres: the transaction has ended: %w", pgx.ErrTxClosed)
 
 // BeginTx returns a transaction of the library; see store.Transactor. It takes a connection when it first has to
@@ -57,7 +59,7 @@ func TxOf(ctx context.Context, tx store.Tx) (pgx.Tx, error) {
 		if _, err := tx.open(ctx); err != nil {
 			return nil, err
 		}
-		return &appTx{projectionTx{tx.tx}, tx}, nil
+		return &appTx{borrowedTx{tx.tx, errNotEnded}, tx}, nil
 	case interface{ Unwrap() store.Adapter }:
 		if inner, ok := tx.Unwrap().(store.Tx); ok {
 			return TxOf(ctx, inner)

@@ -156,7 +156,7 @@ func (p *projection) queue(e types.Event) (b *pgx.Batch, err error) {
 func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err error) {
 	defer recovered(e, &err)
 	if p.direct != nil {
-		err = p.direct(ctx, projectionTx{tx}, e)
+		err = p.direct(ctx, borrowedTx{tx, errNotYours}, e)
 	} else {
 		b, refused := p.queue(e)
 		if refused != nil {
@@ -243,10 +243,13 @@ func hasCallbacks(queued []queuedQuery) bool {
 	return false
 }
 
-// projectionTx keeps a projection from ending the transaction it is a part of.
-type projectionTx struct{ pgx.Tx }
+// borrowedTx keeps who is lent a transaction from ending it: it answers with an error.
+type borrowedTx struct {
+	pgx.Tx
+	refusal error
+}
 
 var errNotYours = errors.New("postgres: the transaction of a projection ends with the commit")
 
-func (projectionTx) Commit(context.Context) error   { return errNotYours }
-func (projectionTx) Rollback(context.Context) error { return errNotYours }
+func (t borrowedTx) Commit(context.Context) error   { return t.refusal }
+func (t borrowedTx) Rollback(context.Context) error { return t.refusal }

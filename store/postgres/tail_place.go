@@ -296,7 +296,7 @@ func (t *Tail) begin(ctx context.Context, tx pgx.Tx, rows []place, at place) err
 func (t *Tail) Rewind(ctx context.Context, to time.Time, with func(ctx context.Context, tx pgx.Tx) error) error {
 	err := t.locked(ctx, pgx.ReadCommitted, func(tx pgx.Tx, rows []place) error {
 		if with != nil {
-			if err := with(ctx, tailTx{tx}); err != nil {
+			if err := with(ctx, borrowedTx{tx, errTailTx}); err != nil {
 				return err
 			}
 		}

@@ -154,7 +154,7 @@ func (s *tailStep) hand(ctx context.Context, next *window) (err error) {
 		}
 	}()
 	next.then.delivered += int64(len(events))
-	if err := s.f(ctx, tailTx{s.tx}, events); err != nil {
+	if err := s.f(ctx, borrowedTx{s.tx, errTailTx}, events); err != nil {
 		return err
 	}
 	switch pg := s.conn.Conn().PgConn(); {
@@ -251,10 +251,4 @@ func (s *tailStep) noPlace(ctx context.Context) error {
 	return nil
 }
 
-// tailTx keeps the function from ending the transaction that the tail's place is a part of.
-type tailTx struct{ pgx.Tx }
-
 var errTailTx = errors.New("postgres: the transaction of a tail ends with the batch")
-
-func (tailTx) Commit(context.Context) error   { return errTailTx }
-func (tailTx) Rollback(context.Context) error { return errTailTx }

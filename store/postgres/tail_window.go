@@ -146,7 +146,7 @@ func (w *tailWorker) unknown(ctx context.Context, tx pgx.Tx, rows []*tailRow) ([
 			ids = append(ids, r.AggregateID)
 		}
 	}
-	known, err := w.t.o.Known(ctx, tailTx{tx}, ids)
+	known, err := w.t.o.Known(ctx, borrowedTx{tx, errTailTx}, ids)
 	if err != nil {
 		return nil, fmt.Errorf("what is known: %w", err)
 	}
