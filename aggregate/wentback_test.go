@@ -158,6 +158,18 @@ func (g *gated) Events(ctx context.Context, id hlc.Timestamp, r store.Range) ite
 	}
 }
 
+// holdNext makes the next read wait for goOn, and tells when it does.
+func (g *gated) holdNext() (waits, goOn chan struct{}) {
+	waits, goOn = make(chan struct{}), make(chan struct{})
+	wait := func() {
+		g.wait.Store(nil)
+		close(waits)
+		<-goOn
+	}
+	g.wait.Store(&wait)
+	return waits, goOn
+}
+
 // A transaction finds out that the log went back, and drops the state, while the aggregate reads what follows it.
 func TestAStateThatIsDroppedDuringAReadIsReadFromTheStart(t *testing.T) {
 	t.Parallel()
@@ -173,13 +185,7 @@ func TestAStateThatIsDroppedDuringAReadIsReadFromTheStart(t *testing.T) {
 	for range 3 {
 		evaluate(t, other.root, adds(id, 1))
 	}
-	reads, goOn := make(chan struct{}), make(chan struct{})
-	wait := func() {
-		s.wait.Store(nil)
-		close(reads)
-		<-goOn
-	}
-	s.wait.Store(&wait)
+	reads, goOn := s.holdNext()
 	fetched := make(chan error, 1)
 	go func() {
 		_, err := p.root.Fetch(t.Context(), id)
@@ -261,13 +267,7 @@ func TestARejectionIsNotConfirmedByWhatATransactionLearnedMeanwhile(t *testing.T
 	id := newID(t, p.root)
 	evaluate(t, p.root, adds(id, 1))
 	evaluate(t, other.root, adds(id, 50))
-	reads, goOn := make(chan struct{}), make(chan struct{})
-	wait := func() {
-		s.wait.Store(nil)
-		close(reads)
-		<-goOn
-	}
-	s.wait.Store(&wait)
+	reads, goOn := s.holdNext()
 	done := make(chan error, 1)
 	go func() { done <- p.root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "spend"}) }()
 	<-reads

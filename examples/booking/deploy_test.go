@@ -233,24 +233,6 @@ func TestAForgottenStepIsSeen(t *testing.T) {
 	})
 }
 
-// The script of README.md, which CI lets run for 20 seconds.
-func TestTheScriptDeploysWithoutAnErrorThatAClientSees(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("sh"); err != nil {
-		t.Skip("needs a shell")
-	}
-	long := "3s"
-	if os.Getenv("CI") != "" {
-		long = "20s"
-	}
-	script := exec.CommandContext(t.Context(), "sh", "deploy.sh")
-	script.Env = append(os.Environ(), "DATABASE_URL="+pgtest.Database(t), "FOR="+long, "A="+freeAddr(t), "B="+freeAddr(t))
-	out, err := script.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), " 0 errors that a client saw")
-	require.Contains(t, string(out), "deployed version 3 under load")
-}
-
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

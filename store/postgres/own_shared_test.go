@@ -146,10 +146,7 @@ func TestALostAnswerToSeveralTransactionsIsUnknownToEach(t *testing.T) {
 	t.Parallel()
 	for f, stays := range map[fault]bool{cutFirst: false, cutAfter: true} {
 		w := &wire{}
-		s, pool := crowd(t, nil, w.tap)
-		warm := begun(t, s)
-		require.NoError(t, warm.Stage(commit(stamp(), 1, 2)))
-		require.NoError(t, warm.End(t.Context()))
+		s, pool := warmed(t, w)
 		all := [][]store.Commit{{commit(stamp(), 1, 1), commit(stamp(), 1, 1)}, {commit(stamp(), 1, 1), commit(stamp(), 1, 1)}}
 		w.breakNext(f)
 		for _, err := range endTogether(t, s, pool, all...) {

@@ -242,14 +242,21 @@ func TestWhatIsRefusedInATransactionOfTheLibrarySaysWhy(t *testing.T) {
 	}
 }
 
+// warmed is a store over a wire on which a transaction has ended already.
+func warmed(t *testing.T, w *wire) (*postgres.Store, *pgxpool.Pool) {
+	t.Helper()
+	s, pool := crowd(t, nil, w.tap)
+	tx := begun(t, s)
+	require.NoError(t, tx.Stage(commit(stamp(), 1, 2)))
+	require.NoError(t, tx.End(t.Context()))
+	return s, pool
+}
+
 func TestALostAnswerToTheEndIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	for f, stays := range map[fault]bool{cutFirst: false, cutAfter: true} {
 		w := &wire{}
-		s, pool := crowd(t, nil, w.tap)
-		warm := begun(t, s)
-		require.NoError(t, warm.Stage(commit(stamp(), 1, 2)))
-		require.NoError(t, warm.End(t.Context()))
+		s, pool := warmed(t, w)
 		c := commit(stamp(), 1, 2)
 		tx := begun(t, s)
 		require.NoError(t, tx.Stage(c))

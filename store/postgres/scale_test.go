@@ -26,15 +26,17 @@ func TestStoreKeepsTheContractOnShardedTables(t *testing.T) {
 	storetest.Run(t, h)
 }
 
-// A proxy that pools transactions gives every statement another connection, so a pool that goes through one
-// must not prepare statements. These are the modes of pgx that don't.
+// proxyModes are the modes of pgx that prepare no statements: a proxy that pools transactions gives every statement
+// another connection.
+var proxyModes = map[string]pgx.QueryExecMode{
+	"exec":            pgx.QueryExecModeExec,
+	"simple protocol": pgx.QueryExecModeSimpleProtocol,
+	"cache describe":  pgx.QueryExecModeCacheDescribe,
+}
+
 func TestStoreKeepsTheContractThroughATransactionPoolingProxy(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]pgx.QueryExecMode{
-		"exec":            pgx.QueryExecModeExec,
-		"simple protocol": pgx.QueryExecModeSimpleProtocol,
-		"cache describe":  pgx.QueryExecModeCacheDescribe,
-	} {
+	for name, mode := range proxyModes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, proxied(pgbouncer.Start(t), mode))

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net"
 	"net/url"
 	"testing"
@@ -23,11 +22,8 @@ import (
 // pair starts a primary with the tables, and a standby of it.
 func pair(t *testing.T) (primary, standby *pgserver.Server) {
 	t.Helper()
-	pgtest.Start(t) // skips the test where there are no programs
+	pgtest.Program(t, "pg_basebackup")
 	primary, err := pgserver.Start(t.Context(), nil)
-	if errors.Is(err, pgserver.ErrNoPrograms) {
-		t.Skip("this test starts servers of its own: install the PostgreSQL server programs")
-	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, primary.Close()) })
 	pool := pgtest.Open(t, primary.URL("postgres"))
@@ -171,10 +167,10 @@ func TestAWaitForAStandbyThatIsCancelledIsNoAnswer(t *testing.T) {
 	require.Contains(t, log.String(), "postgres.WatchStandbys")
 
 	require.NoError(t, standby.Stop(t.Context(), pgserver.Fast))
-	todo := ways(s, pool)
-	delete(todo, "in a transaction") // which the application ends
-	todo["flush"] = s.Flush
-	for name, do := range todo {
+	calls := ways(s, pool)
+	delete(calls, "in a transaction") // which the application ends
+	calls["flush"] = s.Flush
+	for name, do := range calls {
 		if name == "redact" || name == "prune" { // they find nothing
 			continue
 		}

@@ -121,11 +121,7 @@ func TestATailWithoutAConnectionToSpareSaysSoAndPolls(t *testing.T) {
 // A proxy that gives each transaction another connection keeps no LISTEN. The tail leaves none there, says so, and works.
 func TestATailWorksThroughATransactionPoolingProxy(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]pgx.QueryExecMode{
-		"exec":            pgx.QueryExecModeExec,
-		"simple protocol": pgx.QueryExecModeSimpleProtocol,
-		"cache describe":  pgx.QueryExecModeCacheDescribe,
-	} {
+	for name, mode := range proxyModes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := pgbouncer.Start(t)

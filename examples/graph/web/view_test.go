@@ -69,11 +69,11 @@ func TestThePagesAreServedWithAllTheyNeed(t *testing.T) {
 	p := processes(t, 1)[0]
 	local := regexp.MustCompile(`(?:href|src)="(/static/[^"#]+)|from "\./([^"]+)"|"(/static/js/tidy-worker\.js)"|from "\.\./(vendor/[^"]+)"`)
 	found := map[string]bool{"/": true, "/graphs/x": true}
-	for todo := []string{"/", "/graphs/x"}; len(todo) > 0; todo = todo[1:] {
-		a := p.do("GET", todo[0], "")
-		require.Equal(t, http.StatusOK, a.status, todo[0])
+	for pages := []string{"/", "/graphs/x"}; len(pages) > 0; pages = pages[1:] {
+		a := p.do("GET", pages[0], "")
+		require.Equal(t, http.StatusOK, a.status, pages[0])
 		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'self'")
-		require.NotContains(t, a.body, "https://", "%s asks nobody else", todo[0])
+		require.NotContains(t, a.body, "https://", "%s asks nobody else", pages[0])
 		for _, m := range local.FindAllStringSubmatch(a.body, -1) {
 			path := m[1] + m[3]
 			if m[2] != "" {
@@ -84,7 +84,7 @@ func TestThePagesAreServedWithAllTheyNeed(t *testing.T) {
 			}
 			if !found[path] {
 				found[path] = true
-				todo = append(todo, path)
+				pages = append(pages, path)
 			}
 		}
 	}

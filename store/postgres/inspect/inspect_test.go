@@ -74,8 +74,14 @@ func (l *log) snapshot(sequence int) {
 // run returns the exit code and what was printed.
 func (l *log) run(args ...string) (code int, stdout string) {
 	l.t.Helper()
+	return l.runWith(nil, args...)
+}
+
+// runWith is run with definitions.
+func (l *log) runWith(kinds []Kind, args ...string) (code int, stdout string) {
+	l.t.Helper()
 	var out, complaints bytes.Buffer
-	code = run(l.t.Context(), append([]string{"-database", l.url}, args...), &out, &complaints)
+	code = run(l.t.Context(), append([]string{"-database", l.url}, args...), &out, &complaints, kinds...)
 	require.Empty(l.t, complaints.String())
 	return code, out.String()
 }
@@ -274,17 +280,17 @@ func TestWithADefinitionTheSnapshotIsComparedWithAReplay(t *testing.T) {
 	l.event(stamp(3), 2, "added")
 	l.event(stamp(2), 3, "added")
 	l.exec(`INSERT INTO snapshots VALUES ($1, 2, '{"value": 4}')`, id[:]) // 1 and 3
-	code, out := l.runWith(Of(counter))
+	code, out := l.runWith([]Kind{Of(counter)}, id.String())
 	require.Equal(t, exitWrong, code)
 	require.Contains(t, out, `snapshot at 2 {"value": 4} (compared with a replay)
        ! snapshot at sequence 2 holds another state than the log gives: {"value": 4}, not {"value": 3}
 `)
 	l.exec(`UPDATE snapshots SET body = '{"value": 3}'`)
-	_, out = l.runWith(Of(counter))
+	_, out = l.runWith([]Kind{Of(counter)}, id.String())
 	require.Contains(t, out, "snapshot at 2 {\"value\": 3} (compared with a replay)\n3 events", "the right one, whoever made it")
 
 	l.exec(`UPDATE event_log SET body = '{"by": "two"}' WHERE sequence = 2`)
-	_, out = l.runWith(Of(counter))
+	_, out = l.runWith([]Kind{Of(counter)}, id.String())
 	require.Contains(t, out, "! unreadable: ")
 }
 
@@ -295,9 +301,9 @@ func TestWhichDefinitionAnAggregateIsOfItsEventsTell(t *testing.T) {
 	l.snapshot(1)
 	other := counter
 	other.Name, other.Events = "other", aggregate.Events[counted]{"renamed": aggregate.Event(func(s counted, _ added) counted { return s })}
-	_, out := l.runWith(Of(other))
+	_, out := l.runWith([]Kind{Of(other)}, id.String())
 	require.Contains(t, out, "(not compared with a replay)", "nobody knows the events")
-	_, out = l.runWith(Of(other), Of(counter))
+	_, out = l.runWith([]Kind{Of(other), Of(counter)}, id.String())
 	require.Contains(t, out, "(compared with a replay)\n1 event, sequences 1 to 1: nothing wrong")
 
 	var text, complaints bytes.Buffer
@@ -309,15 +315,6 @@ func TestWhichDefinitionAnAggregateIsOfItsEventsTell(t *testing.T) {
 	broken.Events = nil
 	require.Equal(t, exitUnread, run(t.Context(), []string{"-database", l.url, "-root", "counter", id.String()}, &text, &complaints, Of(broken)))
 	require.Contains(t, complaints.String(), "replay as counter: ")
-}
-
-// runWith is run with definitions.
-func (l *log) runWith(kinds ...Kind) (code int, stdout string) {
-	l.t.Helper()
-	var out, complaints bytes.Buffer
-	code = run(l.t.Context(), []string{"-database", l.url, id.String()}, &out, &complaints, kinds...)
-	require.Empty(l.t, complaints.String())
-	return code, out.String()
 }
 
 // A program that calls pgxpool.New with its URL sets the pool there.
