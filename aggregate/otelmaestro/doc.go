@@ -10,11 +10,13 @@
 //
 //	span, or measurement             kind      of what
 //	evaluate ROOT                    consumer  a command, from its call to its answer
+//	transact                         internal  a transaction of several aggregates, from its call to its answer
 //	commit event_log                 client    an attempt to commit
 //	load event_log                   client    a read of a cold aggregate
 //	messaging.process.duration       seconds   commands, by root, type and outcome
 //	messaging.client.sent.messages   events    that were committed, by root
 //	db.client.operation.duration     seconds   commits and loads, by root
+//	maestro.transaction.duration     seconds   transactions, by outcome
 //	maestro.aggregates               number    of aggregates in memory, by root
 //	maestro.conflicts                commands  that another process was faster than, by root
 //	maestro.panics                   number    of panics of handlers, by root

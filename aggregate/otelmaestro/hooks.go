@@ -55,6 +55,7 @@ func Hooks(o *Options) (aggregate.Hooks, error) {
 	}
 	return aggregate.Hooks{
 		Evaluate:    w.evaluated,
+		Transact:    w.transacted,
 		Commit:      w.committed,
 		Load:        w.loaded,
 		Conflict:    func(ctx context.Context, c aggregate.Conflict) { w.conflicts.Add(ctx, int64(c.Commands), in(c.Root)) },
@@ -94,6 +95,7 @@ type watcher struct {
 	evaluations                            messagingconv.ProcessDuration
 	events                                 messagingconv.ClientSentMessages
 	operations                             dbconv.ClientOperationDuration
+	transactions                           metric.Float64Histogram
 	conflicts, panics, stuck, failed, back metric.Int64Counter
 	live                                   metric.Int64UpDownCounter
 }
@@ -102,11 +104,13 @@ type watcher struct {
 var bounds = metric.WithExplicitBucketBoundaries(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
 func (w *watcher) instruments(m metric.Meter) error {
-	var errs [4]error
+	var errs [5]error
 	w.evaluations, errs[0] = messagingconv.NewProcessDuration(m, bounds)
 	w.events, errs[1] = messagingconv.NewClientSentMessages(m)
 	w.operations, errs[2] = dbconv.NewClientOperationDuration(m, bounds)
 	w.live, errs[3] = m.Int64UpDownCounter("maestro.aggregates", metric.WithUnit("{aggregate}"), metric.WithDescription("Aggregates in memory."))
+	w.transactions, errs[4] = m.Float64Histogram("maestro.transaction.duration", bounds, metric.WithUnit("s"),
+		metric.WithDescription("Transactions of several aggregates."))
 	counter := func(to *metric.Int64Counter, name, unit, description string) (err error) {
 		*to, err = m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
 		return err
@@ -126,12 +130,12 @@ func (w *watcher) evaluated(ctx context.Context, e aggregate.Evaluation) {
 	common := append(outcome(e.Err), rootKey.String(e.Root), attribute.String("maestro.command", e.Type),
 		semconv.MessagingDestinationName(e.Root), semconv.MessagingOperationTypeProcess)
 	w.evaluations.Record(ctx, e.Duration.Seconds(), "evaluate", system, common...)
-	attributes := append(common, semconv.MessagingSystemKey.String(string(system)), semconv.MessagingOperationName("evaluate"),
+	attributes := append(common, aggregateKey(e.AggregateID), semconv.MessagingSystemKey.String(string(system)), semconv.MessagingOperationName("evaluate"),
 		attribute.Int("maestro.attempts", e.Attempts))
 	if m := types.MetadataFrom(ctx); m.CorrelationID != "" {
 		attributes = append(attributes, semconv.MessagingMessageConversationID(m.CorrelationID))
 	}
-	w.span(ctx, trace.SpanKindConsumer, "evaluate "+e.Root, e.AggregateID, e.Start, e.Duration, e.Err, attributes)
+	w.span(ctx, trace.SpanKindConsumer, "evaluate "+e.Root, e.Start, e.Duration, e.Err, attributes)
 }
 
 func (w *watcher) committed(ctx context.Context, c aggregate.Committed) {
@@ -155,12 +159,24 @@ func (w *watcher) loaded(ctx context.Context, l aggregate.Loaded) {
 func (w *watcher) operated(ctx context.Context, name, root string, id hlc.Timestamp, start time.Time, took time.Duration, err error, more []attribute.KeyValue) {
 	common := append(outcome(err), rootKey.String(root), w.system, semconv.DBOperationName(name), semconv.DBCollectionName("event_log"))
 	w.operations.Inst().Record(ctx, took.Seconds(), metric.WithAttributes(common...))
-	w.span(ctx, trace.SpanKindClient, name+" event_log", id, start, took, err, append(common, more...))
+	w.span(ctx, trace.SpanKindClient, name+" event_log", start, took, err, append(append(common, aggregateKey(id)), more...))
 }
 
-func (w *watcher) span(ctx context.Context, kind trace.SpanKind, name string, id hlc.Timestamp, start time.Time, took time.Duration, err error, attributes []attribute.KeyValue) {
+// transacted is a call of Supervisor.Transact. Its commands and commits have spans of their own.
+func (w *watcher) transacted(ctx context.Context, t aggregate.Transacted) {
+	common := outcome(t.Err)
+	w.transactions.Record(ctx, t.Duration.Seconds(), metric.WithAttributes(common...))
+	w.span(ctx, trace.SpanKindInternal, "transact", t.Start, t.Duration, t.Err, append(common, attribute.Int("maestro.aggregates", t.Aggregates),
+		attribute.Int("maestro.events", t.Events), attribute.Int("maestro.attempts", t.Attempts)))
+}
+
+func aggregateKey(id hlc.Timestamp) attribute.KeyValue {
+	return attribute.Stringer("maestro.aggregate", id)
+}
+
+func (w *watcher) span(ctx context.Context, kind trace.SpanKind, name string, start time.Time, took time.Duration, err error, attributes []attribute.KeyValue) {
 	_, span := w.tracer.Start(parent(ctx), name, trace.WithTimestamp(start), trace.WithSpanKind(kind),
-		trace.WithAttributes(attributes...), trace.WithAttributes(attribute.Stringer("maestro.aggregate", id)))
+		trace.WithAttributes(attributes...))
 	if isFailure(err) {
 		span.RecordError(err)
 		span.SetStatus(codes.Error, err.Error())

@@ -54,6 +54,7 @@ func accounts() aggregate.Definition[account] {
 // watched is a supervisor that is watched, with what was seen.
 type watched struct {
 	*testing.T
+	sup    *aggregate.Supervisor
 	root   *aggregate.Root[account]
 	tracer trace.Tracer
 	spans  *tracetest.InMemoryExporter
@@ -69,9 +70,9 @@ func watch(t *testing.T) *watched {
 	var err error
 	w.hooks, err = otelmaestro.Hooks(&otelmaestro.Options{Tracers: tracers, Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)), Store: s})
 	require.NoError(t, err)
-	sup := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: w.hooks})
-	t.Cleanup(func() { _ = sup.Shutdown(context.WithoutCancel(t.Context())) })
-	w.root, err = aggregate.New(sup, accounts())
+	w.sup = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: w.hooks})
+	t.Cleanup(func() { _ = w.sup.Shutdown(context.WithoutCancel(t.Context())) })
+	w.root, err = aggregate.New(w.sup, accounts())
 	require.NoError(t, err)
 	w.tracer = tracers.Tracer("test")
 	return w
@@ -133,6 +134,32 @@ func attributes(s tracetest.SpanStub) map[string]string {
 		}
 	}
 	return all
+}
+
+func TestATransactionHasASpanAroundThoseOfItsCommands(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	a, err := w.root.New(t.Context())
+	require.NoError(t, err)
+	b, err := w.root.New(t.Context())
+	require.NoError(t, err)
+	book := func(amount int) error {
+		return w.sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
+			for _, id := range []hlc.Timestamp{a, b} {
+				if _, err := w.root.EvaluateTx(ctx, tx, types.Command{AggregateID: id, Type: "deposit", Data: deposit{amount}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, book(1))
+	require.Equal(t, map[string]string{
+		"maestro.outcome": "ok", "maestro.aggregates": "2", "maestro.events": "4", "maestro.attempts": "1",
+	}, attributes(w.span("transact")))
+	require.ErrorIs(t, book(0), aggregate.ErrRejected)
+	require.Equal(t, "1 maestro.outcome=ok; 1 maestro.outcome=rejected", w.points()["maestro.transaction.duration s"])
+	require.Equal(t, "2 maestro.root=account", strings.SplitN(w.points()["maestro.aggregates {aggregate}"], ";", 2)[0])
 }
 
 func TestACommandsSpansArePartOfItsCallersTraceAndFollowTheConventions(t *testing.T) {
