@@ -22,26 +22,26 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run all tests, with the race detector where there is a C compiler
-	@$(GO) test -count=1 -v -run '^TestSayWhichPostgres$$' ./internal/pgtest | sed -n 's/^ *[a-z_]*\.go:[0-9]*: //p'
+	@$(GO) test -count=1 -v -run '^TestSayWhichPostgres$$' ./internal/lab/pgtest | sed -n 's/^ *[a-z_]*\.go:[0-9]*: //p'
 	@status=0; for module in $(MODULES); do \
 		echo "== $$module: go test -timeout 25m $(RACE) ./... $(ARGS)"; \
 		(cd $$module && $(GO) test -timeout 25m $(RACE) ./... $(ARGS)) || status=1; \
 	done; exit $$status
 
 bench: ## measure the library beside its limits; ARGS go to the program
-	$(GO) run ./internal/bench $(ARGS)
+	$(GO) run ./internal/lab/bench $(ARGS)
 
 soak: ## simulate SEEDS histories with faults and check all laws after each
-	$(GO) test ./internal/sim -run '^TestSeeds$$' -count=1 -timeout 0 -v -seeds $(SEEDS) $(ARGS)
+	$(GO) test ./internal/lab/sim -run '^TestSeeds$$' -count=1 -timeout 0 -v -seeds $(SEEDS) $(ARGS)
 
 chaos: ## injure processes, connections and a real Postgres, and check the log; ARGS go to the program
-	$(GO) run ./internal/chaos $(ARGS)
+	$(GO) run ./internal/lab/chaos $(ARGS)
 
 endure: ## work a supervisor for ten minutes and check that nothing grows; ARGS go to the program
-	$(GO) run ./internal/endure $(ARGS)
+	$(GO) run ./internal/lab/endure $(ARGS)
 
 tail: ## kill a tail 1,000 times while 1,000,000 events are written, and count what is lost, repeated or out of order; ARGS go to the program
-	$(GO) run ./internal/tailproof -events 1000000 -kills 1000 -restarts 20 -promotions 4 $(ARGS)
+	$(GO) run ./internal/lab/tailproof -events 1000000 -kills 1000 -restarts 20 -promotions 4 $(ARGS)
 
 matrix: ## run what depends on the server with PostgreSQL 14 to 18, or those of VERSIONS; needs npm for what is not installed
 	GO=$(GO) .ci/matrix $(VERSIONS)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store/postgres"
 )

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmaestro/maestro/internal/jsonb"
-	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 )
 
 func TestPostgresAgreesOnTheWrittenCases(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/internal/pgname"
-	"github.com/eventmaestro/maestro/internal/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

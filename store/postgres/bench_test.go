@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/internal/pgserver"
-	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/internal/lab/pgserver"
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"

@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/eventmaestro/maestro/internal/pgtest"
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"

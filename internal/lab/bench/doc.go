@@ -1,0 +1,11 @@
+// Command bench measures the library beside its limits. Run it with
+//
+//	go run ./internal/lab/bench
+//
+// It starts a PostgreSQL of its own that writes as one in production does, measures each
+// case and its limit in turns (limit, ours, limit, ours …), and prints one line a case with the
+// medians of all rounds. A figure that stands alone says something about a machine; the ratio of
+// two that were measured side by side says something about the library.
+//
+// See docs/performance.md for what the cases mean and how to read the lines.
+package main

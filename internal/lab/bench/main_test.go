@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }

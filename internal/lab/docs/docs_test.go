@@ -1,0 +1,165 @@
+package docs_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../../.."
+
+// documents returns the paths of all documents for people.
+func documents(t *testing.T) []string {
+	t.Helper()
+	paths := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CHANGELOG.md")}
+	for _, dir := range []string{"docs", "examples"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".md") {
+				paths = append(paths, path)
+			}
+			return err
+		}))
+	}
+	require.Greater(t, len(paths), 10)
+	return paths
+}
+
+// sources returns the text of each Go file that go vet compiles, without indentation.
+func sources(t *testing.T) (texts []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch name := filepath.Base(path); {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && (name == "testdata" || name[0] == '.' || name[0] == '_'):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if !bytes.Contains(text, []byte("\n//go:build ")) {
+			texts = append(texts, flat(string(text)))
+		}
+		return err
+	}))
+	return texts
+}
+
+// flat drops indentation, so that a block can show part of a function.
+func flat(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+var block = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+
+// goLine matches what looks like Go in a block of another language.
+var goLine = regexp.MustCompile(`(?m)^\s*(func |import \(|type \w+ (struct|interface)|package \w+$)|:= `)
+
+func TestEveryBlockOfGoIsCompiledAndRun(t *testing.T) {
+	t.Parallel()
+	code, seen := sources(t), 0
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+			require.NotEmpty(t, m[1], "%s: a block without a language:\n%s", path, m[2])
+			if m[1] != "go" {
+				require.NotRegexp(t, goLine, m[2], "%s: is this not Go?", path)
+				continue
+			}
+			seen++
+			part := flat(strings.TrimSpace(m[2]))
+			require.True(t, slices.ContainsFunc(code, func(file string) bool { return strings.Contains(file, part) }),
+				"%s: this block is not part of any Go file:\n%s", path, m[2])
+		}
+	}
+	require.Greater(t, seen, 15)
+}
+
+var link = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+
+func TestEveryLinkWithinTheProjectLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(string(text), ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			seen++
+			_, err := os.Stat(filepath.Join(filepath.Dir(path), m[1]))
+			require.NoError(t, err, "%s links to %s", path, m[1])
+		}
+	}
+	require.Greater(t, seen, 20)
+}
+
+var (
+	anchor  = regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	noSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// slug is what a heading is called in a link, as code hosts have it.
+func slug(heading string) string {
+	return strings.ReplaceAll(noSlug.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+}
+
+func TestEveryLinkToAHeadingFindsIt(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range anchor.FindAllStringSubmatch(block.ReplaceAllString(string(text), ""), -1) {
+			seen++
+			target := path
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(path), m[1])
+			}
+			there, err := os.ReadFile(target)
+			require.NoError(t, err)
+			require.True(t, slices.ContainsFunc(heading.FindAllStringSubmatch(block.ReplaceAllString(string(there), ""), -1),
+				func(h []string) bool { return slug(h[1]) == m[2] }), "%s links to #%s of %s", path, m[2], target)
+		}
+	}
+	require.Greater(t, seen, 10)
+}
+
+var makeTarget = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
+
+func TestEveryMakeTargetIsThere(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range makeTarget.FindAllStringSubmatch(string(text), -1) {
+			require.Regexp(t, `(?m)^`+m[1]+`:`, string(makefile), "%s: make %s", path, m[1])
+		}
+	}
+}
+
+func TestTheREADMEStaysShort(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	require.Less(t, strings.Count(string(text), "\n"), 300)
+	first := strings.Split(string(text), "\n")[:30]
+	require.Contains(t, strings.Join(first, "\n"), "go run ./examples/counter")
+	require.Contains(t, strings.Join(first, "\n"), "make test")
+}
