@@ -19,7 +19,7 @@ import (
 )
 
 // The tests in the files faults_*.go each stand for a fault that was seen in a library of this kind, or
-// in the original. docs/faults.md has the list, and how each was put in to see its test fail.
+// in the original. docs/lab/faults.md has the list, and how each was put in to see its test fail.
 
 // A retry that repeats the save instead of the decision stores what was decided on an old state, or
 // nothing at all.

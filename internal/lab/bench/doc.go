@@ -7,5 +7,5 @@
 // medians of all rounds. A figure that stands alone says something about a machine; the ratio of
 // two that were measured side by side says something about the library.
 //
-// See docs/performance.md for what the cases mean and how to read the lines.
+// docs/performance.md says how to read the lines, docs/lab/performance.md what the cases ask.
 package main

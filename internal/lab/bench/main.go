@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// document is where -write puts the table, from the root of the module.
-const document = "docs/performance.md"
+// Where -write puts the table, from the root of the module: the figures that count, and those of a
+// slower disk.
+const (
+	document = "docs/performance.md"
+	labBook  = "docs/lab/performance.md"
+)
 
 type options struct {
 	cases    string
@@ -92,7 +96,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	}
 	results, err := l.runAll(ctx, chosen)
 	if o.write && len(results) > 0 {
-		err = errors.Join(err, writeDocument(document, o.table(), l.facts, results))
+		err = errors.Join(err, writeDocument(o.document(), o.table(), l.facts, results))
 	}
 	return errors.Join(err, l.close())
 }
@@ -103,6 +107,14 @@ func (o *options) table() string {
 		return "bench of a slower flush"
 	}
 	return "bench"
+}
+
+// document names the document that the table stands in.
+func (o *options) document() string {
+	if o.flush > 0 {
+		return labBook
+	}
+	return document
 }
 
 // choose returns the cases of a comma-separated list.

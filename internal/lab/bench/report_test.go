@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,16 +63,22 @@ func TestTableNeedsItsMarks(t *testing.T) {
 	require.ErrorContains(t, err, endMark)
 }
 
-func TestDocumentHasAPlaceForTheTableAndExplainsEveryCase(t *testing.T) {
+func TestTheDocumentsHaveAPlaceForTheirTablesAndExplainEveryCase(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", document))
-	require.NoError(t, err)
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join("..", "..", "..", path))
+		require.NoError(t, err)
+		return string(text)
+	}
 	for _, o := range []options{{}, {flush: time.Millisecond}} {
-		_, err = withTable(string(text), o.table(), nil, nil, time.Now())
+		_, err := withTable(read(o.document()), o.table(), nil, nil, time.Now())
 		require.NoError(t, err)
 	}
+	_, questions, found := strings.Cut(read(labBook), "## The cases\n")
+	require.True(t, found)
+	questions, _, _ = strings.Cut(questions, "\n## ")
 	for _, c := range cases {
-		require.Contains(t, string(text), "`"+c.name+"`")
+		require.Contains(t, questions, "`"+c.name+"`")
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,7 +20,8 @@ const root = "../../.."
 // documents returns the paths of all documents for people.
 func documents(t *testing.T) []string {
 	t.Helper()
-	paths := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CHANGELOG.md")}
+	paths, err := filepath.Glob(filepath.Join(root, "*.md"))
+	require.NoError(t, err)
 	for _, dir := range []string{"docs", "examples"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
 			if strings.HasSuffix(path, ".md") {
@@ -162,4 +165,39 @@ func TestTheREADMEStaysShort(t *testing.T) {
 	first := strings.Split(string(text), "\n")[:30]
 	require.Contains(t, strings.Join(first, "\n"), "go run ./examples/counter")
 	require.Contains(t, strings.Join(first, "\n"), "make test")
+}
+
+const columns = 100
+
+var (
+	indented = regexp.MustCompile("^(?: {4,}|\t)")
+	// wide matches lines that may be longer: of tables, headings, pictures and HTML.
+	wide   = regexp.MustCompile(`^\s*(?:[|#<]|!\[)`)
+	target = regexp.MustCompile(`\]\([^)]*\)`)
+)
+
+// One width, so that a change of a sentence is not a change of the paragraphs around it.
+func TestProseHasOneWidth(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		code, after := false, false // inside of a block; in code by indentation, which begins after an empty line
+		for i, line := range strings.Split(string(text), "\n") {
+			switch {
+			case strings.HasPrefix(strings.TrimSpace(line), "```"):
+				code = !code
+			case code || wide.MatchString(line):
+			case after && indented.MatchString(line) && !strings.HasPrefix(strings.TrimSpace(line), "- "):
+				continue
+			default:
+				seen++
+				width := utf8.RuneCountInString(target.ReplaceAllString(line, "]"))
+				assert.LessOrEqual(t, width, columns, "%s:%d", path, i+1)
+			}
+			after = strings.TrimSpace(line) == ""
+		}
+	}
+	require.Greater(t, seen, 1000)
 }

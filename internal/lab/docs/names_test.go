@@ -35,14 +35,7 @@ func TestEveryNameThatADocumentQuotesExists(t *testing.T) {
 	for dir := range public(t) {
 		packages[filepath.Base(dir)] = true
 	}
-	var documents []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "examples/*/README.md"} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		require.NoError(t, err)
-		documents = append(documents, found...)
-	}
-	require.NotEmpty(t, documents)
-	for _, document := range documents {
+	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for i, line := range strings.Split(string(text), "\n") {

@@ -1,7 +1,7 @@
 // Command mutants breaks the code of commit and retry on purpose, one way after the other, and runs
-// the tests to see each break caught. docs/mutations.md is what it prints.
+// the tests to see each break caught. docs/lab/mutations.md is what it prints.
 //
-//	go run ./internal/lab/mutants > docs/mutations.md   all of them, about an hour
+//	go run ./internal/lab/mutants > docs/lab/mutations.md   all of them, about an hour
 //	go run ./internal/lab/mutants -only 7,12            some
 //
 // It works in a copy of the module. The list has to follow the code: a test sees to it that the place
@@ -110,10 +110,10 @@ func run(root, only string) (unexpected int, err error) {
 
 const preface = `# Mutations
 
-The code of commit, retry and tails, broken on purpose one way at a time, and the test that noticed. This is what
-` + "`go run ./internal/lab/mutants`" + ` prints (about an hour on two cores; ` + "`-only 7,12`" + ` runs some). The tests are run in an order
-that begins with the quick ones, and not beyond the first failure, so a row names one test of perhaps many. On the sound code all of
-them pass.
+The code of commit, retry and tails, broken on purpose one way at a time, and the test that noticed.
+` + "`go run ./internal/lab/mutants`" + ` prints this document; it takes about an hour on two cores, and
+` + "`-only 7,12`" + ` runs some. The quick tests run first, and nothing runs after the first failure, so a
+row names one test of perhaps many. All of them pass on the sound code.
 
 `
 

@@ -34,7 +34,7 @@ func TestThePlaceOfEachMutantIsFoundOnce(t *testing.T) {
 
 func TestTheTableHasAllMutants(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "mutations.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "lab", "mutations.md"))
 	require.NoError(t, err)
 	table := strings.ReplaceAll(string(text), "\r\n", "\n")
 	require.True(t, strings.HasPrefix(table, preface), "the text before the table")
@@ -53,5 +53,5 @@ func TestTheTableHasAllMutants(t *testing.T) {
 	}
 	slices.Sort(rows)
 	slices.Sort(want)
-	require.Equal(t, want, rows, "docs/mutations.md: go run ./internal/lab/mutants for what is new")
+	require.Equal(t, want, rows, "docs/lab/mutations.md: go run ./internal/lab/mutants for what is new")
 }
