@@ -41,15 +41,19 @@ export function createViewport(svg, changed) {
   const dots = svg.querySelector("#dots");
   let view = { x: 0, y: 0, k: 1 }; // a point of the canvas is at x + k·px, y + k·py of the window
   let size = { width: svg.clientWidth, height: svg.clientHeight };
+  let goal = view; // where a glide ends; what comes in between goes on from there
   let stop = () => {};
 
-  const apply = (next) => {
+  const bounded = (next) => {
     const k = clamp(next.k, least, most);
-    view = {
+    return {
       k,
       x: clamp(next.x, size.width / 2 - reach.x * k, size.width / 2 + reach.x * k),
       y: clamp(next.y, size.height / 2 - reach.y * k, size.height / 2 + reach.y * k),
     };
+  };
+  const apply = (next) => {
+    view = bounded(next);
     const text = `translate(${view.x} ${view.y}) scale(${view.k})`;
     world.setAttribute("transform", text);
     dots.setAttribute("patternTransform", `translate(${view.x} ${view.y}) scale(${view.k < 0.5 ? view.k * 5 : view.k})`);
@@ -58,15 +62,17 @@ export function createViewport(svg, changed) {
   const now = (next) => {
     stop();
     apply(next);
+    goal = view;
   };
   const to = (next) => {
     stop();
     const from = view;
-    stop = glide(220, (t) => apply({ x: from.x + (next.x - from.x) * t, y: from.y + (next.y - from.y) * t, k: from.k * (next.k / from.k) ** t }));
+    const end = goal = bounded(next);
+    stop = glide(220, (t) => apply({ x: from.x + (end.x - from.x) * t, y: from.y + (end.y - from.y) * t, k: from.k * (end.k / from.k) ** t }));
   };
-  const zoomed = (factor, at) => {
-    const k = clamp(view.k * factor, least, most);
-    return { k, x: at.x - (at.x - view.x) * (k / view.k), y: at.y - (at.y - view.y) * (k / view.k) };
+  const zoomed = (from, factor, at) => {
+    const k = clamp(from.k * factor, least, most);
+    return { k, x: at.x - (at.x - from.x) * (k / from.k), y: at.y - (at.y - from.y) * (k / from.k) };
   };
   const middle = () => ({ x: size.width / 2, y: size.height / 2 });
 
@@ -90,25 +96,25 @@ export function createViewport(svg, changed) {
     if (!next.width || (next.width === size.width && next.height === size.height)) return;
     const shift = { x: (next.width - size.width) / 2, y: (next.height - size.height) / 2 };
     size = next;
-    now({ ...view, x: view.x + shift.x, y: view.y + shift.y });
+    now({ ...goal, x: goal.x + shift.x, y: goal.y + shift.y });
   }).observe(svg);
 
   return {
     begin: (boxes) => now(frame(boxes, readable)),
     fit: (boxes, smallest = least) => to(frame(boxes, smallest)),
     pan: (dx, dy) => now({ ...view, x: view.x + dx, y: view.y + dy }),
-    panSoftly: (dx, dy) => to({ ...view, x: view.x + dx, y: view.y + dy }),
-    zoom: (factor, at) => now(zoomed(factor, at)),
-    zoomSoftly: (factor) => to(zoomed(factor, middle())),
+    panSoftly: (dx, dy) => to({ ...goal, x: goal.x + dx, y: goal.y + dy }),
+    zoom: (factor, at) => now(zoomed(view, factor, at)),
+    zoomSoftly: (factor) => to(zoomed(goal, factor, middle())),
     // reveal brings a node into view, if it is not.
     reveal(node) {
-      const w = Math.min(halfWidth(node.name) * view.k + 24, size.width / 2);
-      const h = Math.min(halfHeight * view.k + 24, size.height / 2);
-      const x = view.x + node.x * view.k;
-      const y = view.y + node.y * view.k;
+      const w = Math.min(halfWidth(node.name) * goal.k + 24, size.width / 2);
+      const h = Math.min(halfHeight * goal.k + 24, size.height / 2);
+      const x = goal.x + node.x * goal.k;
+      const y = goal.y + node.y * goal.k;
       const dx = clamp(x, w, size.width - w) - x;
       const dy = clamp(y, h, size.height - h) - y;
-      if (dx || dy) to({ ...view, x: view.x + dx, y: view.y + dy });
+      if (dx || dy) to({ ...goal, x: goal.x + dx, y: goal.y + dy });
     },
     // sees reports whether any of some nodes is in sight, if only in part.
     sees: (nodes) => nodes.some(({ x, y, name }) =>
