@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -14,6 +15,7 @@ import (
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
@@ -235,4 +237,38 @@ func TestManyProcessesWithProjectionsNeitherDeadlockNorLoseAny(t *testing.T) {
 	var n int
 	require.NoError(t, setup.QueryRow(t.Context(), `SELECT sum(n) FROM totals`).Scan(&n))
 	require.Equal(t, 600, n)
+}
+
+// The server ends the transaction that has waited longest, so that commits which are sent again at once may be each other's
+// deadlock until none has an attempt left.
+func TestThoseThatLostToADeadlockAreSentAgainOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	const all = 8
+	pool := pgtest.Plain(t, func(c *pgxpool.Config) { c.MaxConns = all })
+	var first sync.WaitGroup
+	first.Add(all)
+	var calls, inside atomic.Int32
+	quarrelsome := postgres.Projection(func(ctx context.Context, tx pgx.Tx, _ types.Event) error {
+		defer inside.Add(-1)
+		inside.Add(1)
+		if calls.Add(1) <= all {
+			first.Done()
+			first.Wait()
+		} else if inside.Load() == 1 {
+			if _, err := tx.Exec(ctx, `SELECT pg_sleep(0.02)`); err != nil {
+				return err
+			}
+		}
+		if inside.Load() > 1 {
+			return &pgconn.PgError{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "40P01", Message: "deadlock detected"}
+		}
+		return nil
+	})
+	var commits []store.Commit
+	for range all {
+		commits = append(commits, projected(quarrelsome, "quarrel"))
+	}
+	for _, err := range race(t, []*postgres.Store{postgres.New(pool, nil)}, commits) {
+		require.NoError(t, err)
+	}
 }

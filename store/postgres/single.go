@@ -29,7 +29,11 @@ func (s *Store) fromCrowd() patience {
 }
 
 // commitAlone stores one commit for its own account, in its caller's goroutine.
+//
+// Those that lost to a deadlock are sent again one after the other. All at once they would be the next deadlock: the one that
+// waits longest is the one that the server ends, so that nobody wins as long as others come after.
 func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, w patience) error {
+	turn := false
 	for races := 0; ; {
 		if !p.tried {
 			sent, err := s.tryOnce(ctx, p, try, w)
@@ -40,7 +44,8 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, w pati
 		}
 		p.tried = false
 
-		switch f := fateOf(p.err); {
+		f := fateOf(p.err)
+		switch {
 		case p.err == nil && p.stored:
 			return nil
 		case p.err != nil && f == fateSettled:
@@ -62,6 +67,14 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, w pati
 		if races++; races > maxRaces {
 			return fmt.Errorf("%w: commit events: lost %d races: %w", store.ErrUnavailable, races, errOr(p.err))
 		}
+		if p.err != nil && f == fateRaced && !turn {
+			bound := maxRaces * s.o.LockTimeout
+			if err := queueUp(ctx, s.turn, time.Now().Add(bound), "no turn after a deadlock within %v (%d times Options.LockTimeout)", bound, maxRaces); err != nil {
+				return err
+			}
+			turn = true
+			defer func() { <-s.turn }()
+		}
 	}
 }
 
@@ -69,7 +82,7 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, w pati
 // wait long for a lock and so are few at a time: they must not use up the pool.
 func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, w patience) (sent bool, err error) {
 	if w.long {
-		if err := s.queueUp(ctx, w.until); err != nil {
+		if err := queueUp(ctx, s.patient, w.until, "none of the %d places to wait (Options.Committers) came free within %v (Options.LockTimeout)", cap(s.patient), s.o.LockTimeout); err != nil {
 			return false, err
 		}
 		defer func() { <-s.patient }()
@@ -100,19 +113,18 @@ func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, w patience
 	return true, s.heard(conn, try(ctx, conn, p, w.lock))
 }
 
-// queueUp waits for a place among the patient.
-func (s *Store) queueUp(ctx context.Context, until time.Time) error {
+// queueUp waits for one of the places, and fails with the text where none comes free.
+func queueUp(ctx context.Context, places chan<- struct{}, until time.Time, text string, args ...any) error {
 	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	select {
-	case s.patient <- struct{}{}:
+	case places <- struct{}{}:
 		return nil
 	case <-waiting.Done():
 		if ctx.Err() != nil {
 			return notSent(ctx, "wait for a lock", ctx.Err())
 		}
-		return fmt.Errorf("%w: wait for a lock: none of the %d places to wait (Options.Committers) came free within %v (Options.LockTimeout)",
-			store.ErrUnavailable, cap(s.patient), s.o.LockTimeout)
+		return fmt.Errorf("%w: wait for a lock: %s", store.ErrUnavailable, fmt.Sprintf(text, args...))
 	}
 }
 

@@ -33,7 +33,8 @@ type Store struct {
 	crowd     *combiner   // of commits without projections on a distributed database
 	routed    atomic.Bool // as Options.Distributed says, or Validate found
 	mode      pgx.QueryExecMode
-	patient   chan struct{} // as many places as may wait long for a lock at once
+	patient   chan struct{} // as many places as may wait long for a lock at once: Options.Committers
+	turn      chan struct{} // the place of the one that is sent again after a deadlock
 	conflicts conflicts
 	columns   columnsPool
 	pendings  pendings
@@ -79,6 +80,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	s.sharedLock = milliseconds(min(sharedLock, s.o.LockTimeout))
 	s.isolatingLock = milliseconds(min(isolatingLock, s.o.LockTimeout))
 	s.patient = make(chan struct{}, s.o.Committers)
+	s.turn = make(chan struct{}, 1)
 	return s
 }
 

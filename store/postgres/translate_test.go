@@ -150,8 +150,8 @@ func TestTheWaitForAPlaceToWaitNamesItsBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Store{o: Options{LockTimeout: 5 * time.Second}, patient: make(chan struct{}, 2)}
 		s.patient <- struct{}{}
-		require.NoError(t, s.queueUp(t.Context(), time.Now().Add(s.o.LockTimeout)))
-		err := s.queueUp(t.Context(), time.Now().Add(s.o.LockTimeout))
+		s.patient <- struct{}{}
+		_, err := s.tryOnce(t.Context(), nil, nil, patience{long: true, until: time.Now().Add(s.o.LockTimeout)})
 		require.ErrorIs(t, err, store.ErrUnavailable)
 		require.EqualError(t, err, "store: unavailable: wait for a lock: none of the 2 places to wait (Options.Committers) came free within 5s (Options.LockTimeout)")
 	})
