@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/jsonform"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -57,7 +58,7 @@ func (k *kind[S]) checkForeign(state json.RawMessage) error {
 	if err := json.Unmarshal(state, &v); err != nil {
 		return err
 	}
-	if lacking := lacksField(k.stateType(), v, "S"); lacking != "" {
+	if lacking := jsonform.Lacking(k.stateType(), v); lacking != "" {
 		return fmt.Errorf("lacks the field %s", lacking)
 	}
 	return nil
@@ -132,8 +133,8 @@ func (k *kind[S]) proven(t material[S]) (state json.RawMessage, m mark, err erro
 	if err = k.adopt(&l, current.ID, &s); err != nil {
 		return nil, m, k.wrong("S", "has a snapshot that no cold start could use: "+bareText(err)+k.snapshotRemedy())
 	}
-	if f := unlike(was, l.state); f != nil {
-		return nil, m, k.wrong(f.path, "would be another one after a cold start from the snapshot: it "+f.reason+k.snapshotRemedy())
+	if f := jsonform.Unlike(was, l.state); f != nil {
+		return nil, m, k.wrong(f.Path, "would be another one after a cold start from the snapshot: it "+f.Reason+k.snapshotRemedy())
 	}
 	return state, m, nil
 }

@@ -1,16 +1,12 @@
 package aggregate
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/internal/flatjson"
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body"
 	"github.com/eventmaestro/maestro/internal/typestring"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -66,7 +62,7 @@ func (k *kind[S]) decide(ctx context.Context, clock *hlc.Clock, d *draft[S], id 
 }
 
 // fit gives e its body in the form in which it will be stored, if e can be stored and applied.
-func (k *kind[S]) fit(e *types.Event, body any) error {
+func (k *kind[S]) fit(e *types.Event, made any) error {
 	if e.Sequence > types.MaxSequence {
 		return unfit(e, "sequence", fmt.Sprintf("is past the last one, %d", types.MaxSequence), nil)
 	}
@@ -78,7 +74,7 @@ func (k *kind[S]) fit(e *types.Event, body any) error {
 		return &EventError{AggregateID: e.AggregateID, Sequence: e.Sequence, Type: e.Type, Err: err}
 	}
 	var err error
-	if e.Body, err = encode(body); err != nil {
+	if e.Body, err = encode(made); err != nil {
 		return unfit(e, "body", "can't be stored", err)
 	}
 	if k.SharedWithMaestro {
@@ -136,50 +132,8 @@ func (k *kind[S]) step(state S, e *types.Event) (S, error) {
 	return state, nil
 }
 
-type encoder struct {
-	buf bytes.Buffer
-	enc *json.Encoder
-}
-
-var encoders = sync.Pool{New: func() any {
-	e := new(encoder)
-	e.enc = json.NewEncoder(&e.buf)
-	e.enc.SetEscapeHTML(false)
-	return e
-}}
-
-// maxPooledBuffer keeps one huge body from staying in memory for ever.
-const maxPooledBuffer = 64 << 10
-
-var errBytes = errors.New("it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct")
-
-// plainBody is the size up to which a plain body costs one allocation.
-const plainBody = 256
-
 // encode returns body as JSON in the form in which every store returns it.
-func encode(body any) (_ json.RawMessage, err error) {
-	if _, ok := body.([]byte); ok {
-		return nil, errBytes
-	}
-	if raw, ok := body.(json.RawMessage); ok {
-		return jsonb.Canonical(raw)
-	}
-	if body == nil {
-		return json.RawMessage("{}"), nil
-	}
-	var scratch [plainBody]byte
-	if plain, ok := flatjson.Append(scratch[:0], body); ok {
-		return append(json.RawMessage(nil), plain...), nil
-	}
-	defer recovered(&err)
-	e := encoders.Get().(*encoder)
-	e.buf.Reset()
-	if err := e.enc.Encode(body); err != nil {
-		return nil, err
-	}
-	canonical, err := jsonb.Canonical(e.buf.Bytes())
-	if e.buf.Cap() <= maxPooledBuffer {
-		encoders.Put(e)
-	}
-	return canonical, err
+func encode(v any) (_ json.RawMessage, err error) {
+	defer recovered(&err) // a panic of its methods
+	return body.Encode(v)
 }

@@ -10,7 +10,7 @@ import (
 	"reflect"
 
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/internal/flatjson"
+	"github.com/eventmaestro/maestro/internal/body/flatjson"
 	"github.com/eventmaestro/maestro/types"
 )
 

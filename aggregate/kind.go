@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/eventmaestro/maestro/internal/deepcopy"
+	"github.com/eventmaestro/maestro/internal/jsonform"
 	"github.com/eventmaestro/maestro/internal/typestring"
 )
 
@@ -36,7 +38,7 @@ func compile[S any](d Definition[S]) (*kind[S], error) {
 	}
 	k.shape = fmt.Sprintf("version %d", k.SnapshotVersion)
 	if k.SnapshotVersion == 0 {
-		k.shape = shapeOf(k.stateType())
+		k.shape = jsonform.Shape(k.stateType())
 	}
 	return k, nil
 }
@@ -94,17 +96,25 @@ func (k *kind[S]) checkState() error {
 	if k.Definition.Clone != nil {
 		k.clone = func(s S) (S, error) { return k.Definition.Clone(s), nil }
 	} else {
-		clone, err := clonerOf[S]()
+		clone, err := deepcopy.Of[S]()
 		if err != nil {
-			fault := &fieldFault{"S", err.Error()}
+			fault := &deepcopy.Fault{Path: "S", Reason: err.Error()}
 			_ = errors.As(err, &fault)
-			return k.wrong(fault.path, fault.reason)
+			return k.wrong(fault.Path, fault.Reason)
 		}
-		k.clone = clone
+		if clone != nil {
+			k.clone = func(s S) (S, error) {
+				s, err := clone(s)
+				if err != nil {
+					err = during("clone of the state", err)
+				}
+				return s, err
+			}
+		}
 	}
 	if k.PrepareSnapshot == nil || k.UseSnapshot == nil {
-		if lost := lostInJSON(reflect.TypeFor[S](), "S", nil); lost != nil {
-			return k.wrong(lost.path, lost.reason+", or set PrepareSnapshot and UseSnapshot")
+		if lost := jsonform.Lost(reflect.TypeFor[S]()); lost != nil {
+			return k.wrong(lost.Path, lost.Reason+", or set PrepareSnapshot and UseSnapshot")
 		}
 	}
 	return nil

@@ -1,16 +1,14 @@
 package aggregate
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -164,22 +162,12 @@ func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout t
 			return false, false, err
 		}
 		if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp || e.Type != commit.Events[i].Type ||
-			!sameJSON(e.Body, commit.Events[i].Body) {
+			!body.Same(e.Body, commit.Events[i].Body) {
 			return false, true, nil
 		}
 		i++
 	}
 	return i == len(commit.Events), i > 0, nil
-}
-
-// sameJSON compares bodies in the form that all stores give them, whatever form this one does.
-func sameJSON(a, b json.RawMessage) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	x, errX := jsonb.Canonical(a)
-	y, errY := jsonb.Canonical(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // unknown is what a caller is told whose commit stayed in doubt.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
@@ -100,13 +100,10 @@ func commit(a store.Adapter, events []types.Event, projections ...store.Projecti
 }
 
 // encode returns a body in its stored form.
-func encode(body any) (json.RawMessage, error) {
-	if body == nil {
-		return json.RawMessage("{}"), nil
-	}
-	raw, err := json.Marshal(body)
+func encode(v any) (json.RawMessage, error) {
+	raw, err := body.Encode(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode the body: %w", err)
 	}
-	return jsonb.Canonical(raw)
+	return raw, nil
 }

@@ -3,7 +3,7 @@ package postgres
 import (
 	"slices"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body/jsonb"
 	"github.com/eventmaestro/maestro/types"
 )
 

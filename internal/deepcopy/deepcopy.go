@@ -1,8 +1,9 @@
-package aggregate
+// Package deepcopy copies values of any Go type so that copy and original share no memory that can be changed. What a type
+// needs is worked out once, and what can't be copied is named by its field.
+package deepcopy
 
 import (
 	"errors"
-	"fmt"
 	"math/big"
 	"net/netip"
 	"net/url"
@@ -15,26 +16,26 @@ import (
 // copy of what it refers to. Nil stands for a type without references.
 type fixer func(v reflect.Value, depth int) error
 
-// maxCloneDepth bounds how deep a state's pointers may go: a cyclic one ends in an error.
-const maxCloneDepth = 10_000
+// MaxDepth bounds how deep a value's pointers may go: a cyclic one ends in an error.
+const MaxDepth = 10_000
 
-var errTooDeep = errors.New("aggregate: clone of the state: cyclic, or nested more than 10,000 deep: set Definition.Clone")
+var errTooDeep = errors.New("cyclic, or nested more than 10,000 deep: set Definition.Clone")
 
-// fieldFault is what is wrong with a field of the state. S, in its path, is the state.
-type fieldFault struct{ path, reason string }
+// Fault is what is wrong with a field. S, in its path, is the whole value.
+type Fault struct{ Path, Reason string }
 
-func (e *fieldFault) Error() string { return e.path + " " + e.reason }
+func (e *Fault) Error() string { return e.Path + " " + e.Reason }
 
 func uncopyable(path string, t reflect.Type, why string) error {
 	if path != t.String() {
 		why = "(" + t.String() + ") " + why
 	}
-	return &fieldFault{path, why}
+	return &Fault{path, why}
 }
 
-// clonerOf returns a function that copies a T, or nil if assignment does. It returns an error
-// that names the field that can't be copied, a *fieldFault.
-func clonerOf[T any]() (func(T) (T, error), error) {
+// Of returns a function that copies a T, or nil if assignment does. It returns an error
+// that names the field that can't be copied, a *Fault.
+func Of[T any]() (func(T) (T, error), error) {
 	fix, err := fixerOf(reflect.TypeFor[T](), "S")
 	if err != nil || fix == nil {
 		return nil, err
@@ -54,7 +55,7 @@ func fixerOf(t reflect.Type, path string) (fixer, error) {
 // fixers remembers the types under way, for those that contain themselves.
 type fixers struct {
 	known map[reflect.Type]*fixer
-	home  string // the package of the state's type
+	home  string // the package of the whole value's type
 }
 
 // immutable are the types of the standard library that refer to memory which nobody can change: assignment copies them.
@@ -125,7 +126,7 @@ func (f *fixers) compound(t reflect.Type, path string) (fixer, error) {
 		return nil, nil
 	}
 	*known = func(v reflect.Value, depth int) error {
-		if depth > maxCloneDepth {
+		if depth > MaxDepth {
 			return errTooDeep
 		}
 		return fix(v, depth+1)
@@ -276,12 +277,12 @@ func fixInterface(v reflect.Value, depth int) error {
 	}
 	d := found.(dynamicFixer)
 	if d.err != nil {
-		return fmt.Errorf("aggregate: clone of the state: %w", d.err)
+		return d.err
 	}
 	if d.fix == nil {
 		return nil
 	}
-	if depth > maxCloneDepth {
+	if depth > MaxDepth {
 		return errTooDeep
 	}
 	c := reflect.New(held.Type()).Elem()

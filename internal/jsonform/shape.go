@@ -1,4 +1,4 @@
-package aggregate
+package jsonform
 
 import (
 	"crypto/sha256"
@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// shapeOf names the shape of a state: the names, tags and types of its fields, however deep. Two versions of a
+// Shape names the shape of a state: the names, tags and types of its fields, however deep. Two versions of a
 // program whose states have the same shape have the same name for it, so that either may start from the other's snapshots.
-func shapeOf(t reflect.Type) string {
+func Shape(t reflect.Type) string {
 	var b strings.Builder
 	describe(&b, t, map[reflect.Type]int{})
 	sum := sha256.Sum256([]byte(b.String()))

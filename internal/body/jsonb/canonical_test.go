@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body/jsonb"
 )
 
 func TestCanonicalPrintsWhatJsonbPrints(t *testing.T) {

@@ -3,7 +3,7 @@ package jsonb_test
 import (
 	"strings"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body/jsonb"
 )
 
 // accepted are texts with the form that jsonb prints. The expectations were written by hand; another test

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventmaestro/maestro/internal/flatjson"
+	"github.com/eventmaestro/maestro/internal/body/flatjson"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )

@@ -1,4 +1,4 @@
-package aggregate
+package jsonform
 
 import (
 	"bytes"
@@ -10,14 +10,15 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body"
+	"github.com/eventmaestro/maestro/internal/deepcopy"
 )
 
-// unlike names the first place where a state that a snapshot gave back is not the one that it was made of, or returns nil. It
+// Unlike names the first place where a state that a snapshot gave back is not the one that it was made of, or returns nil. It
 // is stricter than equality for what a handler can tell apart: a nil map from an empty one, -0 from 0, an int in an any
 // from a float64. It is looser for what has several forms of one value: raw JSON, and a type that hides its fields and has an
 // Equal method. It names no values, for they go into logs.
-func unlike[S any](was, back S) *fieldFault {
+func Unlike[S any](was, back S) *deepcopy.Fault {
 	c := comparison{met: map[[2]any]bool{}}
 	return c.values("S", reflect.ValueOf(&was).Elem(), reflect.ValueOf(&back).Elem())
 }
@@ -27,7 +28,7 @@ type comparison struct{ met map[[2]any]bool }
 
 var rawType = reflect.TypeFor[json.RawMessage]()
 
-func (c *comparison) values(path string, a, b reflect.Value) *fieldFault {
+func (c *comparison) values(path string, a, b reflect.Value) *deepcopy.Fault {
 	if same, known := byItsOwnRule(a, b); known {
 		return fault(!same, path, "comes back as another value"+keepIt(a.Type()))
 	}
@@ -47,7 +48,7 @@ func (c *comparison) values(path string, a, b reflect.Value) *fieldFault {
 		return nil
 	case reflect.String:
 		if !utf8.ValidString(a.String()) {
-			return &fieldFault{path, "is not valid UTF-8, which JSON can't have: use a []byte"}
+			return &deepcopy.Fault{Path: path, Reason: "is not valid UTF-8, which JSON can't have: use a []byte"}
 		}
 	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
 		return nil // nobody can tell
@@ -59,7 +60,7 @@ func (c *comparison) values(path string, a, b reflect.Value) *fieldFault {
 func byItsOwnRule(a, b reflect.Value) (same, known bool) {
 	t := a.Type()
 	if t == rawType && !a.IsNil() && !b.IsNil() {
-		return sameRaw(a.Bytes(), b.Bytes()), true
+		return body.Same(a.Bytes(), b.Bytes()), true
 	}
 	if t.Kind() != reflect.Struct || !a.CanInterface() || !hides(t) {
 		return false, false
@@ -83,16 +84,6 @@ func byItsOwnRule(a, b reflect.Value) (same, known bool) {
 func offset(t time.Time) int {
 	_, seconds := t.Zone()
 	return seconds
-}
-
-// sameRaw compares raw JSON in the form that stores give it, and what is no JSON byte by byte.
-func sameRaw(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	x, errX := jsonb.Canonical(a)
-	y, errY := jsonb.Canonical(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // hides reports whether a struct has a field that is not exported.
@@ -121,18 +112,18 @@ func sameScalar(a, b reflect.Value) bool {
 	return a.String() == b.String()
 }
 
-func (c *comparison) interfaces(path string, a, b reflect.Value) *fieldFault {
+func (c *comparison) interfaces(path string, a, b reflect.Value) *deepcopy.Fault {
 	if a.IsNil() || b.IsNil() {
 		return fault(a.IsNil() != b.IsNil(), path, nilness(a))
 	}
 	a, b = a.Elem(), b.Elem()
 	if a.Type() != b.Type() {
-		return &fieldFault{path, fmt.Sprintf("holds a %v, which comes back as a %v: give the field that type, or put into it what encoding/json does", a.Type(), b.Type())}
+		return &deepcopy.Fault{Path: path, Reason: fmt.Sprintf("holds a %v, which comes back as a %v: give the field that type, or put into it what encoding/json does", a.Type(), b.Type())}
 	}
 	return c.values(path, a, b)
 }
 
-func (c *comparison) references(path string, a, b reflect.Value) *fieldFault {
+func (c *comparison) references(path string, a, b reflect.Value) *deepcopy.Fault {
 	if a.IsNil() || b.IsNil() {
 		return fault(a.IsNil() != b.IsNil(), path, nilness(a))
 	}
@@ -150,7 +141,7 @@ func (c *comparison) references(path string, a, b reflect.Value) *fieldFault {
 		return c.maps(path, a, b)
 	}
 	if a.Len() != b.Len() {
-		return &fieldFault{path, "comes back with another length" + keepIt(a.Type())}
+		return &deepcopy.Fault{Path: path, Reason: "comes back with another length" + keepIt(a.Type())}
 	}
 	if a.Type().Elem().Kind() == reflect.Uint8 {
 		return fault(!bytes.Equal(a.Bytes(), b.Bytes()), path, "comes back as other bytes"+keepIt(a.Type()))
@@ -158,14 +149,14 @@ func (c *comparison) references(path string, a, b reflect.Value) *fieldFault {
 	return c.elements(path, a, b)
 }
 
-func (c *comparison) maps(path string, a, b reflect.Value) *fieldFault {
+func (c *comparison) maps(path string, a, b reflect.Value) *deepcopy.Fault {
 	if a.Len() != b.Len() {
-		return &fieldFault{path, "comes back with another number of entries" + keepIt(a.Type().Key())}
+		return &deepcopy.Fault{Path: path, Reason: "comes back with another number of entries" + keepIt(a.Type().Key())}
 	}
 	for it := a.MapRange(); it.Next(); {
 		value := b.MapIndex(it.Key())
 		if !value.IsValid() {
-			return &fieldFault{path, "comes back with other keys" + keepIt(a.Type().Key())}
+			return &deepcopy.Fault{Path: path, Reason: "comes back with other keys" + keepIt(a.Type().Key())}
 		}
 		if f := c.values(path+"[…]", it.Value(), value); f != nil {
 			return f
@@ -174,7 +165,7 @@ func (c *comparison) maps(path string, a, b reflect.Value) *fieldFault {
 	return nil
 }
 
-func (c *comparison) elements(path string, a, b reflect.Value) *fieldFault {
+func (c *comparison) elements(path string, a, b reflect.Value) *deepcopy.Fault {
 	for i := range a.Len() {
 		if f := c.values(path+"[…]", a.Index(i), b.Index(i)); f != nil {
 			return f
@@ -183,11 +174,11 @@ func (c *comparison) elements(path string, a, b reflect.Value) *fieldFault {
 	return nil
 }
 
-func fault(wrong bool, path, reason string) *fieldFault {
+func fault(wrong bool, path, reason string) *deepcopy.Fault {
 	if !wrong {
 		return nil
 	}
-	return &fieldFault{path, reason}
+	return &deepcopy.Fault{Path: path, Reason: reason}
 }
 
 // nilness is the reason for a that is nil where it came back as something, or the other way round.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventmaestro/maestro/internal/flatjson"
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body/flatjson"
+	"github.com/eventmaestro/maestro/internal/body/jsonb"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )

@@ -1,4 +1,6 @@
-package aggregate
+// Package jsonform knows what becomes of a Go value on its way to JSON and back, as a snapshot takes it: what encoding/json would
+// lose, whether what came back is what went in, which shape a type has, and when two values say the same.
+package jsonform
 
 import (
 	"bytes"
@@ -9,6 +11,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/eventmaestro/maestro/internal/deepcopy"
 )
 
 var (
@@ -22,8 +26,10 @@ func encodesItself(t reflect.Type) bool {
 	return p.Implements(marshalerType) || p.Implements(textMarshalerType)
 }
 
-// lostInJSON names the first field of t that encoding/json would pass over, or returns nil.
-func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
+// Lost names the first field of t that encoding/json would pass over, or returns nil.
+func Lost(t reflect.Type) *deepcopy.Fault { return lost(t, "S", nil) }
+
+func lost(t reflect.Type, path string, seen []reflect.Type) *deepcopy.Fault {
 	if slices.Contains(seen, t) {
 		return nil
 	}
@@ -33,18 +39,18 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 	seen = append(seen, t)
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
-		return &fieldFault{path, "(" + t.String() + ") has no JSON form, so there is no snapshot of it: keep it out of the state"}
+		return &deepcopy.Fault{Path: path, Reason: "(" + t.String() + ") has no JSON form, so there is no snapshot of it: keep it out of the state"}
 	case reflect.Interface:
 		if t.NumMethod() > 0 {
-			return &fieldFault{path, "(" + t.String() + ") is an interface, into which a snapshot's JSON can't be decoded: use a struct"}
+			return &deepcopy.Fault{Path: path, Reason: "(" + t.String() + ") is an interface, into which a snapshot's JSON can't be decoded: use a struct"}
 		}
 	case reflect.Map:
 		if !isKeyInJSON(t.Key()) {
-			return &fieldFault{path, "(" + t.String() + ") has keys that JSON can't have: use strings, integers or an encoding.TextMarshaler"}
+			return &deepcopy.Fault{Path: path, Reason: "(" + t.String() + ") has keys that JSON can't have: use strings, integers or an encoding.TextMarshaler"}
 		}
-		return lostInJSON(t.Elem(), path, seen)
+		return lost(t.Elem(), path, seen)
 	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return lostInJSON(t.Elem(), path, seen)
+		return lost(t.Elem(), path, seen)
 	case reflect.Struct:
 		return lostInStruct(t, path, seen, map[string]string{})
 	}
@@ -53,7 +59,7 @@ func lostInJSON(t reflect.Type, path string, seen []reflect.Type) *fieldFault {
 
 // lostInStruct looks at the fields of a struct and of those that it embeds, which share the names of one JSON object. named
 // leads from a name to the field that has it.
-func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[string]string) *fieldFault {
+func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[string]string) *deepcopy.Fault {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := path + "." + f.Name
@@ -66,26 +72,26 @@ func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[st
 		inlined := f.Anonymous && name == "" && elem.Kind() == reflect.Struct
 		switch {
 		case tag == "-":
-			return &fieldFault{at, `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off`}
+			return &deepcopy.Fault{Path: at, Reason: `has the tag json:"-", so a snapshot's JSON would lose it: take the tag off`}
 		case !f.IsExported() && t.Name() != "" && t.PkgPath() != seen[0].PkgPath():
-			return &fieldFault{path, "(" + t.String() + ") hides what it holds, so a snapshot's JSON would lose it: use a type with a JSON form, such as a string"}
+			return &deepcopy.Fault{Path: path, Reason: "(" + t.String() + ") hides what it holds, so a snapshot's JSON would lose it: use a type with a JSON form, such as a string"}
 		case !f.IsExported() && (!inlined || f.Type.Kind() == reflect.Pointer):
-			return &fieldFault{at, "is not exported, so a snapshot's JSON would lose it: export it"}
+			return &deepcopy.Fault{Path: at, Reason: "is not exported, so a snapshot's JSON would lose it: export it"}
 		case inlined && slices.Contains(seen, elem):
-			return &fieldFault{at, "embeds a type in itself, so a snapshot's JSON would lose it: give the field a name"}
+			return &deepcopy.Fault{Path: at, Reason: "embeds a type in itself, so a snapshot's JSON would lose it: give the field a name"}
 		case inlined && !encodesItself(elem):
-			if lost := lostInStruct(elem, at, append(seen, elem), named); lost != nil {
-				return lost
+			if fault := lostInStruct(elem, at, append(seen, elem), named); fault != nil {
+				return fault
 			}
 			continue
 		}
 		name = cmp.Or(name, f.Name)
 		if first := named[name]; first != "" {
-			return &fieldFault{at, fmt.Sprintf("has the name %q in JSON as %s has, so a snapshot's JSON would lose it: give it another", name, first)}
+			return &deepcopy.Fault{Path: at, Reason: fmt.Sprintf("has the name %q in JSON as %s has, so a snapshot's JSON would lose it: give it another", name, first)}
 		}
 		named[name] = strings.TrimPrefix(at, "S.")
-		if lost := lostInJSON(f.Type, at, seen); lost != nil {
-			return lost
+		if fault := lost(f.Type, at, seen); fault != nil {
+			return fault
 		}
 	}
 	return nil
@@ -93,7 +99,7 @@ func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[st
 
 // lostToPromotion names the first field of a struct whose JSON form is that of a type it embeds: what the embedded
 // type's method writes has no room for the fields beside it.
-func lostToPromotion(t reflect.Type, path string) *fieldFault {
+func lostToPromotion(t reflect.Type, path string) *deepcopy.Fault {
 	if t.Kind() != reflect.Struct {
 		return nil
 	}
@@ -122,7 +128,7 @@ func lostToPromotion(t reflect.Type, path string) *fieldFault {
 		return nil
 	}
 	f := t.Field(inner)
-	return &fieldFault{path + "." + t.Field(beside).Name, fmt.Sprintf("stands beside an embedded %v, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field %s a name of its own", f.Type, f.Name)}
+	return &deepcopy.Fault{Path: path + "." + t.Field(beside).Name, Reason: fmt.Sprintf("stands beside an embedded %v, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field %s a name of its own", f.Type, f.Name)}
 }
 
 // fill gives v another value than its zero one, as far as it can be known how.
@@ -172,27 +178,29 @@ func isKeyInJSON(t reflect.Type) bool {
 	return t.Implements(textMarshalerType)
 }
 
-// lacksField names the first field of t that a decoded JSON value has not, or returns nothing. JSON's null has them all: it says
+// Lacking names the first field of t that a decoded JSON value has not, or returns nothing. JSON's null has them all: it says
 // that there is nothing.
-func lacksField(t reflect.Type, v any, path string) string {
+func Lacking(t reflect.Type, v any) string { return lacking(t, v, "S") }
+
+func lacking(t reflect.Type, v any, path string) string {
 	if v == nil || encodesItself(t) {
 		return ""
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return lacksField(t.Elem(), v, path)
+		return lacking(t.Elem(), v, path)
 	case reflect.Slice, reflect.Array:
 		list, _ := v.([]any)
 		for _, elem := range list {
-			if lacking := lacksField(t.Elem(), elem, path+"[…]"); lacking != "" {
-				return lacking
+			if name := lacking(t.Elem(), elem, path+"[…]"); name != "" {
+				return name
 			}
 		}
 	case reflect.Map:
 		object, _ := v.(map[string]any)
 		for _, elem := range object {
-			if lacking := lacksField(t.Elem(), elem, path+"[…]"); lacking != "" {
-				return lacking
+			if name := lacking(t.Elem(), elem, path+"[…]"); name != "" {
+				return name
 			}
 		}
 	case reflect.Struct:
@@ -204,8 +212,8 @@ func lacksField(t reflect.Type, v any, path string) string {
 			f := t.Field(i)
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if f.Anonymous && name == "" {
-				if lacking := lacksField(f.Type, v, path); lacking != "" {
-					return lacking
+				if name := lacking(f.Type, v, path); name != "" {
+					return name
 				}
 				continue
 			}
@@ -213,8 +221,8 @@ func lacksField(t reflect.Type, v any, path string) string {
 			if !ok {
 				return path + "." + f.Name
 			}
-			if lacking := lacksField(f.Type, value, path+"."+f.Name); lacking != "" {
-				return lacking
+			if name := lacking(f.Type, value, path+"."+f.Name); name != "" {
+				return name
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body/jsonb"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 )
 

@@ -1,10 +1,8 @@
-package aggregate
+package jsonform
 
 import (
-	"bytes"
 	"encoding/json"
 	"math/big"
-	"net/netip"
 	"net/url"
 	"reflect"
 	"testing"
@@ -13,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/store"
 )
 
 // The functions behind New and the snapshots are tested on types here: a root of each would take the compiler a second.
@@ -62,7 +59,7 @@ func TestEmbeddedFieldsThatJSONWouldLoseAreNamed(t *testing.T) {
 			time.Time
 			Others []int
 		}{},
-		"S.At.Unit stands beside an embedded aggregate.unit, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field unit a name of its own": struct {
+		"S.At.Unit stands beside an embedded jsonform.unit, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field unit a name of its own": struct {
 			At struct {
 				unit
 				Unit string
@@ -71,7 +68,7 @@ func TestEmbeddedFieldsThatJSONWouldLoseAreNamed(t *testing.T) {
 		"S.Link.User (url.Userinfo) hides what it holds, so a snapshot's JSON would lose it: use a type with a JSON form, such as a string": struct{ Link *url.URL }{},
 		"S.ring is not exported, so a snapshot's JSON would lose it: export it":                                                             ring{},
 	} {
-		lost := lostInJSON(reflect.TypeOf(state), "S", nil)
+		lost := Lost(reflect.TypeOf(state))
 		require.NotNil(t, lost, text)
 		require.Equal(t, text, lost.Error())
 	}
@@ -85,44 +82,8 @@ func TestEmbeddedFieldsThatJSONWouldLoseAreNamed(t *testing.T) {
 		struct{ time.Time }{},
 		struct{ A, B *big.Int }{},
 	} {
-		require.Nil(t, lostInJSON(reflect.TypeOf(state), "S", nil), "%T", state)
+		require.Nil(t, Lost(reflect.TypeOf(state)), "%T", state)
 	}
-}
-
-func TestNumbersAndAddressesOfTheStandardLibraryAreCopied(t *testing.T) {
-	t.Parallel()
-	type known struct {
-		Pointer *big.Int
-		Value   big.Int
-		Addr    netip.Addr
-		Net     netip.Prefix
-		Link    url.URL
-		Links   []*url.URL
-	}
-	link, err := url.Parse("https://ann:secret@example.org/a?b=c#d")
-	require.NoError(t, err)
-	fresh := func() known {
-		l := *link
-		return known{big.NewInt(7), *big.NewInt(8), netip.MustParseAddr("fe80::1%eth0"), netip.MustParsePrefix("10.0.0.0/8"), l, []*url.URL{&l}}
-	}
-	clone, err := clonerOf[known]()
-	require.NoError(t, err)
-	was := fresh()
-	state, err := clone(was)
-	require.NoError(t, err)
-	require.Equal(t, fresh(), state)
-	state.Pointer.SetInt64(1)
-	state.Value.SetInt64(1)
-	state.Links[0].Host = "spoilt"
-	require.Equal(t, fresh(), was)
-}
-
-func TestATypeOfAnotherPackageThatCantBeCopiedIsNamedByTheFieldThatHasIt(t *testing.T) {
-	t.Parallel()
-	_, err := clonerOf[struct{ Price *big.Rat }]()
-	require.EqualError(t, err, "S.Price (big.Rat) refers to memory in its field a, which can't be copied: use a type that shows its fields, such as a string, or set Definition.Clone")
-	_, err = clonerOf[struct{ Buffers []bytes.Buffer }]()
-	require.ErrorContains(t, err, "S.Buffers[…] (bytes.Buffer) refers to memory in its field buf")
 }
 
 // moment has its own rule of what is equal, and a hidden field.
@@ -148,7 +109,7 @@ func TestValuesWithSeveralFormsAreAlike(t *testing.T) {
 	a := formed{moment{1, nil}, now, new(big.Int).Sub(big.NewInt(1), big.NewInt(1)), json.RawMessage(`{"b":1,"a":[ 1.0 ]}`), nil}
 	b := formed{moment{1, new(int)}, now.Round(0), new(big.Int), json.RawMessage(`{"a": [1.0], "b": 1}`), nil}
 	a.Self, b.Self = &a, &b
-	require.Nil(t, unlike(a, b))
+	require.Nil(t, Unlike(a, b))
 	for field, change := range map[string]func(*formed){
 		"S.When": func(f *formed) { f.When.At++ },
 		"S.At":   func(f *formed) { f.At = f.At.In(time.FixedZone("", 3600)) },
@@ -158,9 +119,9 @@ func TestValuesWithSeveralFormsAreAlike(t *testing.T) {
 	} {
 		c := b
 		change(&c)
-		found := unlike(a, c)
+		found := Unlike(a, c)
 		require.NotNil(t, found, field)
-		require.Equal(t, field, found.path)
+		require.Equal(t, field, found.Path)
 	}
 }
 
@@ -191,34 +152,10 @@ func TestTheShapeFollowsNamesTagsAndTypes(t *testing.T) {
 		7, "", num(1),
 		struct{ inner }{},
 	} {
-		shape := shapeOf(reflect.TypeOf(state))
-		require.Equal(t, shape, shapeOf(reflect.TypeOf(state)))
+		shape := Shape(reflect.TypeOf(state))
+		require.Equal(t, shape, Shape(reflect.TypeOf(state)))
 		require.Empty(t, shapes[shape], "%T", state)
 		shapes[shape] = reflect.TypeOf(state).String()
-	}
-}
-
-// TestAMarkComesOffAsItWentOn: whatever JSON a state is, and whatever keys it has.
-func TestAMarkComesOffAsItWentOn(t *testing.T) {
-	t.Parallel()
-	m := mark{Mark: store.Mark{At: "00ff", Generation: 3}, Shape: "s", Beside: &beside{"t", "11", 4, json.RawMessage(`{"a": 1}`)}}
-	for _, state := range []string{
-		`{}`, `{"a": 1}`, `{"a": "\"maestro\": }{,", "maestros": [{}, "maestro"]}`, `{"maestro": 1}`, `[1, {"maestro": 2}]`, `"maestro"`, `7`, `null`,
-	} {
-		whole, err := m.marked(json.RawMessage(state))
-		require.NoError(t, err)
-		require.Equal(t, m.Mark, store.MarkOf(whole))
-		got, rest := unmark(whole)
-		require.NotNil(t, got, state)
-		require.JSONEq(t, state, string(rest))
-		got.State = nil
-		require.Equal(t, m, *got)
-	}
-	for _, foreign := range []string{`{"maestro": 1, "a": 2}`, `{"maestro": {}}`, `["maestro"]`, `"maestro"`, `{"a": "maestro"}`, `{"maestro"`} {
-		got, rest := unmark(json.RawMessage(foreign))
-		require.Nil(t, got, foreign)
-		require.Equal(t, foreign, string(rest))
-		require.Zero(t, store.MarkOf(json.RawMessage(foreign)))
 	}
 }
 
@@ -244,6 +181,6 @@ func TestAFieldThatASnapshotLacksIsNamed(t *testing.T) {
 	} {
 		var v any
 		require.NoError(t, json.Unmarshal([]byte(body), &v))
-		require.Equal(t, lacking, lacksField(reflect.TypeFor[whole](), v, "S"), body)
+		require.Equal(t, lacking, Lacking(reflect.TypeFor[whole](), v), body)
 	}
 }

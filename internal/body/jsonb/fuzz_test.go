@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/eventmaestro/maestro/internal/jsonb"
+	"github.com/eventmaestro/maestro/internal/body/jsonb"
 )
 
 func TestCanonicalKeepsTheMeaning(t *testing.T) {
