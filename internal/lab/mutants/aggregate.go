@@ -80,7 +80,7 @@ var settleMutants = []mutant{
 		case errors.Is(err, store.ErrConflict):`, aggregateSuites},
 	{"aggregate/settle.go", "the log is compared by sequence alone", `if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp ||`, `if i >= len(commit.Events) ||`, aggregateSuites},
 	{"aggregate/settle.go", "an event with our timestamp is ours, whatever it says", ` ||
-			!sameJSON(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
+			!body.Same(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `return i == len(commit.Events), i > 0, nil`, `return i == len(commit.Events) || i == 0, i > 0, nil`, aggregateSuites},
 	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, &PanicError`, aggregateSuites},
 	{"aggregate/settle.go", "doubt goes on after its end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(5*time.Second))`, aggregateSuites},
