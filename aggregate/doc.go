@@ -1,32 +1,34 @@
 // Package aggregate takes commands, evaluates them against up-to-date aggregates and commits the
-// events they lead to, in one total order per aggregate, from any number of processes that share
-// a store.
+// resulting events. Each aggregate has one total order of events, whichever of the processes that
+// share a store wrote them.
 //
-// Read the package's example first: a counter on one screen. Then [Definition], which says all there
-// is to say about a kind of aggregate, and the methods of [Root]. Package aggregatetest
-// tests a definition; docs/guide.md is the way from an empty folder to production, with a table of all errors.
+// Read the package's example first: a counter on one screen. Then read [Definition], which
+// describes a kind of aggregate completely, and the methods of [Root]. Package aggregatetest tests
+// a definition. docs/guide.md is the way from an empty folder to production, with a table of all
+// errors.
 //
 // # Words
 //
 //   - aggregate: one entity with its own history, named by a timestamp of a hybrid logical clock
-//   - root: the kind, [Root]: state type, handlers and policies; many aggregates each
+//   - root: a kind of aggregate, [Root]: its state type, handlers and policies
 //   - command: a wish to change one aggregate
 //   - event: a fact; its sequence is 1, 2, 3 … within its aggregate
 //   - uncommitted event: what a command handler returns; the root numbers and stamps it
-//   - snapshot: the state at one sequence; saves time, holds no information
+//   - snapshot: the state at one sequence; it saves time and holds no information of its own
 //   - projection: code that runs in the transaction that commits the events
-//   - evaluate: run a command against the latest state, commit its events
+//   - evaluate: run a command against the latest state and commit its events
 //   - get: the state in memory, maybe stale; fetch: the state as of now, across processes
 //   - replay: the state as it was
 //   - hibernate: an idle aggregate gives its goroutine back; exit: it leaves memory
 //
 // # Use
 //
-// Make a [Supervisor] for a store, a [Root] for each kind of aggregate, and evaluate
-// commands. Command handlers decide and have no other effect; event handlers apply and can't
-// refuse. A handler may run more than once for one command, when another process was
-// first, and never concurrently with another handler of the same aggregate in this process.
+// Make a [Supervisor] for a store and a [Root] for each kind of aggregate, then evaluate commands.
+// Command handlers decide and have no other effect; event handlers apply and can't refuse. A
+// handler may run more than once for one command, if another process was first. It never runs at
+// the same time as another handler of the same aggregate in this process. A handler must not call
+// its own aggregate: the call would block until its context ends.
 //
-// What a handler is given it must not keep or modify, but for the state that an event handler
-// receives. What a caller is handed is its own.
+// A handler must not keep or modify what it is given, except that an event handler may modify the
+// state. A caller owns what it is handed.
 package aggregate

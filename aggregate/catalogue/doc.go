@@ -1,5 +1,5 @@
-// Package catalogue makes documents of what aggregates take and store: Markdown for people, and AsyncAPI for tools. A
-// program of the application that has its definitions calls [Run]:
+// Package catalogue makes documents of what aggregates take and store: Markdown for people, and
+// AsyncAPI for tools. Call [Run] in a program of the application that has its definitions:
 //
 //	func main() {
 //		accounts, err := aggregate.Describe(bank.Accounts())
@@ -11,7 +11,7 @@
 //		}
 //	}
 //
-// Keep what it writes in the repository, and let CI run it with -check: then a change of an event's shape is seen in
-// review. To see that old events are still read is the matter of aggregatetest.Golden. Read aggregate.Describe next,
-// which says what the documents are made of.
+// Keep its output in the repository, and let CI run it with -check. Then a review shows each change
+// of an event's shape. Whether old events can still be read is a question for aggregatetest.Golden.
+// Read aggregate.Describe next, which says what the documents are made of.
 package catalogue

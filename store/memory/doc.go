@@ -1,27 +1,27 @@
-// Package memory is the [store.Adapter] without a database: for unit tests, and for
-// programs that need no log after they end. It is the executable specification of
-// the contract: what is promised there is what happens here, conflicts, refused
-// bodies and copies included. It is written to be read; commit.go comes first.
+// Package memory is the [store.Adapter] without a database: for unit tests, and for programs that
+// need no log after they end. It is the executable specification of the contract, including
+// conflicts, refused bodies and copies. It is written to be read; begin with commit.go.
 //
-// Read the package's example; then [NewTable], where your aggregates have projections.
+// Read the package's example. If your aggregates have projections, read [NewTable] next.
 //
 // # What is kept
 //
-// Bodies are kept in the form in which PostgreSQL's jsonb type prints them, and what
-// jsonb refuses is refused, so that a test against this package and a program on
-// a database see the same bytes. Timestamps are unique in the whole store.
-// Nothing is ever forgotten but pruned command IDs and redacted bodies: the store grows until it is garbage.
+// Bodies are kept in the form in which PostgreSQL's jsonb type prints them, and what jsonb refuses
+// is refused. So a test with this package and a program with a database see the same bytes.
+// Timestamps are unique in the whole store. The store forgets only pruned command IDs and redacted
+// bodies, so it grows until it is garbage.
 //
 // # Concurrency
 //
-// One lock guards all that is stored, for as long as a commit takes. No code of the application runs
-// under it: commits with projections are a transaction each, and wait for one another in a line.
+// One lock guards everything that is stored, for as long as a commit takes. No code of the
+// application runs under it. Commits with projections are a transaction each, and wait for one
+// another in a line.
 //
 // # Projections
 //
-// A [Projection] runs with the commit and writes into a [Table]. Its rows are staged, and readers see all of
-// them once the events are stored, or none. Projections of another kind, such as those for
-// Postgres, are skipped.
+// A [Projection] runs with the commit and writes into a [Table]. Its rows are staged: once the
+// events are stored readers see all of the rows, before that none. Projections of another kind,
+// such as those for Postgres, are skipped.
 //
 // # Transactions
 //

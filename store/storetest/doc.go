@@ -1,10 +1,10 @@
 // Package storetest is for tests: of stores, and of code that uses one.
 //
-// Read [Run] if you write a store, and [Faults] to see what your application does when a database is
-// away or its answer gets lost.
+// Read [Run] if you write a store. Read [Faults] to see what your application does when a database
+// is away or its answer gets lost.
 //
-// [Run] is the specification of a [store.Adapter] as a suite that every adapter passes. The
-// author of one describes it with a [Harness]:
+// [Run] is the specification of a [store.Adapter], as a suite that every adapter passes. The author
+// of an adapter describes it with a [Harness]:
 //
 //	func TestConformance(t *testing.T) {
 //		storetest.Run(t, storetest.Harness{
@@ -13,8 +13,8 @@
 //		})
 //	}
 //
-// [Faults] is an adapter around another that fails as a database and a network do, by a seed or by a
-// script. It shows how an application, or the library itself, gets on with lost answers.
+// [Faults] is an adapter around another one. It fails as a database and a network do, by a seed or
+// by a script, and so shows how an application, or the library itself, copes with lost answers.
 //
-// The package is linked with testing and must not be imported by what ships.
+// The package imports testing, so what ships must not import it.
 package storetest

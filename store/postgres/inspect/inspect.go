@@ -1,17 +1,23 @@
-// Package inspect prints the log of one aggregate, and says what is wrong with it. It is the command
-// maestro-inspect, for an application that adds what only it knows, its definitions:
+// Package inspect prints the log of one aggregate, and says what is wrong with it. It is the
+// command maestro-inspect, to which an application adds its definitions:
 //
 //	func main() { inspect.Main(inspect.Of(account), inspect.Of(order)) }
 //
-// It only reads, in one transaction, so the snapshot and the events it sees belong together.
+// It only reads, in one transaction, so the snapshot and the events that it sees belong together.
 //
-// Wrong is: no event at all, a gap or a repeat in the sequences, a timestamp that is not after the
-// one before or far ahead of the database's clock, a type that -types doesn't list, and a
-// snapshot that the log doesn't reach, that was made of another log, or that Maestro made where
-// timestamps fall. With a definition also: an event that it can't apply, and a snapshot that is not what a
-// replay gives, or that it can't use. Without one, the line of the snapshot says that nobody compared it.
+// These are wrong:
 //
-// The program exits with 0 if nothing is wrong, 1 if something is, 2 for arguments that mean nothing, and 3
+//   - no event at all
+//   - a gap or a repeat in the sequences
+//   - a timestamp that is not after the one before, or far ahead of the database's clock
+//   - a type that -types doesn't list
+//   - a snapshot that the log doesn't reach, or of another log, or that Maestro made of a log whose
+//     timestamps fall
+//   - with a definition: an event that it can't apply, a snapshot that it can't use, and a snapshot
+//     that differs from a replay. Without a definition the snapshot's line says that nobody
+//     compared it
+//
+// The program exits with 0 if nothing is wrong, 1 if something is, 2 for invalid arguments, and 3
 // if the database could not be read.
 //
 // Read next: Root.Inspect in package aggregate, which is the part that replays.
@@ -39,8 +45,8 @@ const (
 	exitUnread
 )
 
-// Main is the program: it reads the arguments of the process, and ends it with the exit code. Which of the
-// kinds an aggregate is of, its events tell; -root says it where two kinds know them.
+// Main is the program: it reads the arguments of the process, and ends it with the exit code. Which
+// of the kinds an aggregate is of, its events tell; -root says it where two kinds know them.
 func Main(kinds ...Kind) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, kinds...)
