@@ -130,6 +130,16 @@ func (r reads[S]) Events(ctx context.Context, id hlc.Timestamp, in store.Range) 
 	return inTurn(ctx, r.c, r.Adapter.Events(ctx, id, in))
 }
 
+// Rises calls no handler, so that it needs no turn.
+func (r reads[S]) Rises(ctx context.Context, id hlc.Timestamp, in store.Range) (bool, error) {
+	r.c.yield()
+	rise, err := rises(ctx, r.Adapter, id, in)
+	if held := r.c.hold(ctx); err == nil {
+		err = held
+	}
+	return rise, err
+}
+
 func inTurn[S, E any](ctx context.Context, c *cell[S], rows iter.Seq2[E, error]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		c.yield()

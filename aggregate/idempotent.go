@@ -65,7 +65,7 @@ func (c *cell[S]) first(q *request) (found bool, err error) {
 		return found, err
 	}
 	// The first time may have been in doubt. To have found it proves that it is visible.
-	if err := flush(ctx, a, c.family.sup.options.ReadTimeout); err != nil {
+	if err := flush(ctx, a, c.id, c.family.sup.options.ReadTimeout); err != nil {
 		return true, c.untold(err)
 	}
 	q.seq, q.repeat = record.Last, true

@@ -116,7 +116,7 @@ const (
 func (s *Supervisor) whose(ctx context.Context, commit store.Commit) holder {
 	ours, taken, err := stored(ctx, s.store, commit, s.options.ReadTimeout)
 	switch {
-	case err != nil, ours && flush(ctx, s.store, s.options.ReadTimeout) != nil:
+	case err != nil, ours && flush(ctx, s.store, commit.AggregateID, s.options.ReadTimeout) != nil:
 		return unclear
 	case ours:
 		return us
@@ -126,8 +126,8 @@ func (s *Supervisor) whose(ctx context.Context, commit store.Commit) holder {
 	return nobody
 }
 
-// flush makes sure that what was read is as durable as what was acknowledged.
-func flush(ctx context.Context, a store.Adapter, timeout time.Duration) (err error) {
+// flush makes sure that what was read of an aggregate is as durable as what was acknowledged.
+func flush(ctx context.Context, a store.Adapter, id hlc.Timestamp, timeout time.Duration) (err error) {
 	f, ok := a.(store.Flusher)
 	if !ok {
 		return nil
@@ -135,7 +135,7 @@ func flush(ctx context.Context, a store.Adapter, timeout time.Duration) (err err
 	defer recovered(&err)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return f.Flush(ctx)
+	return f.Flush(ctx, id)
 }
 
 // send commits once. A panic of the adapter leaves the outcome open.
@@ -201,5 +201,5 @@ func (r *Root[S]) Lookup(ctx context.Context, id hlc.Timestamp, timestamps []hlc
 	if len(found) == 0 {
 		return nil, nil
 	}
-	return found, flush(ctx, r.sup.store, r.sup.options.ReadTimeout)
+	return found, flush(ctx, r.sup.store, id, r.sup.options.ReadTimeout)
 }

@@ -198,6 +198,17 @@ func withoutAt(t *testing.T, body json.RawMessage) json.RawMessage {
 	return text
 }
 
+// asked counts how often the store is asked about the timestamps.
+type asked struct {
+	*postgres.Store
+	times int
+}
+
+func (a *asked) Rises(ctx context.Context, id hlc.Timestamp, r store.Range) (bool, error) {
+	a.times++
+	return a.Store.Rises(ctx, id, r)
+}
+
 // TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises: Maestro applies events in the order of their timestamps. Where
 // those fall, its snapshot may be of other events than its sequence says, and there is nothing in it to see that by.
 func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
@@ -231,7 +242,8 @@ func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
 			require.NoError(t, err)
 
 			j := new(journal)
-			for _, a := range []store.Adapter{s, struct{ store.Adapter }{s}} { // the second without store.Chronology
+			asks := &asked{Store: s}
+			for _, a := range []store.Adapter{asks, struct{ store.Adapter }{s}} { // the second without store.Chronology
 				root, err := aggregate.New(newSupervisor(t, a, &aggregate.Options{Logger: j.logger()}), v1())
 				require.NoError(t, err)
 				want := len(test.stamps)
@@ -241,6 +253,7 @@ func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
 				require.Equal(t, want, get(t, root, id).Total)
 			}
 			if test.used {
+				require.Equal(t, 1, asks.times)
 				require.Empty(t, j.lines("snapshot"))
 				return
 			}

@@ -83,10 +83,11 @@ type Projector interface {
 // Flusher is an optional capability of an Adapter: it makes sure that what can be read is as durable
 // as what was acknowledged. Without it, visible is taken for durable.
 type Flusher interface {
-	// Flush returns nil once all that was visible when it was called is as durable as a commit that
-	// is acknowledged now: written to disk, and on the standbys that a commit has to wait for. Until
-	// then nothing is known; an error may be followed by another try.
-	Flush(ctx context.Context) error
+	// Flush returns nil once all that was visible of an aggregate when it was called is as durable as a
+	// commit that is acknowledged now: written to disk, and on the standbys that a commit has to wait
+	// for. Until then nothing is known; an error may be followed by another try. The zero id stands for
+	// all aggregates. An adapter may flush more than it is asked for.
+	Flush(ctx context.Context, id hlc.Timestamp) error
 }
 
 // Transactor is an optional capability of an Adapter: transactions that the library begins and ends.

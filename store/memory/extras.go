@@ -145,4 +145,4 @@ func (c *content) redact(r store.Redaction, changed []types.Event, snapshot *typ
 }
 
 // Flush has nothing to do: what is visible is stored.
-func (*Store) Flush(ctx context.Context) error { return ended(ctx, "flush") }
+func (*Store) Flush(ctx context.Context, _ hlc.Timestamp) error { return ended(ctx, "flush") }

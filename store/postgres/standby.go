@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -120,7 +121,7 @@ func cancelsWait(n *pgconn.Notice) bool {
 // Flush waits until all that is visible is as durable as a commit that is acknowledged now; see store.Flusher. Where commits wait for a
 // standby it is a commit of its own, which writes a message of some bytes to the server's log and nothing else;
 // where they don't, what is visible is on disk, and it is a statement that reads a setting. Options.CommitTimeout bounds it.
-func (s *Store) Flush(ctx context.Context) error {
+func (s *Store) Flush(ctx context.Context, _ hlc.Timestamp) error {
 	if s.err != nil {
 		return s.err
 	}

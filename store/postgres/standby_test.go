@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/lab/pgserver"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
@@ -158,9 +159,9 @@ func TestAWaitForAStandbyThatIsCancelledIsNoAnswer(t *testing.T) {
 	s := postgres.New(pool, &postgres.Options{Commands: true, Logger: textLogger(&log)})
 	hasty := postgres.New(pool, &postgres.Options{CommitTimeout: 300 * time.Millisecond})
 
-	require.NoError(t, s.Flush(t.Context())) // there is nobody to wait for
+	require.NoError(t, s.Flush(t.Context(), hlc.Timestamp{})) // there is nobody to wait for
 	require.NoError(t, primary.Synchronous(t.Context(), "copy"))
-	require.NoError(t, s.Flush(t.Context()))
+	require.NoError(t, s.Flush(t.Context(), hlc.Timestamp{}))
 	require.NoError(t, s.Validate(t.Context()))
 	require.Empty(t, log.String())
 	require.NoError(t, postgres.New(admin, &postgres.Options{Logger: textLogger(&log)}).Validate(t.Context()))
@@ -169,7 +170,7 @@ func TestAWaitForAStandbyThatIsCancelledIsNoAnswer(t *testing.T) {
 	require.NoError(t, standby.Stop(t.Context(), pgserver.Fast))
 	calls := ways(s, pool)
 	delete(calls, "in a transaction") // which the application ends
-	calls["flush"] = s.Flush
+	calls["flush"] = func(ctx context.Context) error { return s.Flush(ctx, hlc.Timestamp{}) }
 	for name, do := range calls {
 		if name == "redact" || name == "prune" { // they find nothing
 			continue
@@ -185,12 +186,12 @@ func TestAWaitForAStandbyThatIsCancelledIsNoAnswer(t *testing.T) {
 		}
 		require.ErrorContains(t, err, "synchronous standby was cancelled", name)
 	}
-	err := hasty.Flush(t.Context())
+	err := hasty.Flush(t.Context(), hlc.Timestamp{})
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	require.ErrorContains(t, err, "is the synchronous standby there?")
 
 	require.NoError(t, standby.Start(t.Context()))
-	require.NoError(t, s.Flush(t.Context()))
+	require.NoError(t, s.Flush(t.Context(), hlc.Timestamp{}))
 }
 
 // cancelWait cancels the one wait for a standby that there is, or is about to be.

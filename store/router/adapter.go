@@ -16,6 +16,8 @@ var (
 	_ store.Adapter    = (*Store)(nil)
 	_ store.CommandLog = (*Store)(nil)
 	_ store.Redactor   = (*Store)(nil)
+	_ store.Chronology = (*Store)(nil)
+	_ store.Follower   = (*Store)(nil)
 	_ store.Projector  = (*Store)(nil)
 )
 
@@ -77,6 +79,26 @@ func (s *Store) Follow(ctx context.Context, id hlc.Timestamp, from types.Sequenc
 		return nil
 	})
 	return events, more, err
+}
+
+// Rises is that of the aggregate's store, or what its Events tell.
+func (s *Store) Rises(ctx context.Context, id hlc.Timestamp, r store.Range) (rise bool, err error) {
+	err = s.on(ctx, id, func(a store.Adapter) error {
+		if c, ok := a.(store.Chronology); ok {
+			rise, err = c.Rises(ctx, id, r)
+			return err
+		}
+		var last hlc.Timestamp
+		for e, err := range a.Events(ctx, id, r) {
+			if err != nil || last.Compare(e.Timestamp) >= 0 {
+				return err
+			}
+			last = e.Timestamp
+		}
+		rise = true
+		return nil
+	})
+	return rise, err
 }
 
 // LatestSnapshot is that of the aggregate's store.

@@ -19,26 +19,28 @@ var (
 	_ store.CommandLog = (*ownTx)(nil)
 )
 
-// Flush flushes all stores, at the same time. For the sake of one aggregate ask the store that For returns: the
-// others may be down.
-func (s *Store) Flush(ctx context.Context) error {
+// Flush is that of the aggregate's store: the others may be down. With the zero id all are flushed, at the same time.
+func (s *Store) Flush(ctx context.Context, id hlc.Timestamp) error {
+	if !id.IsZero() {
+		return s.on(ctx, id, func(a store.Adapter) error { return flush(ctx, a, id) })
+	}
 	all := s.stores()
 	failures := make(chan error, len(all))
 	for _, a := range all {
-		go func() {
-			f, ok := a.(store.Flusher)
-			if !ok {
-				failures <- nil // what is visible there is durable
-				return
-			}
-			failures <- f.Flush(ctx)
-		}()
+		go func() { failures <- flush(ctx, a, id) }()
 	}
 	var err error
 	for range all {
 		err = errors.Join(err, <-failures)
 	}
 	return err
+}
+
+func flush(ctx context.Context, a store.Adapter, id hlc.Timestamp) error {
+	if f, ok := a.(store.Flusher); ok {
+		return f.Flush(ctx, id)
+	}
+	return nil // what is visible there is durable
 }
 
 // BeginTx returns a transaction on the store of the first aggregate that it is used for. Another one of the same

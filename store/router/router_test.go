@@ -3,6 +3,10 @@ package router_test
 import (
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +20,7 @@ import (
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/store/router"
+	"github.com/eventmaestro/maestro/store/storetest"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -94,6 +99,89 @@ func TestAStoreThatIsDownTakesOnlyItsOwnAggregates(t *testing.T) {
 		require.Positive(t, lost.Load())
 		require.Positive(t, served.Load())
 	})
+}
+
+// undurable is a store of which nobody can tell whether what it shows is durable.
+type undurable struct{ *memory.Store }
+
+func (undurable) Flush(context.Context, hlc.Timestamp) error { return store.ErrUnavailable }
+
+func TestACommitInDoubtIsSettledWhileAnotherStoreIsDown(t *testing.T) {
+	t.Parallel()
+	dead, faults := undurable{memory.New()}, storetest.NewFaults(memory.New(), 1, nil)
+	s := routed(t, dead, faults)
+	root := rootOn(t, s)
+	faults.Next(storetest.OpCommit, storetest.FaultReplyLost)
+	require.NoError(t, root.Evaluate(t.Context(), count(inSlotOf(t, root, s, faults))))
+	require.Equal(t, 1, faults.Count(storetest.OpCommit, storetest.FaultReplyLost))
+	require.NoError(t, s.Flush(t.Context(), inSlotOf(t, root, s, faults)))
+	require.ErrorIs(t, s.Flush(t.Context(), inSlotOf(t, root, s, dead)), store.ErrUnavailable)
+	require.ErrorIs(t, s.Flush(t.Context(), hlc.Timestamp{}), store.ErrUnavailable, "that is all of them")
+}
+
+// TestARouterHasEveryCapability reads the names of store's interfaces, so that a new one can't be forgotten.
+func TestARouterHasEveryCapability(t *testing.T) {
+	t.Parallel()
+	s := routed(t, memory.New())
+	tx, err := s.BeginTx(t.Context())
+	require.NoError(t, err)
+	defer tx.Abort(t.Context())
+	var a store.Adapter = s
+	capabilities := map[string]bool{"OwnTx": true}
+	_, capabilities["CommandLog"] = a.(store.CommandLog)
+	_, capabilities["Redactor"] = a.(store.Redactor)
+	_, capabilities["Chronology"] = a.(store.Chronology)
+	_, capabilities["Follower"] = a.(store.Follower)
+	_, capabilities["Projector"] = a.(store.Projector)
+	_, capabilities["Flusher"] = a.(store.Flusher)
+	_, capabilities["Transactor"] = a.(store.Transactor)
+	require.Implements(t, (*store.CommandLog)(nil), tx)
+	file, err := parser.ParseFile(token.NewFileSet(), "../optional.go", nil, 0)
+	require.NoError(t, err)
+	found := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.TypeSpec); ok {
+			if _, is := spec.Type.(*ast.InterfaceType); is {
+				found++
+				require.True(t, capabilities[spec.Name.Name], spec.Name.Name)
+			}
+		}
+		return true
+	})
+	require.Equal(t, len(capabilities), found)
+}
+
+func TestTimestampsAreComparedWhateverTheStoreInsideOffers(t *testing.T) {
+	t.Parallel()
+	log := falling{memory.New()}
+	for name, s := range map[string]*router.Store{"asked": routed(t, chronicle{log}), "read": routed(t, log)} {
+		for last, rises := range map[types.Sequence]bool{1: true, 2: true, 3: false} {
+			rise, err := s.Rises(t.Context(), hlc.Timestamp{1}, store.Range{Max: last})
+			require.NoError(t, err)
+			require.Equal(t, rises, rise, name)
+		}
+	}
+}
+
+// falling has three events, and the last one's timestamp is before that of the second.
+type falling struct{ *memory.Store }
+
+func (falling) Events(_ context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	return func(yield func(types.Event, error) bool) {
+		for i, at := range []byte{2, 4, 3} {
+			e := types.Event{AggregateID: id, Sequence: types.Sequence(i + 1), Timestamp: hlc.Timestamp{at}}
+			if r.Contains(e.Sequence) && !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// chronicle compares timestamps by itself.
+type chronicle struct{ falling }
+
+func (chronicle) Rises(_ context.Context, _ hlc.Timestamp, r store.Range) (bool, error) {
+	return r.Max < 3, nil
 }
 
 func TestATransactionOfTheAggregatesOwnStoreIsTaken(t *testing.T) {
@@ -294,7 +382,7 @@ func TestWhatAStoreLacksIsUnsupported(t *testing.T) {
 	_, err = s.PruneCommands(ctx, time.Now())
 	require.ErrorIs(t, err, store.ErrUnsupported)
 	require.ErrorIs(t, s.Redact(ctx, store.Redaction{AggregateID: id}), store.ErrUnsupported)
-	require.NoError(t, s.Flush(ctx), "visible is durable there")
+	require.NoError(t, s.Flush(ctx, id), "visible is durable there")
 	tx, err := s.BeginTx(ctx)
 	require.NoError(t, err)
 	_, _, err = tx.Lock(ctx, id, 1)

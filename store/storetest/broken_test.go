@@ -102,9 +102,9 @@ func (b *broken) Redact(ctx context.Context, r store.Redaction) error {
 	return b.redact(ctx, b.Store, r)
 }
 
-func (b *broken) Flush(ctx context.Context) error {
+func (b *broken) Flush(ctx context.Context, id hlc.Timestamp) error {
 	if b.flush == nil {
-		return b.Store.Flush(ctx)
+		return b.Store.Flush(ctx, id)
 	}
 	return b.flush(ctx)
 }

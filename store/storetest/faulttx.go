@@ -12,12 +12,12 @@ import (
 )
 
 // Flush is the adapter's, or a fault.
-func (f *Faults) Flush(ctx context.Context) error {
+func (f *Faults) Flush(ctx context.Context, id hlc.Timestamp) error {
 	if err := f.before(ctx, f.draw(OpFlush, FaultNone)); err != nil {
 		return err
 	}
 	if flusher, ok := f.inner.(store.Flusher); ok {
-		return flusher.Flush(ctx)
+		return flusher.Flush(ctx, id)
 	}
 	return nil
 }

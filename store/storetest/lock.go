@@ -316,15 +316,15 @@ func flushClauses() []clause {
 
 func flushes(v *env) {
 	f := v.a.(store.Flusher)
-	require.NoError(v, f.Flush(v.Context()), "of nothing")
+	require.NoError(v, f.Flush(v.Context(), hlc.Timestamp{}), "of nothing")
 	id := v.stamp()
 	log := v.history(id, 2)
-	for _, err := range race(8, func(int) error { return f.Flush(v.Context()) }) {
+	for _, err := range race(8, func(int) error { return f.Flush(v.Context(), id) }) {
 		require.NoError(v, err)
 	}
 	v.holds(id, log...)
 }
 
 func flushWithEndedContext(v *env) {
-	require.ErrorIs(v, v.a.(store.Flusher).Flush(v.ended()), context.Canceled)
+	require.ErrorIs(v, v.a.(store.Flusher).Flush(v.ended(), v.stamp()), context.Canceled)
 }
