@@ -15,7 +15,6 @@ import (
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -166,7 +165,7 @@ func TestPostgresRefusesASequenceThatItCantHold(t *testing.T) {
 	pool := pgtest.Plain(t, fewConnections)
 	id := newIDOf(t)
 	insertRow(t, pool, types.Event{Timestamp: newIDOf(t), AggregateID: id, Sequence: types.MaxSequence, Type: "added", Body: json.RawMessage(`{"By": 1}`)})
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	require.NoError(t, s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: types.MaxSequence, Body: json.RawMessage(`{"total": 5, "notes": null, "marks": null}`)}))
 	root := newRoot(t, s, nil)
 	require.Equal(t, 5, get(t, root, id).Total)

@@ -59,7 +59,8 @@ func BenchmarkMemory(b *testing.B) {
 		close(requests)
 	})
 	b.Run("ours1", func(b *testing.B) {
-		sup := aggregate.NewSupervisor(memory.New(), nil)
+		sup, err := aggregate.NewSupervisor(memory.New(), nil)
+		require.NoError(b, err)
 		defer sup.Shutdown(b.Context())
 		root, err := aggregate.New(sup, counterDefinition())
 		require.NoError(b, err)
@@ -93,7 +94,8 @@ func BenchmarkMemory(b *testing.B) {
 		})
 	})
 	b.Run("ours64", func(b *testing.B) {
-		sup := aggregate.NewSupervisor(memory.New(), nil)
+		sup, err := aggregate.NewSupervisor(memory.New(), nil)
+		require.NoError(b, err)
 		defer sup.Shutdown(b.Context())
 		root, err := aggregate.New(sup, counterDefinition())
 		require.NoError(b, err)

@@ -69,7 +69,8 @@ func orders() aggregate.Definition[order] {
 
 func shop(t *testing.T, s store.Adapter, d aggregate.Definition[order]) *aggregate.Root[order] {
 	t.Helper()
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, err := aggregate.NewSupervisor(s, nil)
+	require.NoError(t, err)
 	ended := context.WithoutCancel(t.Context())
 	t.Cleanup(func() { _ = sup.Shutdown(ended) })
 	root, err := aggregate.New(sup, d)

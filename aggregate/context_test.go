@@ -17,7 +17,6 @@ import (
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -169,7 +168,7 @@ func TestADatabaseThatNobodyAnswersForIsUnavailable(t *testing.T) {
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	root := newRoot(t, postgres.New(pool, nil), nil)
+	root := newRoot(t, pgtest.Store(t, pool, nil), nil)
 	require.ErrorIs(t, root.Evaluate(t.Context(), adds(newID(t, root), 1)), store.ErrUnavailable)
 	_, err = root.Get(t.Context(), newID(t, root))
 	require.ErrorIs(t, err, store.ErrUnavailable)
@@ -183,7 +182,7 @@ func TestADatabaseThatGoesAwayAndComesBack(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	pool := pgtest.Open(t, server.URL("postgres"), fewConnections)
 	require.NoError(t, migrations.Apply(t.Context(), pool, nil))
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	root := newRoot(t, s, &aggregate.Options{SettleTimeout: 300 * time.Millisecond})
 	id := newID(t, root)
 	evaluate(t, root, notes(id, "a"))

@@ -284,9 +284,10 @@ func TestNewRefusesAnInitialThatMakesNoState(t *testing.T) {
 
 func TestNewOnASupervisorThatWasShutDownIsClosed(t *testing.T) {
 	t.Parallel()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, err := aggregate.NewSupervisor(memory.New(), nil)
+	require.NoError(t, err)
 	require.NoError(t, sup.Shutdown(t.Context()))
-	_, err := aggregate.New(sup, tallies())
+	_, err = aggregate.New(sup, tallies())
 	require.ErrorIs(t, err, aggregate.ErrClosed)
 }
 

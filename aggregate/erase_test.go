@@ -32,7 +32,7 @@ func onEverything(t *testing.T, test func(t *testing.T, open func() store.Adapte
 		url, _ := pgtest.Schema(t)
 		pool := pgtest.Open(t, url)
 		require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Metadata: true, Commands: true}))
-		test(t, func() store.Adapter { return postgres.New(pool, &postgres.Options{Metadata: true, Commands: true}) })
+		test(t, func() store.Adapter { return pgtest.Store(t, pool, &postgres.Options{Metadata: true, Commands: true}) })
 	})
 }
 

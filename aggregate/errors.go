@@ -345,3 +345,13 @@ func (e *DefinitionError) Error() string {
 
 // Is reports whether target is ErrDefinition.
 func (e *DefinitionError) Is(target error) bool { return target == ErrDefinition }
+
+// OptionsError says which field of Options is wrong, and the remedy.
+type OptionsError struct {
+	Field  string // a field of Options
+	Reason string // what is wrong with it, and what is right
+}
+
+func (e *OptionsError) Error() string {
+	return fmt.Sprintf("aggregate: Options.%s %s", e.Field, e.Reason)
+}

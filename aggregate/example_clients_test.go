@@ -15,7 +15,11 @@ import (
 // A client creates with a key of its own, and repeats itself: one aggregate comes of it.
 func ExampleRoot_IDFor() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, err := aggregate.NewSupervisor(memory.New(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(ctx)
 	root, err := aggregate.New(sup, orders())
 	if err != nil {
@@ -41,7 +45,11 @@ func ExampleRoot_IDFor() {
 // The text of an error is for the log; ClientText is for whoever sent the command.
 func ExampleClientText() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, err := aggregate.NewSupervisor(memory.New(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(ctx)
 	root, err := aggregate.New(sup, orders())
 	if err != nil {
@@ -59,7 +67,7 @@ func ExampleClientText() {
 // Get has the state in memory where there is one, also of an aggregate that nobody has written to.
 func ExampleRoot_GetExisting() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -75,7 +83,7 @@ func ExampleRoot_GetExisting() {
 
 func ExampleRoot_Exists() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -88,7 +96,7 @@ func ExampleRoot_Exists() {
 
 func ExampleRoot_FetchExisting() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -100,7 +108,7 @@ func ExampleRoot_FetchExisting() {
 // A page of an audit shows what old events say today.
 func ExampleRoot_HistoryUpcast() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -114,7 +122,7 @@ func ExampleRoot_HistoryUpcast() {
 // All that a handler of HTTP answers with, in one call.
 func ExampleRoot_Do() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -126,7 +134,7 @@ func ExampleRoot_Do() {
 // What a person wrote is taken out of every event that has it.
 func ExampleRoot_Erase() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)

@@ -95,7 +95,7 @@ func ExampleRoot_Redact() {
 
 func ExampleRoot_EvaluateTx() {
 	ctx, s := context.Background(), memory.New()
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, _ := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -117,7 +117,7 @@ func ExampleRoot_EvaluateTx() {
 // transaction, for statements of your own.
 func ExampleSupervisor_Transact() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	from, _ := root.New(ctx)
@@ -140,7 +140,7 @@ func ExampleSupervisor_Transact() {
 
 func ExampleSupervisor_Aggregates() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -153,7 +153,7 @@ func ExampleSupervisor_Aggregates() {
 
 func ExampleSupervisor_Shutdown() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
 
@@ -216,9 +216,13 @@ func ExampleUpcasts() {
 		}),
 		"counter_looked_at": aggregate.Drop(),
 	}
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, err := aggregate.NewSupervisor(memory.New(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(context.Background())
-	_, err := aggregate.New(sup, aggregate.Definition[Counter]{
+	_, err = aggregate.New(sup, aggregate.Definition[Counter]{
 		Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(incrementCounter)},
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(counterIncremented)},
 		Upcasts:  upcasts,
@@ -238,7 +242,7 @@ func ExampleRoot_New() {
 
 func ExampleHooks() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), &aggregate.Options{Hooks: aggregate.Hooks{
+	sup, _ := aggregate.NewSupervisor(memory.New(), &aggregate.Options{Hooks: aggregate.Hooks{
 		Evaluate: func(_ context.Context, e aggregate.Evaluation) { fmt.Println(e.Root, e.Type, e.Attempts, e.Err) },
 	}})
 	defer sup.Shutdown(ctx)

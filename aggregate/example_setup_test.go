@@ -17,7 +17,7 @@ import (
 
 func ExampleNewSupervisor() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), &aggregate.Options{
+	sup, _ := aggregate.NewSupervisor(memory.New(), &aggregate.Options{
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)), // warnings, and nothing else
 		MaxLive: 100_000,                                       // aggregates in memory
 		Hooks: aggregate.Hooks{
@@ -36,7 +36,7 @@ func ExampleNewSupervisor() {
 // The clock stamps ids and events. One that is told the time makes a test the same in every run.
 func ExampleSupervisor_Clock() {
 	noon := time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
-	sup := aggregate.NewSupervisor(memory.New(), &aggregate.Options{
+	sup, _ := aggregate.NewSupervisor(memory.New(), &aggregate.Options{
 		Clock: hlc.NewClock(&hlc.Options{Node: 7, Now: func() time.Time { return noon }}),
 	})
 	defer sup.Shutdown(context.Background())
@@ -52,7 +52,7 @@ func ExampleSupervisor_Clock() {
 // Old command IDs are forgotten by the store, where it keeps them.
 func ExampleSupervisor_Store() {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
 	id, _ := root.New(ctx)
@@ -70,7 +70,7 @@ func ExampleSupervisor_Store() {
 }
 
 func ExampleRoot_Name() {
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(context.Background())
 	root, _ := counters(sup)
 	fmt.Println(root.Name())
@@ -97,14 +97,14 @@ func ExampleDefinition_snapshots() {
 		},
 	}
 	ctx, s := context.Background(), memory.New()
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, _ := aggregate.NewSupervisor(s, nil)
 	root, _ := aggregate.New(sup, definition)
 	id, _ := root.New(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	fmt.Println(root.Snapshot(ctx, id), sup.Shutdown(ctx))
 
 	// Another process starts from it.
-	sup = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{
+	sup, _ = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{
 		Load: func(_ context.Context, l aggregate.Loaded) { fmt.Println("from the snapshot at", l.Snapshot) },
 	}})
 	defer sup.Shutdown(ctx)
@@ -124,7 +124,7 @@ func oldCounters(eventType string, upcast aggregate.Upcast, body string) {
 	err := s.Commit(ctx, store.Commit{AggregateID: id, Events: []types.Event{
 		{Timestamp: clock.NowAfter(id), AggregateID: id, Sequence: 1, Type: eventType, Body: []byte(body)},
 	}})
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, _ := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(ctx)
 	if err == nil {
 		var root *aggregate.Root[Counter]

@@ -40,7 +40,7 @@ func counters(sup *aggregate.Supervisor) (*aggregate.Root[Counter], error) {
 // example runs f with a counter that was incremented by 1, 2 and 3.
 func example(f func(ctx context.Context, root *aggregate.Root[Counter], id hlc.Timestamp) error) {
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, err := counters(sup)
 	if err != nil {
@@ -64,7 +64,11 @@ func by(id hlc.Timestamp, n int) types.Command {
 }
 
 func ExampleNew() {
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, err := aggregate.NewSupervisor(memory.New(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(context.Background())
 	root, err := aggregate.New(sup, aggregate.Definition[Counter]{
 		Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(incrementCounter)},
@@ -123,7 +127,8 @@ func ExampleRoot_Get() {
 
 func ExampleRoot_Fetch() {
 	ctx, s := context.Background(), memory.New()
-	here, there := aggregate.NewSupervisor(s, nil), aggregate.NewSupervisor(s, nil) // as two processes
+	here, _ := aggregate.NewSupervisor(s, nil)
+	there, _ := aggregate.NewSupervisor(s, nil) // as two processes
 	defer here.Shutdown(ctx)
 	defer there.Shutdown(ctx)
 	mine, _ := counters(here)

@@ -167,7 +167,7 @@ func TestFaultAGapInTheDatabaseIsNamedByItsPlace(t *testing.T) {
 	for _, n := range []types.Sequence{1, 2, 4} {
 		insertRow(t, pool, types.Event{Timestamp: newIDOf(t), AggregateID: id, Sequence: n, Type: "added", Body: json.RawMessage(`{"By": 1}`)})
 	}
-	root := newRoot(t, postgres.New(pool, nil), nil)
+	root := newRoot(t, pgtest.Store(t, pool, nil), nil)
 	_, err := root.Get(t.Context(), id)
 	requirePlace(t, err, id, 4, "comes right after sequence 2")
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -95,7 +94,7 @@ func TestFaultAppendsToDifferentAggregatesDoNotMeet(t *testing.T) {
 			})
 			var all sync.WaitGroup
 			for range 16 { // each with a store of its own, so that they don't share a statement
-				root := newRoot(t, postgres.New(pool, nil), nil)
+				root := newRoot(t, pgtest.Store(t, pool, nil), nil)
 				all.Go(func() {
 					for range 20 {
 						id, err := root.New(t.Context())
@@ -158,7 +157,7 @@ func TestFaultALostAnswerIsNotAFailure(t *testing.T) {
 			t.Parallel()
 			c := new(cutter)
 			pool := pgtest.Plain(t, c.dial)
-			s := postgres.New(pool, nil)
+			s := pgtest.Store(t, pool, nil)
 			root := newRoot(t, s, nil)
 			id := newID(t, root)
 			evaluate(t, root, adds(id, 1))

@@ -131,7 +131,8 @@ func newRoot(t testing.TB, a store.Adapter, o *aggregate.Options, change ...func
 
 func newSupervisor(t testing.TB, a store.Adapter, o *aggregate.Options) *aggregate.Supervisor {
 	t.Helper()
-	sup := aggregate.NewSupervisor(a, o)
+	sup, err := aggregate.NewSupervisor(a, o)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
 		defer cancel()

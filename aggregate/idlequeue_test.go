@@ -15,7 +15,8 @@ import (
 func TestAnAggregateThatWakesUpStandsInTheQueueOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sup := NewSupervisor(memory.New(), nil)
+		sup, err := NewSupervisor(memory.New(), nil)
+		require.NoError(t, err)
 		root, err := New(sup, Definition[int]{
 			Commands: Commands[int]{"nothing": CommandFunc[int](func(context.Context, Instance[int], types.Command) ([]types.Uncommitted, error) { return nil, nil })},
 			Events:   Events[int]{"never": EventFunc[int](func(s int, _ types.Event) (int, error) { return s, nil })},

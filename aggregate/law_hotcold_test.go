@@ -14,7 +14,6 @@ import (
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -172,7 +171,8 @@ func hotEqualsCold(t *testing.T, open func() store.Adapter) func(*rapid.T) {
 }
 
 func rapidRoot(t *rapid.T, a store.Adapter) *aggregate.Root[record] {
-	sup := aggregate.NewSupervisor(a, nil)
+	sup, err := aggregate.NewSupervisor(a, nil)
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.Background())) })
 	root, err := aggregate.New(sup, recordDefinition())
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestHotEqualsCold(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		pool := pgtest.Plain(t, fewConnections)
-		rapid.Check(t, hotEqualsCold(t, func() store.Adapter { return postgres.New(pool, nil) }))
+		rapid.Check(t, hotEqualsCold(t, func() store.Adapter { return pgtest.Store(t, pool, nil) }))
 	})
 }
 

@@ -93,7 +93,8 @@ func TestAStateComesBackFromItsSnapshotWhateverTheInitialOneIs(t *testing.T) {
 		o := &aggregate.Options{Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) { from = l.Snapshot }}}
 		s := memory.New()
 		open := func() *aggregate.Root[shaped] {
-			sup := aggregate.NewSupervisor(s, o)
+			sup, err := aggregate.NewSupervisor(s, o)
+			require.NoError(t, err)
 			t.Cleanup(func() { _ = sup.Shutdown(context.WithoutCancel(t.Context())) })
 			root, err := aggregate.New(sup, becoming(func() shaped { return initial }, func() shaped { return next }))
 			require.NoError(t, err)

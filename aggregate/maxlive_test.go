@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -148,23 +149,25 @@ func TestNoBoundWhereMaxLiveIsZero(t *testing.T) {
 	require.Len(t, liveIDs(sup), 10)
 }
 
-func TestWrongArgumentsOfASupervisorAreReportedByNew(t *testing.T) {
+func TestWrongArgumentsOfASupervisorAreRefused(t *testing.T) {
 	t.Parallel()
 	for field, o := range map[string]*aggregate.Options{
 		"MailboxSize": {MailboxSize: -1}, "MaxBatch": {MaxBatch: -1}, "MaxAttempts": {MaxAttempts: -1}, "MaxLive": {MaxLive: -1},
 		"ReadTimeout": {ReadTimeout: -1}, "SettleTimeout": {SettleTimeout: -1},
 	} {
-		_, err := aggregate.New(newSupervisor(t, memory.New(), o), tallies())
-		require.ErrorIs(t, err, aggregate.ErrDefinition)
-		require.ErrorContains(t, err, "Options."+field+" is negative: use 0")
+		sup, err := aggregate.NewSupervisor(memory.New(), o)
+		require.Nil(t, sup)
+		var refused *aggregate.OptionsError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, field, refused.Field)
+		require.EqualError(t, err, "aggregate: Options."+field+" is negative: use 0 for the default")
 	}
-	_, err := aggregate.New(newSupervisor(t, nil, nil), tallies())
-	require.ErrorIs(t, err, aggregate.ErrDefinition)
-	require.ErrorContains(t, err, "store is nil")
-	_, err = aggregate.New(newSupervisor(t, (*memory.Store)(nil), nil), tallies())
-	require.ErrorContains(t, err, "store is nil")
+	for _, none := range []store.Adapter{nil, (*memory.Store)(nil)} {
+		_, err := aggregate.NewSupervisor(none, nil)
+		require.EqualError(t, err, "aggregate: the store is nil: give NewSupervisor one, such as memory.New()")
+	}
 	for _, none := range []*aggregate.Supervisor{nil, {}} {
-		_, err = aggregate.New(none, tallies())
-		requireDefinitionError(t, err, "the supervisor", "sup", "is nil or empty: make it with NewSupervisor")
+		_, err := aggregate.New(none, tallies())
+		require.EqualError(t, err, "aggregate: the supervisor is nil or empty: make it with NewSupervisor")
 	}
 }

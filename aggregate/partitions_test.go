@@ -15,7 +15,6 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
-	"github.com/eventmaestro/maestro/store/postgres"
 )
 
 const (
@@ -30,8 +29,8 @@ const (
 func TestSixtyFourPartitionsUnderLoad(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.With(t, &migrations.Options{Partitions: loadPartitions}, func(c *pgxpool.Config) { c.MaxConns = 8 })
-	first := newRoot(t, postgres.New(pool, nil), nil)
-	second := newRoot(t, postgres.New(pool, nil), nil)
+	first := newRoot(t, pgtest.Store(t, pool, nil), nil)
+	second := newRoot(t, pgtest.Store(t, pool, nil), nil)
 	ids := make([]hlc.Timestamp, loadAggregates)
 	for i := range ids {
 		ids[i] = newID(t, first)

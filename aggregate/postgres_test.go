@@ -13,7 +13,6 @@ import (
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -29,12 +28,12 @@ func onEveryStore(t *testing.T, test func(t *testing.T, open func() store.Adapte
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		pool := pgtest.Plain(t, fewConnections)
-		test(t, func() store.Adapter { return postgres.New(pool, nil) })
+		test(t, func() store.Adapter { return pgtest.Store(t, pool, nil) })
 	})
 	t.Run("partitioned", func(t *testing.T) {
 		t.Parallel()
 		pool := pgtest.Partitioned(t, 7, fewConnections)
-		test(t, func() store.Adapter { return postgres.New(pool, nil) })
+		test(t, func() store.Adapter { return pgtest.Store(t, pool, nil) })
 	})
 }
 

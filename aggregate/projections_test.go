@@ -47,8 +47,8 @@ func TestOnlyProjectionsThatAreAllForOtherStoresAreWarnedOf(t *testing.T) {
 		"for another store":              {inMemory, []store.Projection{theirs, batched}, warning},
 		"for another store, wrapped":     {storetest.NewFaults(inMemory, 1, nil), []store.Projection{theirs}, warning},
 		"for a store that doesn't say":   {opaque{inMemory}, []store.Projection{theirs}, ""},
-		"the other way round":            {postgres.New(nil, nil), []store.Projection{mine}, "root=tally store=postgres projections=[memory]\n"},
-		"for this store, on the other's": {postgres.New(nil, nil), []store.Projection{batched, mine}, ""},
+		"the other way round":            {new(postgres.Store), []store.Projection{mine}, "root=tally store=postgres projections=[memory]\n"},
+		"for this store, on the other's": {new(postgres.Store), []store.Projection{batched, mine}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -73,7 +73,7 @@ func onEveryRefusal(t *testing.T, test func(t *testing.T, open func() process)) 
 				_, err := pool.Exec(t.Context(), `CREATE TABLE texts (text text CONSTRAINT taken UNIQUE `+when+`)`)
 				require.NoError(t, err)
 				test(t, func() process {
-					return projectedProcess(t, postgres.New(pool, &postgres.Options{Commands: true}), projection(postgres.Refusals{"taken": errTextTaken}))
+					return projectedProcess(t, pgtest.Store(t, pool, &postgres.Options{Commands: true}), projection(postgres.Refusals{"taken": errTextTaken}))
 				})
 			})
 		}

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,10 +25,7 @@ type Root[S any] struct {
 // once, to see that it can be.
 func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	if sup == nil || sup.names == nil {
-		return nil, &DefinitionError{Root: "the supervisor", Field: "sup", Reason: "is nil or empty: make it with NewSupervisor"}
-	}
-	if sup.wrong != nil {
-		return nil, sup.wrong
+		return nil, errors.New("aggregate: the supervisor is nil or empty: make it with NewSupervisor")
 	}
 	k, err := compile(d)
 	if err != nil {

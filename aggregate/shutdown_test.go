@@ -22,7 +22,8 @@ import (
 // unmanaged is a root whose supervisor the test ends itself.
 func unmanaged(t *testing.T, a store.Adapter, o *aggregate.Options, change ...func(*aggregate.Definition[tally])) (*aggregate.Supervisor, *aggregate.Root[tally]) {
 	t.Helper()
-	sup := aggregate.NewSupervisor(a, o)
+	sup, err := aggregate.NewSupervisor(a, o)
+	require.NoError(t, err)
 	root, err := aggregate.New(sup, tallies(change...))
 	require.NoError(t, err)
 	return sup, root

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -86,18 +87,22 @@ type Supervisor struct {
 
 	mu    sync.Mutex
 	names map[string]bool // guarded by mu; the roots' names
-	wrong error           // what New says of the arguments of NewSupervisor
 }
 
 // NewSupervisor returns a supervisor for aggregates in a. Nil options are the defaults. It starts
-// no goroutine before the first request. A nil store or a negative option is reported by New. End
-// it with Shutdown.
-func NewSupervisor(a store.Adapter, o *Options) *Supervisor {
+// no goroutine before the first request. A negative option is an *[OptionsError], and a nil store is
+// refused as well. End it with Shutdown.
+func NewSupervisor(a store.Adapter, o *Options) (*Supervisor, error) {
+	if isNil(a) {
+		return nil, errors.New("aggregate: the store is nil: give NewSupervisor one, such as memory.New()")
+	}
 	s := &Supervisor{store: a, born: time.Now(), quiet: make(chan struct{}, 1), names: map[string]bool{}}
 	if o != nil {
 		s.options = *o
 	}
-	s.wrong = s.options.fault(a)
+	if err := s.options.check(); err != nil {
+		return nil, err
+	}
 	s.options.fill()
 	s.clock, s.log = s.options.Clock, s.options.Logger
 	s.base, s.cancel = context.WithCancel(context.Background())
@@ -105,14 +110,11 @@ func NewSupervisor(a store.Adapter, o *Options) *Supervisor {
 	s.registry.init()
 	s.idle.init(s)
 	s.saver.init(s)
-	return s
+	return s, nil
 }
 
-// fault says what is wrong with the arguments of NewSupervisor.
-func (o *Options) fault(a store.Adapter) error {
-	if isNil(a) {
-		return &DefinitionError{Root: "the supervisor", Field: "store", Reason: "is nil: give NewSupervisor a store, such as memory.New()"}
-	}
+// check refuses options that mean nothing.
+func (o *Options) check() error {
 	for _, f := range []struct {
 		field string
 		n     int64
@@ -125,7 +127,7 @@ func (o *Options) fault(a store.Adapter) error {
 		{"SettleTimeout", int64(o.SettleTimeout)},
 	} {
 		if f.n < 0 {
-			return &DefinitionError{Root: "the supervisor", Field: "Options." + f.field, Reason: "is negative: use 0 for the default"}
+			return &OptionsError{Field: f.field, Reason: "is negative: use 0 for the default"}
 		}
 	}
 	return nil

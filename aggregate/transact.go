@@ -29,9 +29,6 @@ import (
 // A store that can't do it is store.ErrUnsupported. f must not keep tx, end it, or call Transact or
 // Evaluate for an aggregate that it has.
 func (s *Supervisor) Transact(ctx context.Context, f func(ctx context.Context, tx store.Tx) error) error {
-	if s.wrong != nil {
-		return s.wrong
-	}
 	begins, ok := s.store.(store.Transactor)
 	if !ok {
 		return fmt.Errorf("%w: this store begins no transactions: use a store.Transactor", store.ErrUnsupported)

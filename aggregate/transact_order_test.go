@@ -133,7 +133,7 @@ func TestOfTwoTransactionsInOppositeOrderOneRunsTwice(t *testing.T) {
 		require.EqualValues(t, 3, crossing(t, p, p, a, b, false))
 	})
 	pool := pgtest.Plain(t, fewConnections, noDetector)
-	p := newProcess(t, postgres.New(pool, nil), nil)
+	p := newProcess(t, pgtest.Store(t, pool, nil), nil)
 	a, b := newID(t, p.root), newID(t, p.root)
 	require.EqualValues(t, 3, crossing(t, p, p, a, b, true), "with the rows of the first taken already")
 }
@@ -144,7 +144,7 @@ func TestOfTwoProcessesInOppositeOrderOneRunsTwice(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, fewConnections, noDetector)
 	for _, send := range []bool{false, true} {
-		p, q := newProcess(t, postgres.New(pool, nil), nil), newProcess(t, postgres.New(pool, nil), nil)
+		p, q := newProcess(t, pgtest.Store(t, pool, nil), nil), newProcess(t, pgtest.Store(t, pool, nil), nil)
 		a, b := newID(t, p.root), newID(t, p.root)
 		start := time.Now()
 		runs := crossing(t, p, q, a, b, send)
@@ -158,7 +158,7 @@ func TestOfTwoProcessesInOppositeOrderOneRunsTwice(t *testing.T) {
 func TestATransactionIsNeverBehindAStrangerForWhatItHas(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, fewConnections, noDetector)
-	p, q := newProcess(t, postgres.New(pool, nil), nil), newProcess(t, postgres.New(pool, nil), nil)
+	p, q := newProcess(t, pgtest.Store(t, pool, nil), nil), newProcess(t, pgtest.Store(t, pool, nil), nil)
 	a, b := newID(t, p.root), newID(t, p.root)
 	evaluate(t, p.root, adds(a, 1))
 	var strangers sync.WaitGroup

@@ -33,7 +33,7 @@ func onEveryTransactor(t *testing.T, test func(t *testing.T, open func() store.A
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		pool := pgtest.With(t, &migrations.Options{Commands: true, Metadata: true}, fewConnections)
-		test(t, func() store.Adapter { return postgres.New(pool, &postgres.Options{Commands: true, Metadata: true}) })
+		test(t, func() store.Adapter { return pgtest.Store(t, pool, &postgres.Options{Commands: true, Metadata: true}) })
 	})
 }
 
@@ -196,7 +196,7 @@ func TestATransactionWithCommandIDsIsCarriedOutOnce(t *testing.T) {
 func TestACommandOfATransactionDoesNotHoldTheMailbox(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, fewConnections)
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	p := newProcess(t, s, nil)
 	id := newID(t, p.root)
 	evaluate(t, p.root, adds(id, 1))

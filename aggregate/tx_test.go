@@ -50,7 +50,7 @@ func onEveryTx(t *testing.T, test func(t *testing.T, s store.Adapter, begin func
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		pool := pgtest.With(t, &migrations.Options{Commands: true, Metadata: true}, fewConnections)
-		s := postgres.New(pool, &postgres.Options{Commands: true, Metadata: true})
+		s := pgtest.Store(t, pool, &postgres.Options{Commands: true, Metadata: true})
 		test(t, s, func() appTx {
 			tx := beginTx(t, pool)
 			return appTx{s.Tx(tx), tx}
@@ -191,7 +191,7 @@ func TestTheApplicationsRowsAndTheEventsCommitTogether(t *testing.T) {
 	pool := pgtest.Plain(t, fewConnections)
 	_, err := pool.Exec(t.Context(), "CREATE TABLE orders (id bytea PRIMARY KEY)")
 	require.NoError(t, err)
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	root := newRoot(t, s, nil, func(d *aggregate.Definition[tally]) {
 		d.Projections = []store.Projection{postgres.Projection(func(ctx context.Context, tx pgx.Tx, e types.Event) error {
 			_, err := tx.Exec(ctx, "INSERT INTO orders VALUES ($1)", e.Timestamp[:])

@@ -12,7 +12,6 @@ import (
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -230,7 +229,7 @@ func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool := pgtest.Plain(t, fewConnections)
-			s := postgres.New(pool, nil)
+			s := pgtest.Store(t, pool, nil)
 			id := newIDOf(t)
 			for i, ms := range test.stamps {
 				stamp, err := hlc.New(1_700_000_000_000+ms, 0, 7)
@@ -275,7 +274,7 @@ func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
 func TestAnInspectionComparesMaestrosSnapshotWithAReplay(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, fewConnections)
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	id := newIDOf(t)
 	for i, ms := range []int64{1, 3, 2} {
 		stamp, err := hlc.New(1_700_000_000_000+ms, 0, 7)

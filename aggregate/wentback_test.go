@@ -15,7 +15,6 @@ import (
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -34,7 +33,7 @@ func onEveryLostLog(t *testing.T, test func(t *testing.T, s store.Adapter, keep 
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		pool := pgtest.Plain(t, fewConnections)
-		test(t, postgres.New(pool, nil), func() func() {
+		test(t, pgtest.Store(t, pool, nil), func() func() {
 			sql := func(text string) {
 				_, err := pool.Exec(t.Context(), text)
 				require.NoError(t, err)

@@ -95,7 +95,7 @@ func (c *Case[S]) begin(node uint64) {
 
 // check returns what aggregate.New has against a definition.
 func check[S any](d aggregate.Definition[S]) error {
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup := supervisor(memory.New(), nil)
 	defer func() { _ = sup.Shutdown(context.Background()) }()
 	_, err := aggregate.New(sup, d)
 	return err

@@ -13,7 +13,8 @@ import (
 // stores stays there, under an id of its own. Those projections run that are for this kind of store; that there is none ends
 // the test. Look at what they wrote with ThenProjected: an event that a projection forgot shows there.
 //
-//	aggregatetest.New(t, definition).On(postgres.New(pool, nil)).
+//	events, err := postgres.New(pool, nil)
+//	aggregatetest.New(t, definition).On(events).
 //		Given(types.New("account_opened", Opened{Owner: "Ada"})).
 //		When("deposit_money", Deposit{Cents: 500}).
 //		ThenProjected(int64(500), balance)

@@ -66,7 +66,7 @@ func postgresShop(t *testing.T) shop {
 	_, err := pool.Exec(t.Context(), `CREATE TABLE overviews (id bytea PRIMARY KEY, items int NOT NULL, closed bool NOT NULL DEFAULT false,
 		last text CONSTRAINT no_bombs CHECK (last <> 'bomb'))`)
 	require.NoError(t, err)
-	return shop{postgres.New(pool, nil), func(forgets string) store.Projection {
+	return shop{pgtest.Store(t, pool, nil), func(forgets string) store.Projection {
 		return postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
 			switch e.Type {
 			case forgets:

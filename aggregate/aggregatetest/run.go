@@ -23,9 +23,18 @@ type session[S any] struct {
 	snapshot types.Sequence // that of the snapshot the aggregate was started from
 }
 
+// supervisor makes one with options of ours.
+func supervisor(a store.Adapter, o *aggregate.Options) *aggregate.Supervisor {
+	sup, err := aggregate.NewSupervisor(a, o)
+	if err != nil {
+		panic("aggregatetest: " + err.Error())
+	}
+	return sup
+}
+
 func (c *Case[S]) open(a store.Adapter) *session[S] {
 	s := &session[S]{}
-	s.sup = aggregate.NewSupervisor(a, &aggregate.Options{
+	s.sup = supervisor(a, &aggregate.Options{
 		Clock:  c.clock,
 		Logger: slog.New(slog.NewTextHandler(&s.warnings, nil)),
 		Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) {
@@ -54,7 +63,7 @@ func (c *Case[S]) copier(s S) func() S {
 	d := c.definition
 	d.Initial = func() S { return s }
 	return func() S {
-		sup := aggregate.NewSupervisor(memory.New(), nil)
+		sup := supervisor(memory.New(), nil)
 		defer func() { _ = sup.Shutdown(context.Background()) }()
 		root, err := aggregate.New(sup, d)
 		if err != nil {

@@ -43,7 +43,7 @@ func NewTransaction(t T) *Transaction {
 	t.Helper()
 	x := &Transaction{t: t, store: &rehearsed{Store: memory.New()}}
 	x.clock = hlc.NewClock(&hlc.Options{Node: node, MaxDrift: -1, Now: fixed})
-	x.sup = aggregate.NewSupervisor(x.store, &aggregate.Options{Clock: x.clock})
+	x.sup = supervisor(x.store, &aggregate.Options{Clock: x.clock})
 	if cleanup, ok := t.(interface{ Cleanup(func()) }); ok {
 		cleanup.Cleanup(func() {
 			x.checkLookedAt()

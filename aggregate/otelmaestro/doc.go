@@ -2,7 +2,7 @@
 // measurements, and the metadata of an event leads back to its trace.
 //
 //	hooks, err := otelmaestro.Hooks(&otelmaestro.Options{Store: adapter})
-//	sup := aggregate.NewSupervisor(adapter, &aggregate.Options{Hooks: hooks})
+//	sup, err := aggregate.NewSupervisor(adapter, &aggregate.Options{Hooks: hooks})
 //
 // It is a module of its own, so only an application that imports it depends on OpenTelemetry. Names
 // are those of the semantic conventions 1.43, as far as they have any: of messaging (a command is a

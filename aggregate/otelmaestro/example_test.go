@@ -25,7 +25,11 @@ func ExampleHooks() {
 		return
 	}
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(events, &aggregate.Options{Hooks: hooks})
+	sup, err := aggregate.NewSupervisor(events, &aggregate.Options{Hooks: hooks})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(ctx)
 	root, err := aggregate.New(sup, accounts())
 	if err != nil {

@@ -70,7 +70,9 @@ func watch(t *testing.T) *watched {
 	var err error
 	w.hooks, err = otelmaestro.Hooks(&otelmaestro.Options{Tracers: tracers, Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)), Store: s})
 	require.NoError(t, err)
-	w.sup = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: w.hooks})
+	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: w.hooks})
+	require.NoError(t, err)
+	w.sup = sup
 	t.Cleanup(func() { _ = w.sup.Shutdown(context.WithoutCancel(t.Context())) })
 	w.root, err = aggregate.New(w.sup, accounts())
 	require.NoError(t, err)
@@ -300,7 +302,7 @@ func (w wrapper) Unwrap() store.Adapter { return w.Adapter }
 func TestTheDatabaseIsNamedAsTheConventionsDo(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string][]store.Adapter{
-		"postgresql": {nil, postgres.New(nil, nil), wrapper{postgres.New(nil, nil)}},
+		"postgresql": {nil, new(postgres.Store), wrapper{new(postgres.Store)}},
 		"memory":     {memory.New(), wrapper{memory.New()}},
 	} {
 		for _, s := range s {

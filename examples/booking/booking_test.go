@@ -108,7 +108,7 @@ func TestNoClientSeesADeploy(t *testing.T) {
 	t.Run("on Postgres", func(t *testing.T) {
 		t.Parallel()
 		pool := pgtest.With(t, &migrations.Options{Commands: true})
-		deployed(t, func() store.Adapter { return postgres.New(pool, &postgres.Options{Commands: true}) })
+		deployed(t, func() store.Adapter { return pgtest.Store(t, pool, &postgres.Options{Commands: true}) })
 	})
 }
 

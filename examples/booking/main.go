@@ -81,7 +81,10 @@ func (c *client) load(ctx context.Context, long time.Duration) error {
 // serve runs a replica until ctx ends. Then it takes no new requests, answers those it has, and ends.
 func serve(ctx context.Context, pool *pgxpool.Pool, addr string, version int) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	events := postgres.New(pool, &postgres.Options{Commands: true, Logger: log})
+	events, err := postgres.New(pool, &postgres.Options{Commands: true, Logger: log})
+	if err != nil {
+		return err
+	}
 	if err := events.Validate(ctx); err != nil {
 		return err
 	}

@@ -27,8 +27,11 @@ type Service struct {
 // NewService makes a replica of a version of the program. The store must keep command ids and know transactions of the
 // library, as those in memory and on Postgres do.
 func NewService(s store.Adapter, version int, log *slog.Logger) (*Service, error) {
-	v := &Service{sup: aggregate.NewSupervisor(s, &aggregate.Options{Logger: log, MaxLive: 100_000}), log: log}
-	var err error
+	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Logger: log, MaxLive: 100_000})
+	if err != nil {
+		return nil, err
+	}
+	v := &Service{sup: sup, log: log}
 	if v.shows, err = aggregate.New(v.sup, Shows(version)); err != nil {
 		return nil, err
 	}

@@ -43,13 +43,19 @@ func open(ctx context.Context, database string) (store.Adapter, func(), error) {
 		return nil, nil, err
 	}
 	if migrations.Validate(ctx, pool, nil) != nil {
-		err = migrations.Apply(ctx, pool, nil)
+		if err := migrations.Apply(ctx, pool, nil); err != nil {
+			return nil, nil, err
+		}
 	}
-	return postgres.New(pool, nil), pool.Close, err
+	adapter, err := postgres.New(pool, nil)
+	return adapter, pool.Close, err
 }
 
 func run(ctx context.Context, adapter store.Adapter, out io.Writer) error {
-	sup := aggregate.NewSupervisor(adapter, nil)
+	sup, err := aggregate.NewSupervisor(adapter, nil)
+	if err != nil {
+		return err
+	}
 	defer sup.Shutdown(ctx)
 	counters, err := aggregate.New(sup, definition())
 	if err != nil {

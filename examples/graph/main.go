@@ -63,10 +63,13 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	}
 	defer kept.close()
 
-	sup := aggregate.NewSupervisor(kept.adapter, &aggregate.Options{
+	sup, err := aggregate.NewSupervisor(kept.adapter, &aggregate.Options{
 		Logger: log,
 		Hooks:  aggregate.Hooks{Evaluate: web.Attempts},
 	})
+	if err != nil {
+		return err
+	}
 	graphs, err := aggregate.New(sup, editor.Definition(kept.names.Projection()))
 	if err != nil {
 		return err

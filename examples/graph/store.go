@@ -47,6 +47,9 @@ func openPostgres(ctx context.Context, pool *pgxpool.Pool) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	adapter := postgres.New(pool, &postgres.Options{Metadata: true, Commands: true})
+	adapter, err := postgres.New(pool, &postgres.Options{Metadata: true, Commands: true})
+	if err != nil {
+		return nil, err
+	}
 	return &storage{adapter: adapter, names: names, close: pool.Close}, adapter.Validate(ctx)
 }

@@ -21,7 +21,10 @@ type Bank struct {
 
 // NewBank makes a bank on a store, with projections that are made for it.
 func NewBank(events store.Adapter, log *slog.Logger, projections ...store.Projection) (*Bank, error) {
-	sup := aggregate.NewSupervisor(events, &aggregate.Options{Logger: log, MaxLive: 100_000})
+	sup, err := aggregate.NewSupervisor(events, &aggregate.Options{Logger: log, MaxLive: 100_000})
+	if err != nil {
+		return nil, err
+	}
 	definition := Accounts()
 	definition.Projections = projections
 	accounts, err := aggregate.New(sup, definition)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/stretchr/testify/require"
 )
@@ -63,7 +62,7 @@ func TestTwoProcessesShareAnAccount(t *testing.T) {
 	pool := pgtest.Open(t, database(t))
 	var banks []*Bank
 	for range 2 {
-		bank, err := NewBank(postgres.New(pool, nil), slog.New(slog.DiscardHandler), Balances())
+		bank, err := NewBank(pgtest.Store(t, pool, nil), slog.New(slog.DiscardHandler), Balances())
 		require.NoError(t, err)
 		banks = append(banks, bank)
 	}

@@ -35,7 +35,10 @@ func run(ctx context.Context, url string, args []string) (answer string, err err
 	}
 	defer pool.Close()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	events := postgres.New(pool, &postgres.Options{Logger: log})
+	events, err := postgres.New(pool, &postgres.Options{Logger: log})
+	if err != nil {
+		return "", err
+	}
 	if err := events.Validate(ctx); err != nil {
 		return "", err // the database is away, or the migration was forgotten
 	}

@@ -71,7 +71,10 @@ func run(ctx context.Context, tracers trace.TracerProvider, meters metric.MeterP
 	if err != nil {
 		return err
 	}
-	sup := aggregate.NewSupervisor(events, &aggregate.Options{Hooks: hooks})
+	sup, err := aggregate.NewSupervisor(events, &aggregate.Options{Hooks: hooks})
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, sup.Shutdown(ctx)) }()
 	accounts, err := aggregate.New(sup, definition())
 	if err != nil {

@@ -15,7 +15,10 @@ import (
 // not the library's: the command is refused, and not retried.
 func Example_expectedSequence() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {

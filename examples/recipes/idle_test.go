@@ -14,7 +14,10 @@ import (
 // snapshot. At most one is in memory at all, so the first leaves as soon as the second is asked for.
 func Example_idle() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
-		sup := aggregate.NewSupervisor(s, &aggregate.Options{MaxLive: 1})
+		sup, err := aggregate.NewSupervisor(s, &aggregate.Options{MaxLive: 1})
+		if err != nil {
+			return err
+		}
 		d := account()
 		d.Idle = aggregate.IdlePolicy{Hibernate: 10 * time.Second, Exit: time.Minute, Snapshot: true}
 		accounts, err := aggregate.New(sup, d)

@@ -17,7 +17,10 @@ import (
 // how it is mended. A team without the program at hand has store/postgres/maestro-inspect.
 func Example_inspect() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {
@@ -70,7 +73,10 @@ func damaged(ctx context.Context, s store.Adapter, clock *hlc.Clock, id hlc.Time
 // A person wants to be forgotten: the name goes out of the event, the event stays in its place.
 func Example_redact() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {

@@ -82,7 +82,7 @@ func everywhere(recipe func(ctx context.Context, s store.Adapter, out io.Writer)
 	}
 	b := &bench{}
 	defer b.clear()
-	s := postgres.New(pgtest.With(b, &everything), &postgres.Options{Metadata: true, Commands: true})
+	s := pgtest.Store(b, pgtest.With(b, &everything), &postgres.Options{Metadata: true, Commands: true})
 	onPostgres := output(func(out io.Writer) error { return recipe(context.Background(), s, out) })
 	if onPostgres != inMemory {
 		fmt.Print("on Postgres it printed\n", onPostgres)
@@ -94,7 +94,7 @@ func onPostgres(recipe func(ctx context.Context, pool *pgxpool.Pool, s *postgres
 	b := &bench{}
 	defer b.clear()
 	pool := pgtest.With(b, &everything)
-	s := postgres.New(pool, &postgres.Options{Metadata: true, Commands: true})
+	s := pgtest.Store(b, pool, &postgres.Options{Metadata: true, Commands: true})
 	if err := recipe(context.Background(), pool, s); err != nil {
 		fmt.Println("error:", err)
 	}

@@ -14,7 +14,10 @@ import (
 // optional metadata column for it (migrations.Options.Metadata, postgres.Options.Metadata).
 func Example_metadata() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		d := account()
 		d.Commands["close"] = aggregate.CommandFunc[Account](

@@ -34,7 +34,10 @@ func Example_outboxSQL() {
 			}
 			return nil
 		})}
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, d)
 		if err != nil {

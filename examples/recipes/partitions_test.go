@@ -23,11 +23,11 @@ func Example_partitionsSQL() {
 		if err := migrations.Apply(ctx, pool, &migrations.Options{Schema: schema, Partitions: 64}); err != nil {
 			return err
 		}
-		s := postgres.New(pool, &postgres.Options{Schema: schema})
+		s, _ := postgres.New(pool, &postgres.Options{Schema: schema})
 		if err := s.Validate(ctx); err != nil {
 			return err
 		}
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, _ := aggregate.NewSupervisor(s, nil)
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {

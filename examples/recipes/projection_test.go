@@ -31,7 +31,7 @@ func Example_projection() {
 		}
 		return nil
 	})}
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, _ := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(ctx)
 	accounts, err := aggregate.New(sup, d)
 	if err != nil {
@@ -92,7 +92,10 @@ func Example_projectionSQL() {
 				return err
 			}),
 		}
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, d)
 		if err != nil {

@@ -88,7 +88,10 @@ func Example_rebuildSQL() {
 			return err
 		}
 		// Accounts from before the projection, and one whose row the last version got wrong.
-		before := aggregate.NewSupervisor(s, nil)
+		before, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer before.Shutdown(ctx)
 		old, err := aggregate.New(before, account())
 		if err != nil {
@@ -108,7 +111,10 @@ func Example_rebuildSQL() {
 
 		d := account()
 		d.Projections = []store.Projection{postgres.Projection(totals)}
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, d)
 		if err != nil {

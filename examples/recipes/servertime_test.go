@@ -25,7 +25,10 @@ func (p Park) Identity() any { return p.Plate }
 func Example_serverTime() {
 	type lot struct{ Taken map[string]string }
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		lots, err := aggregate.New(sup, aggregate.Definition[lot]{
 			Initial: func() lot { return lot{map[string]string{}} },

@@ -30,7 +30,10 @@ func Example_servers() {
 		if err != nil {
 			return err
 		}
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {
@@ -209,12 +212,20 @@ type process struct {
 // newProcess starts with all slots on the old server.
 func newProcess(oldPool, newPool *pgxpool.Pool) (*process, error) {
 	o := &postgres.Options{Metadata: true, Commands: true}
-	p := &process{added: postgres.New(newPool, o)}
-	var err error
-	if p.s, err = router.New(router.Deal(slots, postgres.New(oldPool, o)), nil); err != nil {
+	before, err := postgres.New(oldPool, o)
+	if err != nil {
 		return nil, err
 	}
-	p.sup = aggregate.NewSupervisor(p.s, nil)
+	p := &process{}
+	if p.added, err = postgres.New(newPool, o); err != nil {
+		return nil, err
+	}
+	if p.s, err = router.New(router.Deal(slots, before), nil); err != nil {
+		return nil, err
+	}
+	if p.sup, err = aggregate.NewSupervisor(p.s, nil); err != nil {
+		return nil, err
+	}
 	p.accounts, err = aggregate.New(p.sup, account())
 	return p, err
 }

@@ -17,7 +17,10 @@ import (
 func Example_snapshots() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		// The program of last year: snapshots of the state, every 2 events.
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		d := account()
 		d.Snapshots.Every = 2
 		accounts, err := aggregate.New(sup, d)
@@ -38,9 +41,12 @@ func Example_snapshots() {
 		fmt.Fprintf(out, "at %d\n", snapshot.Sequence) // the body has the state, and a mark of which shape and log it is
 
 		// The program of this year has another shape, and says so by a version.
-		sup = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) {
+		sup, err = aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) {
 			fmt.Fprintf(out, "loaded from the snapshot at %d and %d events\n", l.Snapshot, l.Events)
 		}}})
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		d = account()
 		d.SnapshotVersion = 1

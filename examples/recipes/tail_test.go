@@ -44,7 +44,10 @@ func Example_tailSQL() {
 		if _, err := pool.Exec(ctx, createSearch); err != nil {
 			return err
 		}
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {

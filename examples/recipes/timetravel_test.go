@@ -17,7 +17,10 @@ func Example_timeTravel() {
 		// A clock that moves a day with each event, for an example that prints the same every time.
 		now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 		clock := hlc.NewClock(&hlc.Options{Now: func() time.Time { return now }})
-		sup := aggregate.NewSupervisor(s, &aggregate.Options{Clock: clock})
+		sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Clock: clock})
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {

@@ -22,7 +22,10 @@ func Example_transactionSQL() {
 			INSERT INTO invoices VALUES (1, 30), (2, 300)`); err != nil {
 			return err
 		}
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		accounts, err := aggregate.New(sup, account())
 		if err != nil {
@@ -73,7 +76,11 @@ func Example_transactionSQL() {
 func Example_transaction() {
 	ctx := context.Background()
 	s := memory.New()
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, err := aggregate.NewSupervisor(s, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(ctx)
 	accounts, err := aggregate.New(sup, account())
 	if err != nil {

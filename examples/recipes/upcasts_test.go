@@ -15,7 +15,10 @@ import (
 // by step, so that each year adds one step and touches none of the others.
 func Example_upcasts() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
-		sup := aggregate.NewSupervisor(s, nil)
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 
 		// What the first program wrote.
@@ -52,7 +55,10 @@ func Example_upcasts() {
 			"interest_announced": aggregate.Drop(),
 			"account_created":    {To: []string{"opened", "paid_in"}, Func: splitCreated}, // one became two
 		}
-		today := aggregate.NewSupervisor(s, nil)
+		today, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return err
+		}
 		defer today.Shutdown(ctx)
 		accounts, err := aggregate.New(today, d)
 		if err != nil {

@@ -22,7 +22,7 @@ func Example_watched() {
 			}
 			return a
 		}}))
-		sup := aggregate.NewSupervisor(s, &aggregate.Options{Logger: logger, Hooks: aggregate.Hooks{
+		sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Logger: logger, Hooks: aggregate.Hooks{
 			Evaluate: func(_ context.Context, e aggregate.Evaluation) {
 				fmt.Fprintf(out, "%s %s: rejected: %v, attempts: %d\n", e.Root, e.Type, errors.Is(e.Err, aggregate.ErrRejected), e.Attempts)
 			},
@@ -31,6 +31,9 @@ func Example_watched() {
 			},
 			Panic: func(_ context.Context, p aggregate.Panicked) { fmt.Fprintln(out, "panic:", p.Err.Value) },
 		}})
+		if err != nil {
+			return err
+		}
 		defer sup.Shutdown(ctx)
 		d := account()
 		d.Commands["divide"] = aggregate.CommandFunc[Account](

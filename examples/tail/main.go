@@ -100,7 +100,11 @@ func parent(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = second.Process.Kill(); _ = second.Wait() }()
-	clock, events := hlc.NewClock(nil), postgres.New(pool, nil)
+	events, err := postgres.New(pool, nil)
+	if err != nil {
+		return err
+	}
+	clock := hlc.NewClock(nil)
 	id := clock.NowAfter(hlc.Timestamp{})
 	for s := types.Sequence(1); s <= 200; s++ {
 		e := types.Event{Timestamp: clock.NowAfter(id), AggregateID: id, Sequence: s, Type: "ordered", Body: []byte(`{}`)}

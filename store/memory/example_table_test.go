@@ -24,7 +24,7 @@ func Example() {
 		return types.Events(types.New("door_opened", nil)), nil
 	}
 	ctx := context.Background()
-	sup := aggregate.NewSupervisor(memory.New(), nil)
+	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	doors, err := aggregate.New(sup, aggregate.Definition[Door]{
 		Commands: aggregate.Commands[Door]{"open_door": aggregate.Command(turn)},

@@ -15,7 +15,7 @@ func ExampleNewTail() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	s := memory.New()
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, _ := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(context.Background())
 	type Said struct{ Text string }
 	rooms, err := aggregate.New(sup, aggregate.Definition[int]{

@@ -30,7 +30,7 @@ func BenchmarkCommit(b *testing.B) {
 				parallel(b, callers, func(a *source) error { return insert(b, pool, a.next()) })
 			})
 			b.Run("commit", func(b *testing.B) {
-				s := postgres.New(tables(b, url, 4), nil)
+				s := pgtest.Store(b, tables(b, url, 4), nil)
 				parallel(b, callers, func(a *source) error { return s.Commit(b.Context(), a.commit()) })
 			})
 		})
@@ -54,7 +54,7 @@ func BenchmarkProjection(b *testing.B) {
 		})
 	})
 	b.Run("commit", func(b *testing.B) {
-		s := postgres.New(tables(b, url, 4), nil)
+		s := pgtest.Store(b, tables(b, url, 4), nil)
 		project := []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
 			b.Queue(projectSQL, e.AggregateID, e.Sequence)
 			return nil
@@ -70,7 +70,7 @@ func BenchmarkProjection(b *testing.B) {
 // A cold start of 10,000 events beside a scan of the same rows.
 func BenchmarkLoad(b *testing.B) {
 	pool := tables(b, durable(b), 4)
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(b, pool, nil)
 	a := &source{id: numbered(1), clock: 1}
 	c := store.Commit{AggregateID: a.id}
 	for range 10_000 {

@@ -57,9 +57,6 @@ func (s *Store) pruneFrom(ctx context.Context, q querier, t time.Time) (int64, e
 
 // recording returns why there are no command records.
 func (s *Store) recording() error {
-	if s.err != nil {
-		return s.err
-	}
 	if !s.o.Commands {
 		return fmt.Errorf("%w: command ids: apply the commands migration and set postgres.Options.Commands", store.ErrUnsupported)
 	}

@@ -17,7 +17,7 @@ import (
 func recording(t testing.TB) (*postgres.Store, func(calm bool, commits ...store.Commit) []error) {
 	t.Helper()
 	pool := pgtest.With(t, &migrations.Options{Commands: true}, oneConn)
-	s := postgres.New(pool, &postgres.Options{Commands: true, Committers: 1})
+	s := pgtest.Store(t, pool, &postgres.Options{Commands: true, Committers: 1})
 	return s, func(calm bool, commits ...store.Commit) []error {
 		s.SetCalm(calm)
 		return together(t, s, pool, commits...)
@@ -127,7 +127,7 @@ func TestCommandsAreForgottenByAge(t *testing.T) {
 
 func TestWithoutTheTableThereAreNoCommands(t *testing.T) {
 	t.Parallel()
-	s := postgres.New(pgtest.Plain(t), nil)
+	s := pgtest.Store(t, pgtest.Plain(t), nil)
 	c := commit(stamp(), 1, 1)
 	c.Commands = []store.CommandRecord{{ID: "id", Last: 1}}
 	require.ErrorIs(t, s.Commit(t.Context(), c), store.ErrUnsupported)

@@ -64,9 +64,6 @@ func (s *Store) commit(ctx context.Context, p *pending) error {
 
 // check refuses what can't be stored before anything is sent.
 func (s *Store) check(c *store.Commit) error {
-	if s.err != nil {
-		return s.err
-	}
 	if err := c.Check(); err != nil {
 		return err
 	}

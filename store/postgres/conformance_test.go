@@ -30,8 +30,9 @@ type opened struct {
 
 var stores sync.Map // of *postgres.Store to opened
 
-func open(pool *pgxpool.Pool, o *postgres.Options) *postgres.Store {
-	s := postgres.New(pool, o)
+func open(t testing.TB, pool *pgxpool.Pool, o *postgres.Options) *postgres.Store {
+	t.Helper()
+	s := pgtest.Store(t, pool, o)
 	stores.Store(s, opened{pool, o})
 	return s
 }
@@ -69,7 +70,7 @@ func TestStoreKeepsTheContractInAnySchema(t *testing.T) {
 			_, err := pool.Exec(end, "DROP SCHEMA "+pgx.Identifier{name}.Sanitize()+" CASCADE")
 			require.NoError(t, err)
 		})
-		return open(pool, &postgres.Options{Schema: name, Metadata: true, Commands: true})
+		return open(t, pool, &postgres.Options{Schema: name, Metadata: true, Commands: true})
 	}
 	storetest.Run(t, h)
 }
@@ -125,7 +126,7 @@ func TestStoreKeepsTheContractOnTablesThatMaestroMade(t *testing.T) {
 				require.NoError(t, conn.Close(t.Context()))
 				pool := pgtest.Open(t, url, small)
 				require.NoError(t, migrations.Apply(t.Context(), pool, m))
-				return open(pool, &postgres.Options{Metadata: true, Commands: true})
+				return open(t, pool, &postgres.Options{Metadata: true, Commands: true})
 			}
 			storetest.Run(t, h)
 		})
@@ -151,14 +152,14 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 		New: func(t testing.TB) store.Adapter {
 			t.Helper()
 			pool := pgtest.With(t, m, append([]func(*pgxpool.Config){small}, configure...)...)
-			return open(pool, o)
+			return open(t, pool, o)
 		},
 		Other: func(t testing.TB, a store.Adapter) store.Adapter {
 			t.Helper()
 			pool, err := pgxpool.NewWithConfig(t.Context(), under(a).pool.Config())
 			require.NoError(t, err)
 			t.Cleanup(pool.Close)
-			return open(pool, under(a).o)
+			return open(t, pool, under(a).o)
 		},
 		Projection: func(f func(context.Context, types.Event) error) store.Projection {
 			return postgres.Projection(func(ctx context.Context, _ pgx.Tx, e types.Event) error { return f(ctx, e) })

@@ -28,7 +28,8 @@ func ExampleNew() {
 	ctx := context.Background()
 	pool := examplePool("example_new") // pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 	defer pool.Close()
-	sup := aggregate.NewSupervisor(postgres.New(pool, &postgres.Options{Commands: true}), nil)
+	events, _ := postgres.New(pool, &postgres.Options{Commands: true})
+	sup, _ := aggregate.NewSupervisor(events, nil)
 	defer sup.Shutdown(ctx) // before the pool is closed
 	counters, err := aggregate.New(sup, aggregate.Definition[Counter]{
 		Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(increment)},
@@ -60,7 +61,11 @@ func ExampleStore_Validate() {
 	}
 	defer pool.Close()
 
-	events := postgres.New(pool, &postgres.Options{Commands: true})
+	events, err := postgres.New(pool, &postgres.Options{Commands: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	if err := events.Validate(ctx); err != nil {
 		slog.Error("the event store", "err", err) // away, or without its tables
 		var missing *migrations.ValidateError

@@ -23,8 +23,13 @@ func ExampleNewTail() {
 		fmt.Println(err)
 		return
 	}
+	s, err := postgres.New(pool, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	events := commit(stamp(), 1, 3)
-	if err := postgres.New(pool, nil).Commit(ctx, store.Commit{AggregateID: events.AggregateID, Events: events.Events}); err != nil {
+	if err := s.Commit(ctx, store.Commit{AggregateID: events.AggregateID, Events: events.Events}); err != nil {
 		fmt.Println(err)
 		return
 	}

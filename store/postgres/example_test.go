@@ -28,7 +28,7 @@ func Example() {
 	ctx := context.Background()
 	pool := examplePool("example")
 	defer pool.Close()
-	events := postgres.New(pool, nil)
+	events, _ := postgres.New(pool, nil)
 	if err := events.Validate(ctx); err != nil {
 		fmt.Println(err)
 	}
@@ -64,7 +64,8 @@ func ExampleBatchProjection() {
 	account, _ := clock.Now()
 	commit := deposit(clock, account, 1, `{"cents": 100}`)
 	commit.Projections = []store.Projection{deposits}
-	fmt.Println(postgres.New(pool, nil).Commit(ctx, commit))
+	events, _ := postgres.New(pool, nil)
+	fmt.Println(events.Commit(ctx, commit))
 
 	var cents int
 	err := pool.QueryRow(ctx, `SELECT sum(cents) FROM deposits WHERE account = $1`, account).Scan(&cents)
@@ -91,7 +92,8 @@ func ExampleProjection() {
 	account, _ := clock.Now()
 	commit := deposit(clock, account, 1, `{"cents": 501}`)
 	commit.Projections = []store.Projection{withinLimit}
-	err := postgres.New(pool, nil).Commit(ctx, commit)
+	events, _ := postgres.New(pool, nil)
+	err := events.Commit(ctx, commit)
 
 	var refused *store.ProjectionError
 	fmt.Println(errors.As(err, &refused), refused.Err)
@@ -103,7 +105,7 @@ func ExampleStore_Tx() {
 	ctx := context.Background()
 	pool := examplePool("example_tx", `CREATE TABLE customers (name text)`)
 	defer pool.Close()
-	events := postgres.New(pool, nil)
+	events, _ := postgres.New(pool, nil)
 	clock := hlc.NewClock(nil)
 	account, _ := clock.Now()
 
@@ -133,7 +135,7 @@ func ExampleStore_LookupCommand() {
 	ctx := context.Background()
 	pool := examplePool("example_commands")
 	defer pool.Close()
-	events := postgres.New(pool, &postgres.Options{Commands: true})
+	events, _ := postgres.New(pool, &postgres.Options{Commands: true})
 	clock := hlc.NewClock(nil)
 	account, _ := clock.Now()
 
@@ -157,7 +159,7 @@ func ExampleStore_Redact() {
 	ctx := context.Background()
 	pool := examplePool("example_redact")
 	defer pool.Close()
-	events := postgres.New(pool, nil)
+	events, _ := postgres.New(pool, nil)
 	clock := hlc.NewClock(nil)
 	account, _ := clock.Now()
 	fmt.Println(events.Commit(ctx, deposit(clock, account, 1, `{"cents": 100, "from": "Ada"}`)))
@@ -180,9 +182,18 @@ func ExampleTxOf() {
 	ctx := context.Background()
 	pool := examplePool("example_tx_of", `CREATE TABLE customers (name text)`)
 	defer pool.Close()
-	sup := aggregate.NewSupervisor(postgres.New(pool, nil), nil)
+	events, err := postgres.New(pool, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sup, err := aggregate.NewSupervisor(events, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(ctx)
-	err := sup.Transact(ctx, func(ctx context.Context, tx store.Tx) error {
+	err = sup.Transact(ctx, func(ctx context.Context, tx store.Tx) error {
 		sql, err := postgres.TxOf(ctx, tx) // commands of aggregates go beside it, by Root.EvaluateTx
 		if err != nil {
 			return err

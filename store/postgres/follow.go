@@ -12,9 +12,6 @@ import (
 // Follow reads what is new of an aggregate; see store.Follower. Those who ask at the same moment share a statement, as commits
 // do. Options.CommitTimeout bounds it, and the end of ctx while it waits for its turn.
 func (s *Store) Follow(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
-	if s.err != nil {
-		return nil, false, s.err
-	}
 	p := s.pendings.of(store.Commit{AggregateID: id})
 	p.from = max(from, 1)
 	s.follows.do(ctx, p)

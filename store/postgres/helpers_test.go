@@ -112,7 +112,7 @@ func crowd(t testing.TB, o *postgres.Options, configure ...func(*pgxpool.Config)
 		copied = *o
 	}
 	copied.Committers = 1
-	return postgres.New(pool, &copied), pool
+	return pgtest.Store(t, pool, &copied), pool
 }
 
 // tracer counts what a pool sends.

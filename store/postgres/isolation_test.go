@@ -86,7 +86,7 @@ func foreign(t testing.TB, pool *pgxpool.Pool, c store.Commit) (rollback, commit
 	t.Cleanup(conn.Close)
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, postgres.New(conn, nil).Tx(tx).Commit(t.Context(), c))
+	require.NoError(t, pgtest.Store(t, conn, nil).Tx(tx).Commit(t.Context(), c))
 	end := context.WithoutCancel(t.Context())
 	t.Cleanup(func() { _ = tx.Rollback(end) })
 	return func() { require.NoError(t, tx.Rollback(end)) }, func() { require.NoError(t, tx.Commit(end)) }
@@ -170,7 +170,7 @@ func TestWithoutAConnectionNothingIsSent(t *testing.T) {
 	away, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	defer away.Close()
-	s := postgres.New(away, nil)
+	s := pgtest.Store(t, away, nil)
 	c := commit(stamp(), 1, 1)
 	for range 3 {
 		err = s.Commit(t.Context(), c)

@@ -57,8 +57,8 @@ func (s *Store) eventsFrom(ctx context.Context, q querier, id hlc.Timestamp, r s
 // read calls each with every row of a statement that reads the range r of an aggregate, until it returns false.
 func (s *Store) read(ctx context.Context, q querier, doing, sql string, id hlc.Timestamp, r store.Range, each func(store.Entry) bool) error {
 	after, last, some := bounds(r)
-	if s.err != nil || !some {
-		return s.err
+	if !some {
+		return nil
 	}
 	// Cancelled only to get rid of what an early end of the loop leaves unread.
 	ctx, cancel := context.WithCancel(ctx)
@@ -116,8 +116,8 @@ func bounds(r store.Range) (after, last int32, some bool) {
 
 func (s *Store) snapshotFrom(ctx context.Context, q querier, id hlc.Timestamp, r store.Range) (*types.Snapshot, error) {
 	after, last, some := bounds(r)
-	if s.err != nil || !some {
-		return nil, s.err
+	if !some {
+		return nil, nil
 	}
 	var sequence int32
 	var body []byte

@@ -85,7 +85,7 @@ func TestMetadataOfAnotherShapeIsPassedOver(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.With(t, &migrations.Options{Metadata: true}, small)
 	var log bytes.Buffer
-	s := postgres.New(pool, &postgres.Options{Metadata: true, Logger: textLogger(&log)})
+	s := pgtest.Store(t, pool, &postgres.Options{Metadata: true, Logger: textLogger(&log)})
 	c := commit(stamp(), 1, 4)
 	for i := range c.Events {
 		c.Events[i].Metadata = types.Metadata{CorrelationID: "c", Actor: fmt.Sprint(i / 2)}
@@ -103,7 +103,7 @@ func TestMetadataOfAnotherShapeIsPassedOver(t *testing.T) {
 
 func TestMetadataThatPostgresRefusesIsNamed(t *testing.T) {
 	t.Parallel()
-	s := postgres.New(pgtest.With(t, &migrations.Options{Metadata: true}, small), &postgres.Options{Metadata: true})
+	s := pgtest.Store(t, pgtest.With(t, &migrations.Options{Metadata: true}, small), &postgres.Options{Metadata: true})
 	c := commit(stamp(), 1, 5)
 	c.Events[3].Metadata.Actor = "a\x00b"
 	var invalid *store.InvalidEventError

@@ -258,7 +258,7 @@ func TestAnEndOfTheCallersContextAfterSendingStoresTheEvents(t *testing.T) {
 func TestOneCallersContextDoesNotEndTheCommitsOfOthers(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, oneConn)
-	s := postgres.New(pool, &postgres.Options{Committers: 1})
+	s := pgtest.Store(t, pool, &postgres.Options{Committers: 1})
 	release := hold(t, pool)
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error, 2)

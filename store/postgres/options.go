@@ -57,8 +57,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// OptionsError is what every method of a store returns whose options can't be meant. It names the
-// field and the remedy.
+// OptionsError is what New and NewTail return for options that can't be meant. It names the field and the remedy.
 type OptionsError struct {
 	Field  string // a field of Options, or of TailOptions
 	Reason string // what is wrong with it, and what is right

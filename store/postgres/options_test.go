@@ -10,11 +10,10 @@ import (
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryMethodReturnsWhatIsWrongWithTheOptions(t *testing.T) {
+func TestNewRefusesWrongOptions(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t)
 	for field, o := range map[string]*postgres.Options{
@@ -24,62 +23,43 @@ func TestEveryMethodReturnsWhatIsWrongWithTheOptions(t *testing.T) {
 		"CommitTimeout": {CommitTimeout: -1},
 		"LockTimeout":   {LockTimeout: time.Microsecond},
 	} {
-		s := postgres.New(pool, o)
-		id := stamp()
-		errs := []error{
-			s.Validate(t.Context()), s.Commit(t.Context(), commit(id, 1, 1)),
-			s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: []byte(`1`)}),
-			s.Redact(t.Context(), store.Redaction{AggregateID: id}),
-		}
-		_, err := s.LatestSnapshot(t.Context(), id, store.Range{})
-		errs = append(errs, err)
-		_, err = s.LookupCommand(t.Context(), id, "id")
-		errs = append(errs, err)
-		_, err = s.PruneCommands(t.Context(), time.Now())
-		errs = append(errs, err)
-		for _, err := range s.Load(t.Context(), id, store.Range{}) {
-			errs = append(errs, err)
-		}
-		for _, err := range s.Events(t.Context(), id, store.Range{}) {
-			errs = append(errs, err)
-		}
-		require.Len(t, errs, 9)
-		for _, err := range errs {
-			var refused *postgres.OptionsError
-			require.ErrorAs(t, err, &refused)
-			require.Equal(t, field, refused.Field)
-			require.ErrorContains(t, err, "postgres: Options."+field+" is ")
-			require.ErrorContains(t, err, ": use ")
-		}
+		s, err := postgres.New(pool, o)
+		require.Nil(t, s)
+		var refused *postgres.OptionsError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, field, refused.Field)
+		require.ErrorContains(t, err, "postgres: Options."+field+" is ")
+		require.ErrorContains(t, err, ": use ")
 	}
-	require.ErrorContains(t, postgres.New(nil, nil).Validate(t.Context()), "pool is nil")
+	_, err := postgres.New(nil, nil)
+	require.ErrorContains(t, err, "pool is nil")
 }
 
 func TestValidateAsksTheDatabase(t *testing.T) {
 	t.Parallel()
 	full := pgtest.With(t, &migrations.Options{Metadata: true, Commands: true}, small)
-	require.NoError(t, postgres.New(full, nil).Validate(t.Context()))
-	require.NoError(t, postgres.New(full, &postgres.Options{Metadata: true, Commands: true}).Validate(t.Context()))
+	require.NoError(t, pgtest.Store(t, full, nil).Validate(t.Context()))
+	require.NoError(t, pgtest.Store(t, full, &postgres.Options{Metadata: true, Commands: true}).Validate(t.Context()))
 
 	bare := pgtest.Plain(t, small)
-	require.NoError(t, postgres.New(bare, nil).Validate(t.Context()))
-	require.ErrorContains(t, postgres.New(bare, &postgres.Options{Metadata: true}).Validate(t.Context()), "metadata")
-	require.ErrorContains(t, postgres.New(bare, &postgres.Options{Commands: true}).Validate(t.Context()), "commands")
-	require.ErrorContains(t, postgres.New(bare, &postgres.Options{Schema: "elsewhere"}).Validate(t.Context()), "elsewhere")
-	require.ErrorContains(t, postgres.New(pgtest.Pool(t), nil).Validate(t.Context()), "event_log")
+	require.NoError(t, pgtest.Store(t, bare, nil).Validate(t.Context()))
+	require.ErrorContains(t, pgtest.Store(t, bare, &postgres.Options{Metadata: true}).Validate(t.Context()), "metadata")
+	require.ErrorContains(t, pgtest.Store(t, bare, &postgres.Options{Commands: true}).Validate(t.Context()), "commands")
+	require.ErrorContains(t, pgtest.Store(t, bare, &postgres.Options{Schema: "elsewhere"}).Validate(t.Context()), "elsewhere")
+	require.ErrorContains(t, pgtest.Store(t, pgtest.Pool(t), nil).Validate(t.Context()), "event_log")
 
 	_, err := bare.Exec(t.Context(), `DROP INDEX aggregate_sequence_index`)
 	require.NoError(t, err)
-	require.ErrorContains(t, postgres.New(bare, nil).Validate(t.Context()), "ON CONFLICT")
+	require.ErrorContains(t, pgtest.Store(t, bare, nil).Validate(t.Context()), "ON CONFLICT")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, postgres.New(full, nil).Validate(ctx), context.Canceled)
+	require.ErrorIs(t, pgtest.Store(t, full, nil).Validate(ctx), context.Canceled)
 }
 
 func TestMissingTablesAreNeitherAConflictNorABusyDatabase(t *testing.T) {
 	t.Parallel()
-	s := postgres.New(pgtest.Pool(t), nil)
+	s := pgtest.Store(t, pgtest.Pool(t), nil)
 	for _, projections := range kinds {
 		c := commit(stamp(), 1, 1)
 		c.Projections = projections

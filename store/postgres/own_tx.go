@@ -42,9 +42,6 @@ var errOwnTxEnded = fmt.Errorf("postgres: the transaction has ended: %w", pgx.Er
 // store that end at the same moment, in one transaction of the server: its values in ctx then reach the pool's hooks and tracers
 // only if it leads. It is stored whole or not at all, whatever becomes of the others.
 func (s *Store) BeginTx(context.Context) (store.OwnTx, error) {
-	if s.err != nil {
-		return nil, s.err
-	}
 	return &ownTx{s: s, locked: make(map[hlc.Timestamp]struct{})}, nil
 }
 

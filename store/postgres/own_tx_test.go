@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
@@ -98,7 +99,7 @@ func TestALockReadsWhatIsNewInTheRoundTripThatBegins(t *testing.T) {
 func TestTheLineForAnAggregateIsKeptByTheServer(t *testing.T) {
 	t.Parallel()
 	s, pool := crowd(t, nil, func(c *pgxpool.Config) { c.MaxConns = 8 })
-	other := postgres.New(pool, nil)
+	other := pgtest.Store(t, pool, nil)
 	id := stamp()
 	var group sync.WaitGroup
 	for i := range 6 {

@@ -135,7 +135,7 @@ func TestAStalePlanIsMadeAgain(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			pool := pgtest.With(t, &migrations.Options{Metadata: true, Commands: true}, oneConn)
-			s := postgres.New(pool, &postgres.Options{Metadata: true, Commands: true})
+			s := pgtest.Store(t, pool, &postgres.Options{Metadata: true, Commands: true})
 			id := stamp()
 			c := commit(id, 1, 3)
 			c.Commands = []store.CommandRecord{{ID: "a", Last: 3}}

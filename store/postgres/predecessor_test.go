@@ -49,7 +49,7 @@ func TestACommitIsStoredOnlyBehindItsPredecessor(t *testing.T) {
 				t.Parallel()
 				pool := pgtest.Open(t, pgtest.Database(t), small)
 				require.NoError(t, migrations.Apply(t.Context(), pool, m))
-				s := postgres.New(pool, &postgres.Options{Schema: m.Schema, Metadata: true, Commands: true})
+				s := pgtest.Store(t, pool, &postgres.Options{Schema: m.Schema, Metadata: true, Commands: true})
 				for way, send := range waysIn(t, s, pool) {
 					for _, n := range []int{1, 3} {
 						s.SetCalm(calm)

@@ -363,7 +363,7 @@ func (otherKind) StoreKind() string { return "other" }
 func TestProjectionsOfAnotherKindAreSkipped(t *testing.T) {
 	t.Parallel()
 	tr := &tracer{}
-	s := postgres.New(pgtest.Plain(t, traced(tr)), nil)
+	s := pgtest.Store(t, pgtest.Plain(t, traced(tr)), nil)
 	tr.take()
 	require.NoError(t, s.Commit(t.Context(), projected(otherKind{}, "x")))
 	statements, _ := tr.take()

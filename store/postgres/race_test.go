@@ -40,7 +40,7 @@ func onEach(t *testing.T, processes int, o postgres.Options, test func(t *testin
 			o.Schema, o.Metadata, o.Commands = m.Schema, m.Metadata, m.Commands
 			var stores []*postgres.Store
 			for range processes {
-				stores = append(stores, postgres.New(pgtest.Open(t, url, func(c *pgxpool.Config) { c.MaxConns = 2 }), &o))
+				stores = append(stores, pgtest.Store(t, pgtest.Open(t, url, func(c *pgxpool.Config) { c.MaxConns = 2 }), &o))
 			}
 			test(t, stores)
 		})
@@ -182,7 +182,7 @@ func TestAtRepeatableReadAndSerializableARaceIsStillAConflict(t *testing.T) {
 			require.NoError(t, migrations.Apply(t.Context(), pgtest.Open(t, url, oneConn), nil))
 			var stores []*postgres.Store
 			for range 2 {
-				stores = append(stores, postgres.New(pgtest.Open(t, url, small, func(c *pgxpool.Config) {
+				stores = append(stores, pgtest.Store(t, pgtest.Open(t, url, small, func(c *pgxpool.Config) {
 					c.ConnConfig.RuntimeParams["default_transaction_isolation"] = level
 				}), nil))
 			}
@@ -223,7 +223,7 @@ func TestManyProcessesWithProjectionsNeitherDeadlockNorLoseAny(t *testing.T) {
 	})
 	var stores []*postgres.Store
 	for range 3 {
-		stores = append(stores, postgres.New(pgtest.Open(t, url, small), nil))
+		stores = append(stores, pgtest.Store(t, pgtest.Open(t, url, small), nil))
 	}
 	var commits []store.Commit
 	for range 300 {

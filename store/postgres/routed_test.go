@@ -65,7 +65,7 @@ func (c *rewritten) Read(b []byte) (int, error) {
 func spread(t *testing.T, configure ...func(*pgxpool.Config)) (*postgres.Store, *pgxpool.Pool) {
 	t.Helper()
 	pool := pgtest.With(t, &migrations.Options{Sharded: true, Commands: true}, append(configure, oneConn)...)
-	return postgres.New(pool, &postgres.Options{Distributed: true, Commands: true, Committers: 1, LockTimeout: time.Second}), pool
+	return pgtest.Store(t, pool, &postgres.Options{Distributed: true, Commands: true, Committers: 1, LockTimeout: time.Second}), pool
 }
 
 func TestARefusalInWordsThatNobodyKnowsLeavesTheOutcomeOpen(t *testing.T) {
@@ -74,7 +74,7 @@ func TestARefusalInWordsThatNobodyKnowsLeavesTheOutcomeOpen(t *testing.T) {
 		x := &coordinator{}
 		s, pool := spread(t, x.tap)
 		if !distributed {
-			s = postgres.New(pool, &postgres.Options{Commands: true, Committers: 1})
+			s = pgtest.Store(t, pool, &postgres.Options{Commands: true, Committers: 1})
 		}
 		id := stamp()
 		require.NoError(t, s.Commit(t.Context(), commit(id, 1, 3)))
@@ -158,7 +158,7 @@ func TestValidateFindsTablesThatAreSpread(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.With(t, &migrations.Options{Sharded: true, Commands: true}, small)
 	var log strings.Builder
-	s := postgres.New(pool, &postgres.Options{Commands: true, Logger: textLogger(&log)})
+	s := pgtest.Store(t, pool, &postgres.Options{Commands: true, Logger: textLogger(&log)})
 	_, err := pool.Exec(t.Context(), `CREATE TABLE pg_dist_partition (logicalrelid regclass)`) // Citus has one
 	require.NoError(t, err)
 	require.NoError(t, s.Validate(t.Context()))

@@ -53,7 +53,7 @@ func proxied(proxy *pgbouncer.Proxy, mode pgx.QueryExecMode) storetest.Harness {
 		direct, schema := pgtest.Schema(t)
 		pool := pgtest.Open(t, proxy.URL(t, direct), small, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = mode })
 		require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Schema: schema, Metadata: true, Commands: true}))
-		return open(pool, &postgres.Options{Schema: schema, Metadata: true, Commands: true})
+		return open(t, pool, &postgres.Options{Schema: schema, Metadata: true, Commands: true})
 	}
 	h.Recorder = func(t testing.TB, a store.Adapter) storetest.Recorder {
 		t.Helper()

@@ -15,9 +15,6 @@ import (
 // store.ErrInvalidEvent. To store the same snapshot again is harmless, so an answer that got lost is store.ErrOutcomeUnknown
 // and may be forgotten.
 func (s *Store) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) error {
-	if s.err != nil {
-		return s.err
-	}
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err
@@ -27,9 +24,6 @@ func (s *Store) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) err
 }
 
 func (s *Store) saveSnapshot(ctx context.Context, q querier, snapshot types.Snapshot) error {
-	if s.err != nil {
-		return s.err
-	}
 	if err := checkSnapshot(snapshot); err != nil {
 		return err
 	}
@@ -50,8 +44,8 @@ func (s *Store) Rises(ctx context.Context, id hlc.Timestamp, r store.Range) (ris
 
 func (s *Store) risesIn(ctx context.Context, q querier, id hlc.Timestamp, r store.Range) (rise bool, err error) {
 	after, last, some := bounds(r)
-	if s.err != nil || !some {
-		return s.err == nil, s.err
+	if !some {
+		return true, nil
 	}
 	err = s.planned(ctx, q, func(q querier) error {
 		return q.QueryRow(ctx, s.sql.rises, id[:], after, last).Scan(&rise)
@@ -80,9 +74,6 @@ func checkSnapshot(snapshot types.Snapshot) error {
 // Redact changes events, command records and the snapshot of an aggregate in one transaction; see store.Redactor. It is linear in the
 // number of events that change, and needs UPDATE on the events and DELETE on snapshots and commands.
 func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
-	if s.err != nil {
-		return s.err
-	}
 	if r.Snapshot != nil {
 		if err := checkSnapshot(*r.Snapshot); err != nil {
 			return err

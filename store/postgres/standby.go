@@ -122,9 +122,6 @@ func cancelsWait(n *pgconn.Notice) bool {
 // standby it is a commit of its own, which writes a message of some bytes to the server's log and nothing else;
 // where they don't, what is visible is on disk, and it is a statement that reads a setting. Options.CommitTimeout bounds it.
 func (s *Store) Flush(ctx context.Context, _ hlc.Timestamp) error {
-	if s.err != nil {
-		return s.err
-	}
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err

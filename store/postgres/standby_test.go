@@ -99,7 +99,7 @@ func TestAServerThatTakesNoWritesIsUnavailable(t *testing.T) {
 	for name, configure := range map[string]func(*pgxpool.Config){"told": oneConn, "found out": hush} {
 		t.Run(name, func(t *testing.T) {
 			pool := pgtest.Open(t, standby.URL("postgres"), configure)
-			s := postgres.New(pool, &postgres.Options{Commands: true})
+			s := pgtest.Store(t, pool, &postgres.Options{Commands: true})
 			for name, do := range ways(s, pool) {
 				err := do(t.Context())
 				require.ErrorIs(t, err, store.ErrUnavailable, name)
@@ -129,7 +129,7 @@ func TestConnectionsToAServerThatTakesNoWritesLeaveThePool(t *testing.T) {
 	both.RawQuery = query.Encode()
 
 	pool := pgtest.Open(t, both.String(), small)
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	hold(t, pool)() // all of its connections are to the first server
 	admin := pgtest.Open(t, primary.URL("postgres"))
 	for _, sql := range []string{`ALTER SYSTEM SET default_transaction_read_only = on`, `SELECT pg_reload_conf()`} {
@@ -156,15 +156,15 @@ func TestAWaitForAStandbyThatIsCancelledIsNoAnswer(t *testing.T) {
 	pool := pgtest.Open(t, primary.URL("postgres"), small, postgres.WatchStandbys)
 	admin := pgtest.Open(t, primary.URL("postgres"))
 	var log bytes.Buffer
-	s := postgres.New(pool, &postgres.Options{Commands: true, Logger: textLogger(&log)})
-	hasty := postgres.New(pool, &postgres.Options{CommitTimeout: 300 * time.Millisecond})
+	s := pgtest.Store(t, pool, &postgres.Options{Commands: true, Logger: textLogger(&log)})
+	hasty := pgtest.Store(t, pool, &postgres.Options{CommitTimeout: 300 * time.Millisecond})
 
 	require.NoError(t, s.Flush(t.Context(), hlc.Timestamp{})) // there is nobody to wait for
 	require.NoError(t, primary.Synchronous(t.Context(), "copy"))
 	require.NoError(t, s.Flush(t.Context(), hlc.Timestamp{}))
 	require.NoError(t, s.Validate(t.Context()))
 	require.Empty(t, log.String())
-	require.NoError(t, postgres.New(admin, &postgres.Options{Logger: textLogger(&log)}).Validate(t.Context()))
+	require.NoError(t, pgtest.Store(t, admin, &postgres.Options{Logger: textLogger(&log)}).Validate(t.Context()))
 	require.Contains(t, log.String(), "postgres.WatchStandbys")
 
 	require.NoError(t, standby.Stop(t.Context(), pgserver.Fast))

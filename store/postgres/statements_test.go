@@ -180,7 +180,7 @@ func TestACarefulStatementLeavesOutWhatIsInConflictAndNothingElse(t *testing.T) 
 	t.Parallel()
 	tr := &tracer{}
 	pool := pgtest.With(t, &migrations.Options{Commands: true}, oneConn, traced(tr))
-	s := postgres.New(pool, &postgres.Options{Commands: true, Committers: 1})
+	s := pgtest.Store(t, pool, &postgres.Options{Commands: true, Committers: 1})
 	first := commit(stamp(), 1, 2)
 	first.Commands = []store.CommandRecord{{ID: "used", Last: 2}}
 	bare := store.Commit{AggregateID: stamp(), Commands: []store.CommandRecord{{ID: "used"}}}

@@ -24,7 +24,6 @@ type Store struct {
 	pool *pgxpool.Pool
 	o    Options
 	sql  statements
-	err  error // of the options: every method returns it
 
 	plain     *combiner   // of commits without projections
 	projected *combiner   // of commits whose projections only queue statements
@@ -53,21 +52,20 @@ var (
 )
 
 // New returns a store on pool; o may be nil. It doesn't talk to the database, nor does it
-// close the pool. Where an option is invalid, all methods of the store return an
-// *[OptionsError]; Validate is the way to learn of it at start.
+// close the pool; Validate does the first at the start of a program. An invalid option is an *[OptionsError], and a
+// nil pool is refused as well.
 //
 // A pool of one connection is enough for commits. A loop over Load or Events holds one
 // of its own until it ends.
-func New(pool *pgxpool.Pool, o *Options) *Store {
-	s := &Store{pool: pool}
-	if s.o, s.err = o.withDefaults(); s.err != nil {
-		return s
+func New(pool *pgxpool.Pool, o *Options) (*Store, error) {
+	full, err := o.withDefaults()
+	if err != nil {
+		return nil, err
 	}
-	s.sql = newStatements(s.o)
 	if pool == nil {
-		s.err = errors.New("postgres: the pool is nil: give New a *pgxpool.Pool")
-		return s
+		return nil, errors.New("postgres: the pool is nil: give New a *pgxpool.Pool")
 	}
+	s := &Store{pool: pool, o: full, sql: newStatements(full)}
 	s.plain = s.newCombiner(s.runShared)
 	s.projected = s.newCombiner(s.runProjected)
 	s.joint = s.newCombiner(s.runJoint)
@@ -81,7 +79,7 @@ func New(pool *pgxpool.Pool, o *Options) *Store {
 	s.isolatingLock = milliseconds(min(isolatingLock, s.o.LockTimeout))
 	s.patient = make(chan struct{}, s.o.Committers)
 	s.turn = make(chan struct{}, 1)
-	return s
+	return s, nil
 }
 
 // StoreKind is Kind.
@@ -96,7 +94,7 @@ func (*Store) StoreKind() string { return Kind }
 // tx busy until it ends.
 func (s *Store) Tx(tx pgx.Tx) store.Tx { return &txStore{s: s, tx: tx} }
 
-// Validate asks the database whether the store can work with it: the options are valid, tables, columns and
+// Validate asks the database whether the store can work with it: tables, columns and
 // the unique index exist, and the user may use them. It changes nothing, and is quick enough for every start of a program.
 //
 // It lets the server plan the store's own statements, and its error is what the server says to the first that it can't:
@@ -105,9 +103,6 @@ func (s *Store) Tx(tx pgx.Tx) store.Tx { return &txStore{s: s, tx: tx} }
 // they should be: it finds what a plan does not show, such as a missing check or a column of the wrong type, lists
 // everything at once, and prints the DDL.
 func (s *Store) Validate(ctx context.Context) error {
-	if s.err != nil {
-		return s.err
-	}
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err

@@ -169,7 +169,7 @@ func TestALargeTransactionDelaysOnlyWhatItMayStillAdd(t *testing.T) {
 	large, err := pool.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = large.Rollback(context.WithoutCancel(t.Context())) }()
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	a := stamp()
 	c := commit(a, 1, 50)
 	require.NoError(t, s.Tx(large).Commit(t.Context(), c))

@@ -123,7 +123,7 @@ func TestATailGoesOnAfterADumpWasRestoredIntoAnotherCluster(t *testing.T) {
 func TestATailSweepsNoMoreThanItHasTo(t *testing.T) {
 	t.Parallel()
 	pool := tailed(t)
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	stop := runTail(t, newTail(t, pool, &postgres.TailOptions{Name: "a", MaxBatch: 4}), copyAll)
 	events := append1(t, pool, stamp(), 1, 1)
 	await(t, pool, 1)

@@ -143,7 +143,7 @@ func TestAnOlderRunOfOtherPartsEndsOnceTheyAreDealtAnew(t *testing.T) {
 func append1(t testing.TB, pool *pgxpool.Pool, id hlc.Timestamp, first types.Sequence, n int) []types.Event {
 	t.Helper()
 	c := commit(id, first, n)
-	require.NoError(t, postgres.New(pool, nil).Commit(t.Context(), c))
+	require.NoError(t, pgtest.Store(t, pool, nil).Commit(t.Context(), c))
 	return c.Events
 }
 

@@ -71,7 +71,7 @@ func tailHarnessOn(poolOf func(testing.TB, *pgxpool.Pool) *pgxpool.Pool, m *migr
 		pool := pgtest.With(t, m, configure...)
 		_, err := pool.Exec(t.Context(), writtenTable)
 		require.NoError(t, err)
-		s := postgres.New(pool, &postgres.Options{Metadata: m.Metadata})
+		s := pgtest.Store(t, pool, &postgres.Options{Metadata: m.Metadata})
 		return storetest.TailStore{
 			Adapter: s,
 			Begin: func(t testing.TB) storetest.Transaction {

@@ -20,8 +20,9 @@ import (
 func TestTheTextsOfErrors(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, small)
-	s := postgres.New(pool, nil)
-	invalid := func(o postgres.Options) error { return postgres.New(pool, &o).Validate(t.Context()) }
+	s := pgtest.Store(t, pool, nil)
+	invalid := func(o postgres.Options) error { _, err := postgres.New(pool, &o); return err }
+	_, noPool := postgres.New(nil, nil)
 	refused := func(p store.Projection) error { return s.Commit(t.Context(), projected(p, "x")) }
 	projection := func(f func(ctx context.Context, tx pgx.Tx) error) error {
 		return refused(postgres.Projection(func(ctx context.Context, tx pgx.Tx, _ types.Event) error { return f(ctx, tx) }))
@@ -29,8 +30,8 @@ func TestTheTextsOfErrors(t *testing.T) {
 	const remedy = ": apply the migrations to this database and schema; migrations.Validate names what is missing"
 	url, _ := pgtest.Schema(t)
 	bare := pgtest.Open(t, url)
-	noTables := postgres.New(bare, &postgres.Options{Commands: true})
-	_, noCommands := postgres.New(pool, &postgres.Options{Commands: true}).LookupCommand(t.Context(), stamp(), "a")
+	noTables := pgtest.Store(t, bare, &postgres.Options{Commands: true})
+	_, noCommands := pgtest.Store(t, pool, &postgres.Options{Commands: true}).LookupCommand(t.Context(), stamp(), "a")
 	recorded := store.Commit{AggregateID: stamp(), Commands: []store.CommandRecord{{ID: "a"}}}
 	id := stamp()
 	require.NoError(t, s.Commit(t.Context(), commit(id, 1, 1)))
@@ -38,7 +39,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 		err  error
 		text string
 	}{
-		{postgres.New(nil, nil).Validate(t.Context()), "postgres: the pool is nil: give New a *pgxpool.Pool"},
+		{noPool, "postgres: the pool is nil: give New a *pgxpool.Pool"},
 		{
 			invalid(postgres.Options{Schema: strings.Repeat("x", 64)}),
 			"postgres: Options.Schema is 64 bytes long, more than 63: use 1 to 63 bytes of UTF-8, none of them NUL",
@@ -47,7 +48,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{invalid(postgres.Options{MaxBatch: -1}), "postgres: Options.MaxBatch is -1: use 1 or more, or 0 for the default"},
 		{invalid(postgres.Options{CommitTimeout: -1}), "postgres: Options.CommitTimeout is -1ns: use a positive duration, or 0 for the default"},
 		{invalid(postgres.Options{LockTimeout: time.Microsecond}), "postgres: Options.LockTimeout is 1µs: use a millisecond or more, or 0 for the default"},
-		{invalid(postgres.Options{Metadata: true}), "postgres: validate: events: ERROR: column …" + remedy},
+		{pgtest.Store(t, pool, &postgres.Options{Metadata: true}).Validate(t.Context()), "postgres: validate: events: ERROR: column …" + remedy},
 		{noTables.Validate(t.Context()), `postgres: validate: events: ERROR: relation "event_log" does not exist …` + remedy},
 		{readAll(noTables, id), "postgres: load aggregate " + id.String() + ": ERROR: relation …" + remedy},
 		{noTables.Commit(t.Context(), commit(id, 1, 1)), `postgres: commit events: ERROR: relation "event_log" does not exist …` + remedy},

@@ -25,7 +25,7 @@ func transaction(t testing.TB, o pgx.TxOptions) (*postgres.Store, *pgxpool.Pool,
 	require.NoError(t, err)
 	end := context.WithoutCancel(t.Context())
 	t.Cleanup(func() { _ = tx.Rollback(end) })
-	return postgres.New(pool, &postgres.Options{Metadata: true, Commands: true}), pool, tx
+	return pgtest.Store(t, pool, &postgres.Options{Metadata: true, Commands: true}), pool, tx
 }
 
 func TestARefusedCommitLeavesTheTransactionUsable(t *testing.T) {

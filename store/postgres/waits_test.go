@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/jackc/pgx/v5"
@@ -88,7 +89,7 @@ func TestACrowdThatIsBlockedAsAWholeIsAnsweredWithinTwiceTheBound(t *testing.T) 
 	var commits []store.Commit
 	for range 128 {
 		c := commit(stamp(), 1, 1)
-		require.NoError(t, postgres.New(holder, nil).Tx(tx).Commit(t.Context(), c))
+		require.NoError(t, pgtest.Store(t, holder, nil).Tx(tx).Commit(t.Context(), c))
 		commits = append(commits, commit(c.AggregateID, 1, 1))
 	}
 	for _, err := range together(t, s, pool, commits...) {

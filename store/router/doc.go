@@ -6,7 +6,7 @@
 //
 //	table := router.Deal(router.DefaultSlots, first, second, third)
 //	s, err := router.New(table, nil)
-//	sup := aggregate.NewSupervisor(s, nil)
+//	sup, err := aggregate.NewSupervisor(s, nil)
 //
 // An aggregate is in one store, so everything that is promised for one aggregate still holds. Two
 // promises are weaker: a timestamp is unique within a store, not across stores, and a transaction

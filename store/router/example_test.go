@@ -37,7 +37,11 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, err := aggregate.NewSupervisor(s, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer sup.Shutdown(context.Background())
 	fmt.Println(len(s.Table()), "slots, slot 1 on the second:", s.Table()[1] == second)
 	// Output:

@@ -40,7 +40,8 @@ func count(id hlc.Timestamp) types.Command { return types.Command{AggregateID: i
 
 func rootOn(t *testing.T, a store.Adapter) *aggregate.Root[int] {
 	t.Helper()
-	sup := aggregate.NewSupervisor(a, nil)
+	sup, err := aggregate.NewSupervisor(a, nil)
+	require.NoError(t, err)
 	ended := context.WithoutCancel(t.Context())
 	t.Cleanup(func() { _ = sup.Shutdown(ended) })
 	root, err := aggregate.New(sup, counter())

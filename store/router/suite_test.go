@@ -102,7 +102,7 @@ func TestARouterOverThreePostgresKeepsTheContract(t *testing.T) {
 		t.Helper()
 		var stores []store.Adapter
 		for _, pool := range from {
-			s := postgres.New(pool, options)
+			s := pgtest.Store(t, pool, options)
 			pools.Store(s, pool)
 			stores = append(stores, s)
 		}

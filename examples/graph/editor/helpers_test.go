@@ -69,7 +69,8 @@ func triangle() []types.Uncommitted {
 // open returns the graphs of a store and its index, as a program has them.
 func open(t *testing.T, adapter store.Adapter, names editor.Names) *aggregate.Root[editor.Graph] {
 	t.Helper()
-	sup := aggregate.NewSupervisor(adapter, nil)
+	sup, err := aggregate.NewSupervisor(adapter, nil)
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
 	graphs, err := aggregate.New(sup, editor.Definition(names.Projection()))
 	require.NoError(t, err)

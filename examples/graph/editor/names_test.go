@@ -42,7 +42,7 @@ func onBoth(t *testing.T, test func(pair)) {
 		names, err := editor.NewPostgresNames(t.Context(), pool)
 		require.NoError(t, err)
 		process := func() store.Adapter {
-			return postgres.New(pool, &postgres.Options{Metadata: true, Commands: true})
+			return pgtest.Store(t, pool, &postgres.Options{Metadata: true, Commands: true})
 		}
 		test(pair{t, open(t, process(), names), open(t, process(), names), names})
 	})

@@ -58,10 +58,11 @@ func sharing(t *testing.T, n int, adapter store.Adapter, names editor.Names, pol
 	t.Helper()
 	var all []*process
 	for range n {
-		sup := aggregate.NewSupervisor(adapter, &aggregate.Options{
+		sup, err := aggregate.NewSupervisor(adapter, &aggregate.Options{
 			Hooks:         aggregate.Hooks{Evaluate: web.Attempts},
 			SettleTimeout: time.Millisecond,
 		})
+		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
 		graphs, err := aggregate.New(sup, editor.Definition(names.Projection()))
 		require.NoError(t, err)

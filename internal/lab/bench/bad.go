@@ -25,7 +25,14 @@ var errSpared = errors.New("a bad body was not refused")
 // sends anything; those that share the round must not.
 func badBodies(ctx context.Context, l *lab) (outcome, error) {
 	return l.withAndWithout(ctx, func(pool *pgxpool.Pool, bad bool) (callers, func(context.Context) error, error) {
-		sup := aggregate.NewSupervisor(postgres.New(pool, nil), nil)
+		s, err := postgres.New(pool, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			return nil, nil, err
+		}
 		root, err := aggregate.New(sup, definition())
 		ids := newIDs(sup.Clock(), 16)
 		return func(ctx context.Context, i int) (func() error, error) {
@@ -40,7 +47,10 @@ func badBodies(ctx context.Context, l *lab) (outcome, error) {
 // badRows is commits some of which only the server can refuse, and with them the whole statement.
 func badRows(ctx context.Context, l *lab) (outcome, error) {
 	return l.withAndWithout(ctx, func(pool *pgxpool.Pool, bad bool) (callers, func(context.Context) error, error) {
-		s := postgres.New(pool, nil)
+		s, err := postgres.New(pool, nil)
+		if err != nil {
+			return nil, nil, err
+		}
 		return func(ctx context.Context, _ int) (func() error, error) {
 			w := &writer{store: s, clock: l.clock, id: newIDs(l.clock, 1)[0]}
 			return sometimes(bad, func() error { return w.commit(ctx, body) }, func() error { return w.commit(ctx, refused) }), nil

@@ -178,9 +178,16 @@ func (l *lab) book(pool *pgxpool.Pool, b bookings, own bool, r *replicated) meas
 }
 
 func (l *lab) booked(ctx context.Context, pool *pgxpool.Pool, b bookings, own bool, r *replicated, d time.Duration) (tally, error) {
-	sup := aggregate.NewSupervisor(postgres.New(pool, nil), &aggregate.Options{Hooks: aggregate.Hooks{
+	s, err := postgres.New(pool, nil)
+	if err != nil {
+		return tally{}, err
+	}
+	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{
 		Conflict: func(_ context.Context, c aggregate.Conflict) { r.conflicts.Add(int64(c.Commands)) },
 	}})
+	if err != nil {
+		return tally{}, err
+	}
 	stock, others := definition(), definition()
 	stock.Name, others.Name = "stock", "other"
 	if !own {

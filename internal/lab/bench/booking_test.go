@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
@@ -17,8 +18,9 @@ func TestATransactionOfTwoWarmAggregatesIsAtMostFourRoundTrips(t *testing.T) {
 	pool, w := tapped(t)
 	_, err := pool.Exec(t.Context(), stockTable)
 	require.NoError(t, err)
-	s := postgres.New(pool, nil)
-	sup := aggregate.NewSupervisor(s, nil)
+	s := pgtest.Store(t, pool, nil)
+	sup, err := aggregate.NewSupervisor(s, nil)
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(t.Context())) })
 	var roots [3]*aggregate.Root[counter]
 	for i, name := range []string{"plain", "other", "projected"} {

@@ -76,7 +76,14 @@ SELECT t, $2, n, $3, $4::jsonb FROM unnest($1::bytea[]) WITH ORDINALITY AS r (t,
 
 // coldStart makes a supervisor that has never heard of the aggregate.
 func coldStart(ctx context.Context, pool *pgxpool.Pool, id hlc.Timestamp) (counter, error) {
-	sup := aggregate.NewSupervisor(postgres.New(pool, nil), nil)
+	s, err := postgres.New(pool, nil)
+	if err != nil {
+		return counter{}, err
+	}
+	sup, err := aggregate.NewSupervisor(s, nil)
+	if err != nil {
+		return counter{}, err
+	}
 	root, err := aggregate.New(sup, definition())
 	if err != nil {
 		return counter{}, err

@@ -26,13 +26,24 @@ type crowd struct{ aggregates, callers, every int }
 // own; that they are warm is the warm-up's work.
 func (l *lab) evaluate(pool *pgxpool.Pool, c crowd, d aggregate.Definition[counter]) measure {
 	return func(ctx context.Context, length time.Duration) (figure, error) {
-		return l.metered(ctx, func() (tally, error) { return commands(ctx, postgres.New(pool, nil), c, d, length) })
+		return l.metered(ctx, func() (tally, error) { return onPostgres(ctx, pool, nil, c, d, length) })
 	}
+}
+
+func onPostgres(ctx context.Context, pool *pgxpool.Pool, o *postgres.Options, c crowd, d aggregate.Definition[counter], length time.Duration) (tally, error) {
+	s, err := postgres.New(pool, o)
+	if err != nil {
+		return tally{}, err
+	}
+	return commands(ctx, s, c, d, length)
 }
 
 // commands lets a crowd increment counters in a store. The callers go round their shares of the aggregates.
 func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definition[counter], length time.Duration) (tally, error) {
-	sup := aggregate.NewSupervisor(a, nil)
+	sup, err := aggregate.NewSupervisor(a, nil)
+	if err != nil {
+		return tally{}, err
+	}
 	root, err := aggregate.New(sup, d)
 	if err != nil {
 		return tally{}, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -47,7 +48,7 @@ func fairness(ctx context.Context, l *lab) (outcome, error) {
 			return outcome{}, err
 		}
 		var all commits
-		t, err := flood(ctx, postgres.New(pool, nil), &all, l.time)
+		t, err := flood(ctx, pool, &all, l.time)
 		stop()
 		if err != nil {
 			return outcome{}, err
@@ -65,8 +66,15 @@ func fairness(ctx context.Context, l *lab) (outcome, error) {
 }
 
 // flood lets the first caller have an aggregate to itself, and many others press upon the rest.
-func flood(ctx context.Context, s *postgres.Store, all *commits, d time.Duration) (tally, error) {
-	sup := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Commit: all.add}})
+func flood(ctx context.Context, pool *pgxpool.Pool, all *commits, d time.Duration) (tally, error) {
+	s, err := postgres.New(pool, nil)
+	if err != nil {
+		return tally{}, err
+	}
+	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Commit: all.add}})
+	if err != nil {
+		return tally{}, err
+	}
 	root, err := aggregate.New(sup, definition())
 	if err != nil {
 		return tally{}, err

@@ -190,7 +190,11 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	a, err := contend(ctx, postgres.New(pool, nil), t)
+	s, err := postgres.New(pool, nil)
+	if err != nil {
+		return err
+	}
+	a, err := contend(ctx, s, t)
 	if err != nil {
 		return err
 	}
@@ -201,9 +205,12 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 // is a failure of that command, not of the measurement.
 func contend(ctx context.Context, s *postgres.Store, t task) (answer, error) {
 	var failed, conflicts atomic.Int64
-	sup := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Conflict: func(_ context.Context, c aggregate.Conflict) {
+	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Conflict: func(_ context.Context, c aggregate.Conflict) {
 		conflicts.Add(int64(c.Commands))
 	}}})
+	if err != nil {
+		return answer{}, err
+	}
 	root, err := aggregate.New(sup, definition())
 	if err != nil {
 		return answer{}, err

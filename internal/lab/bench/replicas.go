@@ -69,9 +69,16 @@ func balanced(ctx context.Context, pools []*pgxpool.Pool, c crowd, d time.Durati
 	var sups []*aggregate.Supervisor
 	var roots []*aggregate.Root[counter]
 	for _, pool := range pools {
-		sup := aggregate.NewSupervisor(postgres.New(pool, nil), &aggregate.Options{Hooks: aggregate.Hooks{
+		s, err := postgres.New(pool, nil)
+		if err != nil {
+			return tally{}, err
+		}
+		sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{
 			Conflict: func(_ context.Context, c aggregate.Conflict) { r.conflicts.Add(int64(c.Commands)) },
 		}})
+		if err != nil {
+			return tally{}, err
+		}
 		root, err := aggregate.New(sup, definition())
 		if err != nil {
 			return tally{}, err

@@ -26,7 +26,7 @@ func routed(c crowd) func(context.Context, *lab) (outcome, error) {
 func (l *lab) evaluateRouted(pool *pgxpool.Pool, c crowd) measure {
 	return func(ctx context.Context, length time.Duration) (figure, error) {
 		return l.metered(ctx, func() (tally, error) {
-			return commands(ctx, postgres.New(pool, &postgres.Options{Distributed: true}), c, definition(), length)
+			return onPostgres(ctx, pool, &postgres.Options{Distributed: true}, c, definition(), length)
 		})
 	}
 }

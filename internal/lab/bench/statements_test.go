@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
@@ -26,7 +27,8 @@ const (
 
 func rootOn(t *testing.T, s store.Adapter, d aggregate.Definition[counter]) (*aggregate.Root[counter], *aggregate.Supervisor) {
 	t.Helper()
-	sup := aggregate.NewSupervisor(s, nil)
+	sup, err := aggregate.NewSupervisor(s, nil)
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
 	root, err := aggregate.New(sup, d)
 	require.NoError(t, err)
@@ -43,7 +45,7 @@ func repeat(t *testing.T, n int, do func() error) {
 func TestWarmCommandIsOneStatementAndOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	pool, w := tapped(t)
-	root, sup := rootOn(t, postgres.New(pool, nil), definition())
+	root, sup := rootOn(t, pgtest.Store(t, pool, nil), definition())
 	do := incrementer(t.Context(), root, newIDs(sup.Clock(), 1)[0])
 	repeat(t, warmth, do)
 	w.reset()
@@ -55,7 +57,7 @@ func TestWarmCommandIsOneStatementAndOneRoundTrip(t *testing.T) {
 func TestColdStartIsOneStatementAndOneRoundTripWithAndWithoutASnapshot(t *testing.T) {
 	t.Parallel()
 	pool, w := tapped(t)
-	s := postgres.New(pool, nil)
+	s := pgtest.Store(t, pool, nil)
 	root, sup := rootOn(t, s, definition())
 	ids := newIDs(sup.Clock(), 3)
 	for _, id := range ids {
@@ -80,7 +82,7 @@ func TestColdStartIsOneStatementAndOneRoundTripWithAndWithoutASnapshot(t *testin
 func TestColdCommandIsOneReadAndOneWrite(t *testing.T) {
 	t.Parallel()
 	pool, w := tapped(t)
-	root, sup := rootOn(t, postgres.New(pool, nil), definition())
+	root, sup := rootOn(t, pgtest.Store(t, pool, nil), definition())
 	ids := newIDs(sup.Clock(), 2)
 	repeat(t, warmth, incrementer(t.Context(), root, ids[0]))
 	w.reset()
@@ -92,7 +94,7 @@ func TestColdCommandIsOneReadAndOneWrite(t *testing.T) {
 func TestRefusedCommandIsOneRead(t *testing.T) {
 	t.Parallel()
 	pool, w := tapped(t)
-	root, sup := rootOn(t, postgres.New(pool, nil), definition())
+	root, sup := rootOn(t, pgtest.Store(t, pool, nil), definition())
 	id := newIDs(sup.Clock(), 1)[0]
 	refuse := func() {
 		err := root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: incrementType, Data: increment{By: -1}})
@@ -116,7 +118,7 @@ func TestBatchedProjectionTravelsWithItsEventInOneRoundTrip(t *testing.T) {
 		b.Queue(projectSQL, e.AggregateID[:], int32(e.Sequence))
 		return nil
 	})}
-	root, sup := rootOn(t, postgres.New(pool, nil), d)
+	root, sup := rootOn(t, pgtest.Store(t, pool, nil), d)
 	do := incrementer(t.Context(), root, newIDs(sup.Clock(), 1)[0])
 	repeat(t, warmth, do)
 	w.reset()
@@ -136,7 +138,7 @@ func TestCommandsThatWaitForOneAggregateShareAStatement(t *testing.T) {
 		<-held
 		return types.Events(types.New(incrementedType, incremented{By: 1})), nil
 	})
-	root, sup := rootOn(t, postgres.New(pool, nil), d)
+	root, sup := rootOn(t, pgtest.Store(t, pool, nil), d)
 	id := newIDs(sup.Clock(), 1)[0]
 	repeat(t, warmth, incrementer(t.Context(), root, id))
 

@@ -62,7 +62,10 @@ func (a *arena) verify(ctx context.Context) (*verdict, error) {
 		return nil, err
 	}
 	defer pool.Close()
-	adapter := postgres.New(pool, &postgres.Options{Commands: true, Metadata: true})
+	adapter, err := postgres.New(pool, &postgres.Options{Commands: true, Metadata: true})
+	if err != nil {
+		return nil, err
+	}
 	if err := a.readLogs(ctx, pool, r); err != nil {
 		return nil, err
 	}
@@ -140,7 +143,10 @@ func (a *arena) readProjection(ctx context.Context, pool *pgxpool.Pool, r *recor
 
 // lookUp asks the library what became of the commands whose callers were told that nobody knows.
 func (a *arena) lookUp(ctx context.Context, adapter *postgres.Store, r *record) error {
-	sup := aggregate.NewSupervisor(adapter, nil)
+	sup, err := aggregate.NewSupervisor(adapter, nil)
+	if err != nil {
+		return err
+	}
 	defer func() { _ = sup.Shutdown(ctx) }()
 	var roots [2]*aggregate.Root[counter]
 	for i, name := range rootNames {

@@ -98,12 +98,20 @@ func (w *writer) open(pool *pgxpool.Pool) error {
 	clock := hlc.NewClock(&hlc.Options{Node: w.Node, Now: func() time.Time {
 		return time.Now().Add(time.Duration(w.skew.Load()))
 	}})
-	adapter := &watched{paths: &w.paths, doubted: map[hlc.Timestamp]bool{}, Store: postgres.New(pool, &postgres.Options{
+	s, err := postgres.New(pool, &postgres.Options{
 		Commands: true, Metadata: true, Logger: logger, CommitTimeout: w.Committing, LockTimeout: w.Committing / 2,
-	})}
-	w.sup = aggregate.NewSupervisor(adapter, &aggregate.Options{
+	})
+	if err != nil {
+		return err
+	}
+	adapter := &watched{paths: &w.paths, doubted: map[hlc.Timestamp]bool{}, Store: s}
+	sup, err := aggregate.NewSupervisor(adapter, &aggregate.Options{
 		Clock: clock, Logger: logger, Hooks: w.paths.hooks(), SettleTimeout: w.Settling, MaxLive: 200,
 	})
+	if err != nil {
+		return err
+	}
+	w.sup = sup
 	for i, name := range rootNames {
 		var err error
 		if w.roots[i], err = aggregate.New(w.sup, definition(name)); err != nil {

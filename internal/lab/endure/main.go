@@ -75,7 +75,14 @@ func run(duration time.Duration, callers int) error {
 	if err := migrations.Apply(ctx, pool, nil); err != nil {
 		return err
 	}
-	sup := aggregate.NewSupervisor(postgres.New(pool, nil), &aggregate.Options{MaxLive: 5_000})
+	s, err := postgres.New(pool, nil)
+	if err != nil {
+		return err
+	}
+	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{MaxLive: 5_000})
+	if err != nil {
+		return err
+	}
 	root, err := aggregate.New(sup, definition())
 	if err != nil {
 		return err

@@ -55,7 +55,8 @@ func decode(t testing.TB, s string) (v any) {
 
 func open(t testing.TB, s store.Adapter, o *aggregate.Options) *aggregate.Root[counter] {
 	t.Helper()
-	sup := aggregate.NewSupervisor(s, o)
+	sup, err := aggregate.NewSupervisor(s, o)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()

@@ -18,7 +18,6 @@ import (
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -45,7 +44,7 @@ func restored(t testing.TB) store.Adapter {
 	_, err = conn.PgConn().Exec(t.Context(), read(t, "golden.sql")).ReadAll()
 	require.NoError(t, err)
 	require.NoError(t, conn.Close(t.Context()))
-	return postgres.New(pgtest.Open(t, url), nil)
+	return pgtest.Store(t, pgtest.Open(t, url), nil)
 }
 
 // partitioned has the dump's rows, in their order, in partitioned tables.
@@ -61,7 +60,7 @@ func partitioned(t testing.TB) store.Adapter {
 		}
 	}
 	require.Equal(t, events+snapshots, n)
-	return postgres.New(pool, nil)
+	return pgtest.Store(t, pool, nil)
 }
 
 var (

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventmaestro/maestro/migrations"
+	"github.com/eventmaestro/maestro/store/postgres"
 )
 
 // Plain returns a pool on a fresh schema with the plain tables of package
@@ -30,4 +31,14 @@ func With(t testing.TB, o *migrations.Options, configure ...func(*pgxpool.Config
 		t.Fatalf("pgtest: %v", err)
 	}
 	return pool
+}
+
+// Store returns a store on a pool.
+func Store(t testing.TB, pool *pgxpool.Pool, o *postgres.Options) *postgres.Store {
+	t.Helper()
+	s, err := postgres.New(pool, o)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return s
 }

@@ -37,7 +37,8 @@ type sum struct{ Value int }
 func adder(t *testing.T, a store.Adapter, node uint64) *aggregate.Root[sum] {
 	t.Helper()
 	clock := hlc.NewClock(&hlc.Options{Node: node, Now: func() time.Time { return epoch }})
-	sup := aggregate.NewSupervisor(a, &aggregate.Options{Clock: clock})
+	sup, err := aggregate.NewSupervisor(a, &aggregate.Options{Clock: clock})
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(background)) })
 	root, err := aggregate.New(sup, aggregate.Definition[sum]{
 		Commands: aggregate.Commands[sum]{"add": aggregate.Command(func(_ context.Context, _ aggregate.Instance[sum], by int) ([]types.Uncommitted, error) {
@@ -84,7 +85,8 @@ func TestARecordedNoOpIsSettledToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faults := storetest.NewFaults(memory.New(), 1, nil)
 		faults.Next(storetest.OpCommit, storetest.FaultReplyLost)
-		sup := aggregate.NewSupervisor(faults, nil)
+		sup, err := aggregate.NewSupervisor(faults, nil)
+		require.NoError(t, err)
 		defer func() { require.NoError(t, sup.Shutdown(background)) }()
 		evaluated := 0
 		root, err := aggregate.New(sup, aggregate.Definition[sum]{

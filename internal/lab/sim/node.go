@@ -88,7 +88,11 @@ func (l *life) open(a store.Adapter, o *aggregate.Options) (err error) {
 			w.violate(8, "%s: %d commands share a commit, the bound is %d", l.name, c.Commands, o.MaxBatch)
 		}
 	}
-	l.sup = aggregate.NewSupervisor(a, o)
+	sup, err := aggregate.NewSupervisor(a, o)
+	if err != nil {
+		return err
+	}
+	l.sup = sup
 	for i, name := range rootNames {
 		if l.roots[i], err = aggregate.New(l.sup, l.definition(name)); err != nil {
 			return err

@@ -117,7 +117,10 @@ func (r *real) build() {
 	w.scene.trouble /= 2 // of 100 commits; a call of the store is more than one attempt
 	w.scene.projection = one[store.Projection](w.rng, postgres.BatchProjection(projectBatch), postgres.Projection(projectTx))
 	w.scene.idle.Hibernate, w.scene.idle.Exit = one(w.rng, -1, soon), one(w.rng, -1, soon, 3*soon)
-	adapter := postgres.New(r.pool, &postgres.Options{Metadata: true, Commands: true})
+	adapter, err := postgres.New(r.pool, &postgres.Options{Metadata: true, Commands: true})
+	if err != nil {
+		panic(err) // the options are ours
+	}
 	w.store, w.projected = adapter, r.projected
 	maker := hlc.NewClock(&hlc.Options{Node: 1000 + w.config.Seed, Now: func() time.Time { return epoch }})
 	for i := range w.scene.aggregates {
@@ -163,9 +166,13 @@ func (r *real) start(n *node) error {
 	}
 	o := w.scene.options()
 	o.Clock = hlc.NewClock(&hlc.Options{Node: n.id, Now: func() time.Time { return time.Now().Add(time.Duration(n.skew.Load())) }})
-	return l.open(postgres.New(pool, &postgres.Options{
+	s, err := postgres.New(pool, &postgres.Options{
 		Metadata: true, Commands: true, Logger: slog.New(told{w}), CommitTimeout: r.commit, LockTimeout: r.commit / 2, MaxBatch: one(w.rng, 0, 1, 4),
-	}), o)
+	})
+	if err != nil {
+		return err
+	}
+	return l.open(s, o)
 }
 
 // draw decides what each caller will ask, before anything happens.

@@ -19,7 +19,8 @@ import (
 func TestARefusedCommandLeavesNothingToTheNextOfItsBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sup := aggregate.NewSupervisor(memory.New(), nil)
+		sup, err := aggregate.NewSupervisor(memory.New(), nil)
+		require.NoError(t, err)
 		defer func() { require.NoError(t, sup.Shutdown(background)) }()
 		begin := make(chan struct{})
 		add := types.New("added", 1)

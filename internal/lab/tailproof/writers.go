@@ -93,8 +93,14 @@ type count struct{ N int }
 func (p *proof) underRoots(ctx context.Context) {
 	for ctx.Err() == nil {
 		pool := p.pool.Load()
-		s := postgres.New(pool, &postgres.Options{CommitTimeout: 2 * time.Second, LockTimeout: time.Second})
-		sup := aggregate.NewSupervisor(s, nil)
+		s, err := postgres.New(pool, &postgres.Options{CommitTimeout: 2 * time.Second, LockTimeout: time.Second})
+		if err != nil {
+			panic(err)
+		}
+		sup, err := aggregate.NewSupervisor(s, nil)
+		if err != nil {
+			panic(err)
+		}
 		root, err := aggregate.New(sup, aggregate.Definition[int]{
 			Commands: aggregate.Commands[int]{"count": aggregate.Command(func(_ context.Context, _ aggregate.Instance[int], c count) ([]types.Uncommitted, error) {
 				events := make([]types.Uncommitted, c.N)

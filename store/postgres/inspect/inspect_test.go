@@ -233,7 +233,8 @@ func TestJSONIsAnObjectALine(t *testing.T) {
 func TestTheLogThatTheLibraryWritesIsGood(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, &migrations.Options{Metadata: true})
-	sup := aggregate.NewSupervisor(postgres.New(l.pool, &postgres.Options{Metadata: true}), nil)
+	sup, err := aggregate.NewSupervisor(pgtest.Store(t, l.pool, &postgres.Options{Metadata: true}), nil)
+	require.NoError(t, err)
 	defer func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) }()
 	root, err := aggregate.New(sup, aggregate.Definition[int]{
 		Commands: aggregate.Commands[int]{"add": aggregate.CommandFunc[int](func(context.Context, aggregate.Instance[int], types.Command) ([]types.Uncommitted, error) {

@@ -39,7 +39,10 @@ func Of[S any](d aggregate.Definition[S]) Kind {
 	}
 	k.replay = func(ctx context.Context, a store.Adapter, id hlc.Timestamp) (replayed, error) {
 		d.Projections = nil // of stores that are not this one, perhaps
-		sup := aggregate.NewSupervisor(a, nil)
+		sup, err := aggregate.NewSupervisor(a, nil)
+		if err != nil {
+			return replayed{}, err
+		}
 		defer func() { _ = sup.Shutdown(context.WithoutCancel(ctx)) }()
 		root, err := aggregate.New(sup, d)
 		if err != nil {

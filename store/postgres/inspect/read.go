@@ -60,7 +60,11 @@ func inspect(ctx context.Context, c config, p printer) (problems int, _ error) {
 		if err != nil {
 			return err
 		}
-		d.store = postgres.New(pool, &postgres.Options{Schema: c.schema, Metadata: d.metadata}).Tx(tx)
+		s, err := postgres.New(pool, &postgres.Options{Schema: c.schema, Metadata: d.metadata})
+		if err != nil {
+			return err
+		}
+		d.store = s.Tx(tx)
 		problems, err = d.inspect(ctx, c, p)
 		return err
 	})
