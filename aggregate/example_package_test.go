@@ -27,11 +27,11 @@ func Example() {
 	incremented := func(c Counter, e CounterIncremented) Counter { c.Value += e.By; return c }
 
 	ctx := context.Background()
-	sup, err := aggregate.NewSupervisor(memory.New(), nil)
+	sup, err := aggregate.NewSupervisor(memory.New(), nil) // or on a *postgres.Store
 	if err != nil {
 		fmt.Println(err)
 		return
-	} // or postgres.New(pool, nil)
+	}
 	defer sup.Shutdown(ctx)
 	counters, err := aggregate.New(sup, aggregate.Definition[Counter]{
 		Name:     "counter",

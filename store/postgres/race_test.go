@@ -268,7 +268,7 @@ func TestThoseThatLostToADeadlockAreSentAgainOneAfterTheOther(t *testing.T) {
 	for range all {
 		commits = append(commits, projected(quarrelsome, "quarrel"))
 	}
-	for _, err := range race(t, []*postgres.Store{postgres.New(pool, nil)}, commits) {
+	for _, err := range race(t, []*postgres.Store{pgtest.Store(t, pool, nil)}, commits) {
 		require.NoError(t, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
+	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -103,7 +104,7 @@ func explainLoad(t *testing.T, pool *pgxpool.Pool, mode string) string {
 	conn, err := pool.Acquire(t.Context())
 	require.NoError(t, err)
 	defer conn.Release()
-	s := pgtest.Store(t, pool, nil)
+	s := pgtest.Store(t, pool, &postgres.Options{CommitTimeout: time.Minute}) // on a busy machine
 	id := stamp()
 	require.NoError(t, s.Commit(t.Context(), commit(id, 1, 10_000)))
 	require.NoError(t, s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: stamp(), Sequence: 1, Body: []byte(`1`)}))
