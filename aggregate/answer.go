@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -11,62 +12,62 @@ import (
 // What the commands of a round are told, and who is committed one by one instead.
 
 // answerAll answers everybody who is open in the same way.
-func (c *cell[S]) answerAll(w *work, err error) {
-	open := w.open
-	w.open = nil
+func (c *core[S]) answerAll(r *round, err error) {
+	open := r.open
+	r.open = nil
 	for _, q := range open {
-		q.answer(err)
+		q.Answer(err)
 	}
 }
 
 // separate deals with a commit that failed for another reason than a conflict: commands
 // that shared it are committed one by one, so that each meets its own fate (law 5). What is nobody's
 // own fault is one answer for all of them.
-func (c *cell[S]) separate(w *work, r *round, cause error) {
+func (c *core[S]) separate(r *round, cause error) {
 	senders := 0
-	for _, q := range w.open {
-		if q.phase.Load() == committing || q.left() {
+	for _, q := range r.open {
+		if q.Phase() == mailbox.Claimed || q.Left() {
 			senders++
 		}
 	}
 	unknown := errors.Is(cause, store.ErrOutcomeUnknown)
 	if unknown || senders == 1 || errors.Is(cause, store.ErrUnavailable) {
-		c.answerSenders(w, r, cause, unknown)
+		c.answerSenders(r, cause, unknown)
 		return
 	}
-	for _, q := range w.open {
-		q.unclaim()
+	for _, q := range r.open {
+		q.Unclaim()
 	}
-	c.single = len(w.open)
-	w.batch = append(slices.Clone(w.open), w.batch...)
-	w.open = nil
+	c.single = len(r.open)
+	r.batch = append(slices.Clone(r.open), r.batch...)
+	r.open = nil
 }
 
 // answerSenders answers those whose events were sent; the others stay open.
-func (c *cell[S]) answerSenders(w *work, r *round, cause error, unknown bool) {
+func (c *core[S]) answerSenders(r *round, cause error, unknown bool) {
 	if unknown {
 		c.drop()
 	}
-	kept := w.open[:0]
-	for _, q := range w.open {
+	kept := r.open[:0]
+	for _, q := range r.open {
 		switch {
-		case q.phase.Load() != committing:
-			if !q.left() {
+		case q.Phase() != mailbox.Claimed:
+			if !q.Left() {
 				kept = append(kept, q)
 			}
 		case unknown:
-			q.answer(c.unknown(q, r, cause))
+			q.Answer(c.unknown(q, r, cause))
 		case errors.Is(cause, store.ErrDuplicateCommand):
 			// Who leaves now is told that the outcome is unknown, since a first time had one; but
 			// none of these timestamps is in the log.
 			q.stamps.Store(nil)
 			c.repeat(q)
 		default:
-			q.answer(refusedAtCommit(cause))
+			q.Answer(refusedAtCommit(cause))
 		}
 	}
-	clear(w.open[len(kept):])
-	w.open = kept
+	clear(r.open[len(kept):])
+	r.open = kept
 }
 
 // refusedAtCommit is what a command is told whose commit was refused. Where a projection says that it is a refusal of
@@ -79,22 +80,23 @@ func refusedAtCommit(cause error) error {
 }
 
 // answerVerdicts answers everybody who is open, after it is certain that what evaluation
-// said is right. r is nil if nothing was committed.
-func (c *cell[S]) answerVerdicts(w *work, r *round) {
-	for len(w.open) > 0 {
-		q := w.open[0]
+// said is right.
+func (c *core[S]) answerVerdicts(r *round) {
+	c.show()
+	for len(r.open) > 0 {
+		q := r.open[0]
 		err := q.verdict
-		if err == nil && q.wantEvents && r != nil {
+		if err == nil && q.wantEvents && q.top > q.low {
 			q.events = cloneEvents(r.log[q.low:q.top])
 		}
-		if err != nil && q.command.ID != "" && !q.left() {
+		if err != nil && q.command.ID != "" && !q.Left() {
 			// A repeat can be refused because the first time changed the state.
 			if found, first := c.first(q); found || first != nil {
 				err = first
 			}
 		}
-		w.open = w.open[1:]
-		q.answer(err)
+		r.open = r.open[1:]
+		q.Answer(err)
 	}
 }
 

@@ -136,16 +136,16 @@ type Stuck struct {
 }
 
 // reportStuck tells who watches that r's handler outlasted its caller.
-func (m *mailbox) reportStuck(r *request) {
-	s := m.family.sup
+func (l *live) reportStuck(r *request) {
+	s := l.family.sup
 	hook := s.options.Hooks.Stuck
-	now := s.now()
+	now := int64(time.Since(s.born))
 	last := s.stuckAt.Load()
 	if last != 0 && now-last < int64(time.Second) || !s.stuckAt.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Warn("handler outlasts its caller", "root", m.family.name, "aggregate", m.id, "type", r.command.Type)
+	s.log.Warn("handler outlasts its caller", "root", l.family.name, "aggregate", l.ID(), "type", r.command.Type)
 	if hook != nil {
-		hook(r.ctx, Stuck{Root: m.family.name, AggregateID: m.id, Type: r.command.Type})
+		hook(r.Context(), Stuck{Root: l.family.name, AggregateID: l.ID(), Type: r.command.Type})
 	}
 }

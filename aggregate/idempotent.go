@@ -32,7 +32,7 @@ func (r *Root[S]) identify(command types.Command, handler any) (*store.CommandRe
 var errRecordGone = errors.New("the command's record was pruned meanwhile")
 
 // repeat answers a command whose ID was used before with the first outcome.
-func (c *cell[S]) repeat(q *request) {
+func (c *core[S]) repeat(q *request) {
 	found, err := c.first(q)
 	switch {
 	case err == nil && !found:
@@ -40,37 +40,37 @@ func (c *cell[S]) repeat(q *request) {
 	case err != nil && !found:
 		err = c.untold(err)
 	}
-	q.answer(err)
+	q.Answer(err)
 }
 
 // untold is the error for a command that was carried out an earlier time, but whose outcome then
 // could not be read: one that says nothing was stored would be wrong.
-func (c *cell[S]) untold(cause error) error {
-	return &OutcomeUnknownError{AggregateID: c.id, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
+func (c *core[S]) untold(cause error) error {
+	return &OutcomeUnknownError{AggregateID: c.ID(), Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
 }
 
 // first looks a command's ID up. If it was used before, q gets the outcome of that time.
-func (c *cell[S]) first(q *request) (found bool, err error) {
-	defer func() { c.reportPanic(q.ctx, q.command.Type, err) }()
+func (c *core[S]) first(q *request) (found bool, err error) {
+	defer func() { c.reportPanic(q.Context(), q.command.Type, err) }()
 	defer recovered(&err) // an adapter's panic
 	a := c.adapter()
-	ctx, cancel := c.reading(q.ctx)
+	ctx, cancel := c.reading(q.Context())
 	defer cancel()
 	log, ok := a.(store.CommandLog)
 	if !ok { // a transaction that doesn't keep command ids by itself
 		log = c.family.sup.store.(store.CommandLog)
 	}
-	record, err := lookUp(ctx, log, c.id, q.record)
+	record, err := lookUp(ctx, log, c.ID(), q.record)
 	if found = record != nil; !found || err != nil {
 		return found, err
 	}
 	// The first time may have been in doubt. To have found it proves that it is visible.
-	if err := flush(ctx, a, c.id, c.family.sup.options.ReadTimeout); err != nil {
+	if err := flush(ctx, a, c.ID(), c.family.sup.options.ReadTimeout); err != nil {
 		return true, c.untold(err)
 	}
 	q.seq, q.repeat = record.Last, true
 	if q.wantEvents {
-		q.events, err = eventsOf(ctx, a, c.id, record)
+		q.events, err = eventsOf(ctx, a, c.ID(), record)
 	}
 	if q.wantState && err == nil {
 		q.state, err = c.stateAt(ctx, record.Last)
@@ -108,10 +108,10 @@ func eventsOf(ctx context.Context, a store.Adapter, id hlc.Timestamp, record *st
 	return events, nil
 }
 
-func (c *cell[S]) stateAt(ctx context.Context, s types.Sequence) (any, error) {
+func (c *core[S]) stateAt(ctx context.Context, s types.Sequence) (any, error) {
 	if s == 0 {
 		return c.root.kind.initial()
 	}
-	l, err := c.root.kind.hydrate(ctx, c.reads(), c.id, s)
+	l, err := c.root.kind.hydrate(ctx, c.reads(), c.ID(), s)
 	return l.state, err
 }

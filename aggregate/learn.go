@@ -12,7 +12,7 @@ import (
 
 // refresh reads what other processes added and reports whether there was anything. Nothing
 // is read if the state is known to be the latest as of this batch.
-func (c *cell[S]) refresh(ctx context.Context) (news bool, _ error) {
+func (c *core[S]) refresh(ctx context.Context) (news bool, _ error) {
 	if err := c.ensure(ctx); err != nil {
 		return false, err
 	}
@@ -23,11 +23,11 @@ func (c *cell[S]) refresh(ctx context.Context) (news bool, _ error) {
 }
 
 // readOn reads what follows the state, and learns it; together with other aggregates, where the store can.
-func (c *cell[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _ error) {
+func (c *core[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _ error) {
 	read, cancel := c.reading(ctx)
 	defer cancel()
 	rest := func() iter.Seq2[types.Event, error] {
-		return c.reads().Events(read, c.id, store.Range{After: max(0, c.seq-1)})
+		return c.reads().Events(read, c.ID(), store.Range{After: max(0, c.seq-1)})
 	}
 	together, ok := c.adapter().(store.Follower)
 	if !ok {
@@ -35,7 +35,7 @@ func (c *cell[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _
 	}
 	began, last := c.seq, c.last
 	c.yield()
-	events, more, err := follow(read, together, c.id, max(1, began))
+	events, more, err := follow(read, together, c.ID(), max(1, began))
 	if err != nil {
 		return false, c.family.sup.ended(fmt.Errorf("aggregate: read events: %w", err))
 	}
@@ -50,7 +50,7 @@ func follow(ctx context.Context, f store.Follower, id hlc.Timestamp, from types.
 
 // learnAll takes the turn and learns events that were read from began on, which was the state's sequence then, and
 // the rest of them where there is more.
-func (c *cell[S]) learnAll(ctx context.Context, began types.Sequence, events []types.Event, more bool, rest func() iter.Seq2[types.Event, error], rival hlc.Timestamp) error {
+func (c *core[S]) learnAll(ctx context.Context, began types.Sequence, events []types.Event, more bool, rest func() iter.Seq2[types.Event, error], rival hlc.Timestamp) error {
 	if err := c.hold(ctx); err != nil {
 		return err
 	}
@@ -70,9 +70,9 @@ func (c *cell[S]) learnAll(ctx context.Context, began types.Sequence, events []t
 // reports whether there were any. A state that the log does not have is dropped, told of, and read
 // again. An event with the very timestamp that a refused one had, rival, was stamped by another clock
 // with the same node id.
-func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error], rival hlc.Timestamp) (news bool, _ error) {
+func (c *core[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error], rival hlc.Timestamp) (news bool, _ error) {
 	began, last := c.seq, c.last
-	n, proved, err := c.root.kind.follow(events, c.id, &c.draft, func(e *types.Event) {
+	n, proved, err := c.root.kind.follow(events, c.ID(), &c.draft, func(e *types.Event) {
 		if e.Timestamp == rival && !rival.IsZero() {
 			c.renewClock()
 		}
@@ -102,8 +102,8 @@ func (c *cell[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 }
 
 // lost drops a state that the log does not have, the one that ended with last, and tells of it.
-func (c *cell[S]) lost(ctx context.Context, seq types.Sequence, last hlc.Timestamp) {
-	e := &LogWentBackError{Root: c.family.name, AggregateID: c.id, Sequence: seq, Timestamp: last}
+func (c *core[S]) lost(ctx context.Context, seq types.Sequence, last hlc.Timestamp) {
+	e := &LogWentBackError{Root: c.family.name, AggregateID: c.ID(), Sequence: seq, Timestamp: last}
 	c.drop()
 	if h := c.host; h != nil && h.loaded && !h.ahead && h.last == e.Timestamp {
 		h.draft, h.loaded = draft[S]{}, false

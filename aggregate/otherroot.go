@@ -3,7 +3,10 @@ package aggregate
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
+
+	"github.com/eventmaestro/maestro/internal/mailbox"
 )
 
 // An id belongs to the root that knows the type of its first event. While nothing is known of it, or nothing was read, whichever root
@@ -16,23 +19,21 @@ func (f *family) orOther(err error) error {
 	if !ok || !e.Stored || e.Sequence != 1 || !errors.Is(e.Err, ErrUnknownEvent) {
 		return err
 	}
-	if holder := f.sup.idle.whoKnows(e.Type); holder != nil && !f.knows(e.Type) {
+	if holder := f.sup.whoKnows(e.Type); holder != nil && !f.knows(e.Type) {
 		return &OtherRootError{AggregateID: e.AggregateID, Holder: holder.name, Asked: f.name}
 	}
 	return err
 }
 
 // whoKnows returns the first root that knows a type of event, or nil.
-func (s *sweeper) whoKnows(eventType string) *family {
+func (s *Supervisor) whoKnows(eventType string) *family {
 	s.mu.Lock()
-	families := s.families
-	s.mu.Unlock()
-	for _, f := range families {
-		if f.knows(eventType) {
-			return f
-		}
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.families, func(f *family) bool { return f.knows(eventType) })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return s.families[i]
 }
 
 const (
@@ -43,17 +44,17 @@ const (
 
 // takeOver takes an aggregate of which another root has no event out of that root's memory, or waits until it has been
 // read, so that one can look again.
-func (s *Supervisor) takeOver(ctx context.Context, m *mailbox, tries int) error {
-	if m.exit() {
+func (s *Supervisor) takeOver(ctx context.Context, l *live, tries int) error {
+	if l.Exit() {
 		return nil
 	}
 	q := s.newRequest(ctx)
-	q.run = func(owner) error { return nil } // is answered once what is under way is
-	if m.put(q) != delivered {
+	q.run = func(mailbox.Owner) error { return nil } // is answered once what is under way is
+	if l.Put(&q.Request) != mailbox.Delivered {
 		s.free(q)
 	} else {
-		err := q.wait(m)
-		if q.phase.Load() == answered {
+		err := q.wait(l)
+		if q.Phase() == mailbox.Answered {
 			s.free(q)
 		}
 		if err != nil {

@@ -33,7 +33,7 @@ func (r *Root[S]) FetchInstance(ctx context.Context, id hlc.Timestamp) (Instance
 
 func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (Instance[S], error) {
 	var current Instance[S]
-	err := r.do(ctx, id, ours, func(c *cell[S]) (err error) {
+	err := r.do(ctx, id, ours, func(c *core[S]) (err error) {
 		if latest {
 			_, err = c.refresh(ctx)
 		} else if err = c.ensure(ctx); err != nil {
@@ -51,17 +51,17 @@ func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (
 }
 
 // instance returns a copy of the aggregate for somebody outside.
-func (c *cell[S]) instance() (Instance[S], error) {
+func (c *core[S]) instance() (Instance[S], error) {
 	_ = c.hold(context.Background()) // which can't fail here
 	state, err := c.root.kind.copied(c.state)
-	return Instance[S]{ID: c.id, Sequence: c.seq, State: state}, err
+	return Instance[S]{ID: c.ID(), Sequence: c.seq, State: state}, err
 }
 
 // Call runs f with a copy of the latest state in the aggregate's own goroutine: no command of
 // this process is evaluated meanwhile. It returns f's error. f must not wait for another request to
 // the same aggregate. It is not run if ctx ends before its turn; ctx ending later doesn't stop it.
 func (r *Root[S]) Call(ctx context.Context, id hlc.Timestamp, f func(ctx context.Context, current Instance[S]) error) error {
-	return r.do(ctx, id, theirs, func(c *cell[S]) error {
+	return r.do(ctx, id, theirs, func(c *core[S]) error {
 		if _, err := c.refresh(ctx); err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 	if s < 0 || s > types.MaxSequence {
 		return *new(S), fmt.Errorf("aggregate: replay: sequence %d is not in 0 to %d", s, types.MaxSequence)
 	}
-	return r.replay(ctx, id, func(ctx context.Context, c *cell[S]) (S, error) {
+	return r.replay(ctx, id, func(ctx context.Context, c *core[S]) (S, error) {
 		if s == 0 {
 			return c.root.kind.initial()
 		}
@@ -93,15 +93,15 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 // timestamp is later than t. Timestamps count whole milliseconds, by the clock of the process that wrote the event:
 // all events of t's own millisecond are in, those a moment after t, too.
 func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (S, error) {
-	return r.replay(ctx, id, func(ctx context.Context, c *cell[S]) (S, error) {
+	return r.replay(ctx, id, func(ctx context.Context, c *core[S]) (S, error) {
 		d, err := c.root.kind.hydrateAt(ctx, c.reads(), id, t)
 		return d.state, err
 	})
 }
 
-func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(context.Context, *cell[S]) (S, error)) (S, error) {
+func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(context.Context, *core[S]) (S, error)) (S, error) {
 	var state S
-	err := r.do(ctx, id, ours, func(c *cell[S]) error {
+	err := r.do(ctx, id, ours, func(c *core[S]) error {
 		// The caller's own context: nobody else waits for this read.
 		s, err := read(ctx, c)
 		state = s
@@ -132,13 +132,4 @@ func (r *Root[S]) History(ctx context.Context, id hlc.Timestamp, in store.Range)
 			}
 		}
 	}
-}
-
-// Whereis describes the aggregate if it is in memory. It neither starts nor waits for it.
-func (r *Root[S]) Whereis(id hlc.Timestamp) (Live, bool) {
-	m := r.sup.registry.find(id)
-	if m == nil || m.family != &r.family {
-		return Live{}, false
-	}
-	return m.describe(), true
 }

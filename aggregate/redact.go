@@ -83,7 +83,7 @@ func (r *Root[S]) rewrite(ctx context.Context, id hlc.Timestamp, doing string, p
 	if !ok {
 		return fmt.Errorf("%w: this store can't replace bodies: use a store.Redactor", store.ErrUnsupported)
 	}
-	return r.do(ctx, id, ours, func(c *cell[S]) error {
+	return r.do(ctx, id, ours, func(c *core[S]) error {
 		for attempt := 1; ; attempt++ {
 			w, err := plan(r.kind, c.reads())
 			if err != nil {

@@ -7,38 +7,27 @@ import (
 	"sync/atomic"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
-)
-
-// The life of a request. The mailbox moves it forward, the caller whose context ends moves
-// it to gone; each step is a compare-and-swap, so that exactly one of them decides.
-const (
-	queued     uint32 = iota // in the mailbox: the caller can still take it back
-	taken                    // under evaluation: nothing was sent, so it can still be dropped
-	committing               // its events are on their way to the store
-	answered                 // the answer's fields are valid
-	gone                     // the caller left; nobody reads the answer
 )
 
 // request is one caller's wish, either a command or a function to be run in the aggregate's
 // goroutine.
 type request struct {
-	next, prev *request // guarded by mailbox.mu while queued
-	phase      atomic.Uint32
-	stamps     atomic.Pointer[stamps] // of the events that are under way
-	first      stamps                 // saves an allocation: what stamps points to at first
-	ctx        context.Context
-	done       chan struct{} // one token, sent when answered
+	mailbox.Request
+	wish
+}
 
-	run    func(owner) error // a function, or nil for a command
-	manner                   // of the function
+// wish is what a request is about.
+type wish struct {
+	stamps atomic.Pointer[stamps] // of the events that are under way
+	first  stamps                 // saves an allocation: what stamps points to at first
+
+	run    func(mailbox.Owner) error // a function, or nil for a command
+	manner                           // of the function
 	call
-
-	// The answer.
-	err error
 	told
-
 	trial
 }
 
@@ -92,37 +81,22 @@ type stamps struct {
 func (s *Supervisor) newRequest(ctx context.Context) *request {
 	r, ok := s.requests.Get().(*request)
 	if !ok {
-		r = &request{done: make(chan struct{}, 1)}
+		r = new(request)
 	}
-	r.ctx = ctx
+	r.Prepare(ctx, r)
 	return r
 }
 
 // free gives the request back. Only the caller may, and only after its answer.
 func (s *Supervisor) free(r *request) {
-	*r = request{done: r.done}
+	r.Reset()
+	r.wish = wish{}
 	s.requests.Put(r)
-}
-
-// answer ends the request, unless its caller left.
-func (r *request) answer(err error) {
-	for {
-		phase := r.phase.Load()
-		if phase == gone || phase == answered {
-			return
-		}
-		// The answer's fields belong to the mailbox until the phase says answered.
-		r.err = err
-		if r.phase.CompareAndSwap(phase, answered) {
-			r.done <- struct{}{}
-			return
-		}
-	}
 }
 
 // claim is taken before the request's events are sent. It fails if the caller left, or is about to.
 func (r *request) claim(events []types.Event) bool {
-	if r.ctx.Err() != nil {
+	if r.Context().Err() != nil {
 		return false
 	}
 	s := &r.first
@@ -134,61 +108,53 @@ func (r *request) claim(events []types.Event) bool {
 		s.list = append(s.list, events[i].Timestamp)
 	}
 	r.stamps.Store(s)
-	return r.phase.CompareAndSwap(taken, committing)
+	return r.Claim()
 }
 
-// unclaim is called when it is certain that nothing was stored.
-func (r *request) unclaim() { r.phase.CompareAndSwap(committing, taken) }
-
-// left reports whether the caller is gone, or about to leave.
-func (r *request) left() bool { return r.phase.Load() == gone }
-
 // wait returns the request's answer, or an earlier end of its context.
-func (r *request) wait(m *mailbox) error {
-	ended := r.ctx.Done()
-	if ended == nil {
-		<-r.done
-		return r.err
+func (r *request) wait(l *live) error {
+	if r.Wait() {
+		return r.Err()
 	}
-	select {
-	case <-r.done:
-		return r.err
-	case <-ended:
-		return r.leave(m)
-	}
+	return r.leave(l)
 }
 
 // leave takes the request back as far as that is still possible.
-func (r *request) leave(m *mailbox) error {
-	cause := r.ctx.Err()
+func (r *request) leave(l *live) error {
+	cause := r.Context().Err()
 	for {
-		switch phase := r.phase.Load(); phase {
-		case queued:
-			if waiting, full := m.withdraw(r); waiting {
+		switch r.Phase() {
+		case mailbox.Queued:
+			if waiting, full := l.Withdraw(&r.Request); waiting {
 				if full {
 					return fmt.Errorf("%w: %w", ErrMailboxFull, cause)
 				}
 				return fmt.Errorf("aggregate: waiting in the mailbox: %w", cause)
 			}
-		case taken:
-			stuck := m.current.Load() == r
-			if r.phase.CompareAndSwap(taken, gone) {
+		case mailbox.Begun:
+			stuck := l.current.Load() == r
+			if r.Leave(mailbox.Begun) {
 				if stuck {
-					m.reportStuck(r)
+					l.reportStuck(r)
 				}
 				return fmt.Errorf("aggregate: before the commit: %w", cause)
 			}
-		case committing:
-			unknown := &OutcomeUnknownError{AggregateID: m.id, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
-			if stamps := r.stamps.Load(); stamps != nil {
-				unknown.Timestamps = slices.Clone(stamps.list)
-			}
-			if r.phase.CompareAndSwap(committing, gone) {
+		case mailbox.Claimed:
+			unknown := r.unknown(l.ID(), fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause))
+			if r.Leave(mailbox.Claimed) {
 				return unknown
 			}
 		default:
-			<-r.done
-			return r.err
+			return r.Late()
 		}
 	}
+}
+
+// unknown is what the caller of a command is told whose events are under way.
+func (r *request) unknown(id hlc.Timestamp, cause error) error {
+	unknown := &OutcomeUnknownError{AggregateID: id, Err: cause}
+	if stamps := r.stamps.Load(); stamps != nil {
+		unknown.Timestamps = slices.Clone(stamps.list)
+	}
+	return unknown
 }

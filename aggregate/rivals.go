@@ -10,7 +10,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// rivals is what a cell knows of other processes that write to its aggregate. Two cases are told
+// rivals is what a core knows of other processes that write to its aggregate. Two cases are told
 // apart. Stale: others moved the aggregate on while nobody asked here; then a round reads first, which
 // costs a read and no conflict. Contended: others are at it right now; then a round waits in the line
 // that the server keeps, where everybody gets a turn.
@@ -44,12 +44,12 @@ func (r *rivals) learned(n int) {
 
 // readsFirst reports whether a round should begin with a read. In the line there is one anyway. In a
 // transaction of the application a command has to see what the transaction did.
-func (c *cell[S]) readsFirst() bool {
+func (c *core[S]) readsFirst() bool {
 	return c.rivals.reads > 0 && c.rivals.line == 0 || c.tx != nil && c.own == nil
 }
 
 // met takes note of a conflict, and reports whether a pause is the only way to let others pass.
-func (c *cell[S]) met() bool {
+func (c *core[S]) met() bool {
 	c.rivals.streak = min(c.rivals.streak+1, lineAfter)
 	if c.rivals.streak < lineAfter {
 		return false
@@ -66,7 +66,7 @@ func (c *cell[S]) met() bool {
 
 // lineUp waits in the server's line for the aggregate, if it is contended, and brings the state up to
 // date. What it returns commits the round, and has to be ended.
-func (c *cell[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
+func (c *core[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 	if c.rivals.line == 0 || c.tx != nil {
 		return nil, nil
 	}
@@ -90,13 +90,13 @@ func (c *cell[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 
 // takeLine waits in the line, takes the turn, and brings the state up to date, which was at began
 // before the wait.
-func (c *cell[S]) takeLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
+func (c *core[S]) takeLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
 	defer recovered(&err) // an adapter's panic
-	events, more, err := line.Lock(ctx, c.id, max(1, began))
+	events, more, err := line.Lock(ctx, c.ID(), max(1, began))
 	if err != nil {
 		return during("wait in line", err)
 	}
 	return c.learnAll(ctx, began, events, more, func() iter.Seq2[types.Event, error] {
-		return inTurn(ctx, c, line.Events(ctx, c.id, store.Range{After: max(0, c.seq-1)}))
+		return inTurn(ctx, c, line.Events(ctx, c.ID(), store.Range{After: max(0, c.seq-1)}))
 	}, hlc.Timestamp{})
 }

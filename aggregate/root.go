@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -33,7 +34,7 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	}
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
-	if sup.closed.Load() {
+	if sup.registry.Closed() {
 		return nil, ErrClosed
 	}
 	if sup.names[k.Name] {
@@ -42,10 +43,14 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	sup.names[k.Name] = true
 	r := &Root[S]{sup: sup, kind: k}
 	r.family = family{
-		sup: sup, name: k.Name, policy: k.Idle, knows: k.knows,
-		mailboxSize: sup.options.MailboxSize, refuses: sup.options.RefuseWhenFull, maxBatch: sup.options.MaxBatch,
+		sup: sup, name: k.Name, saves: k.Idle.Snapshot, knows: k.knows,
+		Family: mailbox.Family{
+			Size: sup.options.MailboxSize, Refuse: sup.options.RefuseWhenFull, MaxBatch: sup.options.MaxBatch,
+			Hibernate: k.Idle.hibernate(), Exit: k.Idle.exit(),
+		},
 	}
-	sup.idle.add(&r.family)
+	sup.registry.Add(&r.family.Family)
+	sup.families = append(sup.families, &r.family)
 	sup.warnOfForeignProjections(k.Name, k.Projections)
 	return r, nil
 }
@@ -89,7 +94,7 @@ func (r *Root[S]) New(ctx context.Context) (hlc.Timestamp, error) {
 	if err := ctx.Err(); err != nil {
 		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)
 	}
-	if r.sup.closed.Load() {
+	if r.sup.registry.Closed() {
 		return hlc.Timestamp{}, ErrClosed
 	}
 	id, err := r.sup.clock.Now()
@@ -157,12 +162,12 @@ func (r *Root[S]) ask(ctx context.Context, c call) (answer told, tries int, err 
 	}
 	q := r.sup.newRequest(ctx)
 	q.call = c
-	m, err := r.send(q, c.command.AggregateID)
+	l, err := r.send(q, c.command.AggregateID)
 	if err != nil {
 		return told{}, 0, err
 	}
-	err = q.wait(m)
-	if q.phase.Load() != answered {
+	err = q.wait(l.live)
+	if q.Phase() != mailbox.Answered {
 		return told{}, 0, err // the mailbox may still hold the request
 	}
 	if err == nil {
@@ -173,46 +178,22 @@ func (r *Root[S]) ask(ctx context.Context, c call) (answer told, tries int, err 
 	return answer, tries, err
 }
 
-// send puts a request into the mailbox of an aggregate, which is started if it is not live.
-func (r *Root[S]) send(q *request, id hlc.Timestamp) (*mailbox, error) {
-	if id.IsZero() {
-		return nil, ErrInvalidID
-	}
-	if err := q.ctx.Err(); err != nil {
-		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
-	}
-	for {
-		if r.sup.closed.Load() {
-			return nil, ErrClosed
-		}
-		m, err := r.sup.registry.get(q.ctx, &r.family, id, func() *mailbox { return r.newCell(id) })
-		if err != nil {
-			return nil, err
-		}
-		switch m.put(q) {
-		case delivered:
-			return m, nil
-		case refused:
-			return nil, ErrClosed
-		case overfull:
-			return nil, fmt.Errorf("%w: %d requests of aggregate %v wait", ErrMailboxFull, r.family.mailboxSize, id)
-		case departed:
-			// It left memory between the look-up and now: the next look-up starts it again.
-		}
-	}
+// send puts a request into the mailbox of an aggregate.
+func (r *Root[S]) send(q *request, id hlc.Timestamp) (*core[S], error) {
+	return r.reach(q.Context(), id, func(m *mailbox.Mailbox) mailbox.Delivery { return m.Put(&q.Request) })
 }
 
 // do runs f in the aggregate's own goroutine.
-func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, how manner, f func(c *cell[S]) error) error {
+func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, how manner, f func(c *core[S]) error) error {
 	q := r.sup.newRequest(ctx)
 	q.manner = how
-	q.run = func(o owner) error { return f(o.(*cell[S])) }
-	m, err := r.send(q, id)
+	q.run = func(o mailbox.Owner) error { return f(o.(*core[S])) }
+	l, err := r.send(q, id)
 	if err != nil {
 		return err
 	}
-	err = q.wait(m)
-	if q.phase.Load() == answered {
+	err = q.wait(l.live)
+	if q.Phase() == mailbox.Answered {
 		r.sup.free(q)
 	}
 	return err

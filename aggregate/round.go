@@ -23,60 +23,56 @@ const (
 // copied first, so that the next conflict need not read the whole log again.
 const guardedRounds = 16
 
-// round is what one pass over the waiting commands needs. It is kept for the next one.
+// round is one batch on its way. Every request that is not answered yet is in batch or in open, whenever the
+// application's code runs. Its memory is kept for the next one.
 type round struct {
-	log     []types.Event
-	records []store.CommandRecord
-	pending []*request
+	all   []*request // what is behind batch and open
+	batch []*request // not begun
+	open  []*request // begun
+
+	log     []types.Event         // what the open commands lead to
+	records []store.CommandRecord // the same
 }
 
 var rounds = sync.Pool{New: func() any { return new(round) }}
 
 func (r *round) free() {
+	clear(r.all)
 	clear(r.log)
-	clear(r.pending)
 	clear(r.records)
+	r.all, r.batch, r.open = r.all[:0], nil, nil
 	if cap(r.log) <= 1024 {
 		rounds.Put(r)
 	}
 }
 
-// commands answers the commands in w.open.
-func (c *cell[S]) commands(w *work) {
-	r := rounds.Get().(*round)
-	c.passes(w, r)
-	r.free() // not deferred: after a runtime.Goexit abort answers those in r.pending
-}
-
-// passes goes over the commands in w.open until all have an answer.
-func (c *cell[S]) passes(w *work, r *round) {
-	r.pending = append(r.pending[:0], w.open...)
-	w.open = r.pending
-	if err := c.hold(w.open[0].ctx); err != nil {
-		c.answerAll(w, err)
+// commands makes attempts until all commands in r.open have an answer.
+func (c *core[S]) commands(r *round) {
+	if err := c.hold(r.open[0].Context()); err != nil {
+		c.answerAll(r, err)
 		return
 	}
 	if c.loaded && (c.root.kind.ReadFirst || c.readsFirst()) {
-		if _, err := c.refresh(w.open[0].ctx); err != nil {
-			c.answerAll(w, err)
+		if _, err := c.refresh(r.open[0].Context()); err != nil {
+			c.answerAll(r, err)
 			return
 		}
 	}
-	for len(w.open) > 0 {
-		ctx := w.open[0].ctx
+	for len(r.open) > 0 {
+		ctx := r.open[0].Context()
 		if err := c.ensure(ctx); err != nil {
-			c.answerAll(w, err)
+			c.answerAll(r, err)
 			return
 		}
-		c.attempt(ctx, w, r)
+		c.attempt(ctx, r)
 	}
 }
 
 // attempt evaluates the open commands in order and commits what they lead to. Those without
 // an answer stay open. It is the same for a round of the aggregate and for a command in a transaction.
-func (c *cell[S]) attempt(ctx context.Context, w *work, r *round) {
+func (c *core[S]) attempt(ctx context.Context, r *round) {
 	if c.wanted.Load() > 0 && c.takeTurns(ctx) {
-		defer c.reserved.unlock()
+		defer c.reserved.Unlock()
 	}
 	line, err := c.lineUp(ctx)
 	if line != nil {
@@ -86,56 +82,56 @@ func (c *cell[S]) attempt(ctx context.Context, w *work, r *round) {
 		err = c.hold(ctx)
 	}
 	if err != nil {
-		c.answerAll(w, err)
+		c.answerAll(r, err)
 		return
 	}
 	d, err := c.begin()
 	if err != nil {
-		c.answerAll(w, err)
+		c.answerAll(r, err)
 		return
 	}
-	if !c.evaluateAll(w, r, &d) {
+	if !c.evaluateAll(r, &d) {
 		c.rollback(&d)
 		return
 	}
-	if len(w.open) == 0 {
+	if len(r.open) == 0 {
 		return
 	}
-	if len(r.log) == 0 && !c.confirm(ctx, w) {
+	if len(r.log) == 0 && !c.confirm(ctx, r) {
 		return
 	}
 	if len(r.log) == 0 && len(r.records) == 0 {
-		c.answerVerdicts(w, nil)
+		c.answerVerdicts(r)
 		return
 	}
-	if !c.claimAll(w, r) {
+	if !c.claimAll(r) {
 		c.rollback(&d)
 		return
 	}
 	started, seq, last := c.stopwatch(), c.seq, c.last
-	commit := store.Commit{AggregateID: c.id, Events: r.log, Predecessor: c.last, Projections: c.root.kind.Projections, Commands: r.records}
+	commit := store.Commit{AggregateID: c.ID(), Events: r.log, Predecessor: c.last, Projections: c.root.kind.Projections, Commands: r.records}
 	c.ahead = c.root.kind.clone != nil && !c.copied && d.seq != c.seq
 	err = c.commit(ctx, commit, line)
 	_ = c.hold(context.Background()) // who has it is in a handler, and is soon done
 	c.ahead = false
 	if !c.staged {
-		c.reportCommit(ctx, w, r, started, err)
+		c.reportCommit(ctx, r, started, err)
 	}
 	switch {
 	case err == nil:
 		c.draft, c.fresh = d, !c.staged
 		c.rivals.streak = 0
-		c.answerVerdicts(w, r)
+		c.answerVerdicts(r)
 		c.saveIfDue()
 	case raced(err):
 		c.rollback(&d)
 		if missing(err, seq, last) {
 			c.lost(ctx, seq, last)
 		}
-		c.again(ctx, w, r, err)
+		c.again(ctx, r, err)
 	default:
 		c.rollback(&d)
-		c.separate(w, r, err)
+		c.separate(r, err)
 	}
 }
 
@@ -155,7 +151,7 @@ func raced(err error) bool {
 }
 
 // begin returns the draft on which a round works.
-func (c *cell[S]) begin() (draft[S], error) {
+func (c *core[S]) begin() (draft[S], error) {
 	d := c.draft
 	c.copied = c.guarded > 0 && c.root.kind.clone != nil
 	if !c.copied {
@@ -168,8 +164,8 @@ func (c *cell[S]) begin() (draft[S], error) {
 }
 
 // rollback makes sure that a round which came to nothing leaves no trace. Where events were
-// applied to a state that shares memory with the cell's, that is read again.
-func (c *cell[S]) rollback(d *draft[S]) {
+// applied to a state that shares memory with the core's, that is read again.
+func (c *core[S]) rollback(d *draft[S]) {
 	if c.root.kind.clone != nil && !c.copied && (d.torn || d.seq != c.seq) {
 		had := c.seq
 		c.drop()
@@ -179,12 +175,12 @@ func (c *cell[S]) rollback(d *draft[S]) {
 
 // evaluateAll evaluates the open commands in order, each on what the one before leaves. It
 // returns false if the round has to begin anew.
-func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
+func (c *core[S]) evaluateAll(r *round, d *draft[S]) bool {
 	r.log, r.records = r.log[:0], r.records[:0]
 	base := d.seq
-	kept := w.open[:0]
-	for i, q := range w.open {
-		if q.left() {
+	kept := r.open[:0]
+	for i, q := range r.open {
+		if q.Left() {
 			continue
 		}
 		kept = append(kept, q)
@@ -194,7 +190,7 @@ func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
 		q.top = len(r.log)
 		if q.verdict != nil {
 			if d.torn && c.root.kind.clone != nil {
-				return c.exclude(w, q, base, kept, i)
+				return c.exclude(r, q, base, kept, i)
 			}
 			*d = before
 			continue
@@ -202,7 +198,7 @@ func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
 		q.seq = d.seq
 		if q.wantState {
 			if q.state, q.verdict = c.stateOf(d); q.verdict != nil {
-				return c.exclude(w, q, base, kept, i)
+				return c.exclude(r, q, base, kept, i)
 			}
 		}
 		if q.command.ID != "" {
@@ -210,46 +206,46 @@ func (c *cell[S]) evaluateAll(w *work, r *round, d *draft[S]) bool {
 			r.records = append(r.records, *q.record)
 		}
 	}
-	clear(w.open[len(kept):])
-	w.open = kept
+	clear(r.open[len(kept):])
+	r.open = kept
 	return true
 }
 
 // exclude keeps a command that left the draft torn out of the next try, with the verdict it has.
-func (c *cell[S]) exclude(w *work, q *request, base types.Sequence, kept []*request, i int) bool {
+func (c *core[S]) exclude(r *round, q *request, base types.Sequence, kept []*request, i int) bool {
 	q.excluded, q.excludedAt, q.excludedOn = q.verdict, q.after, base
-	w.open = append(kept, w.open[i+1:]...)
+	r.open = append(kept, r.open[i+1:]...)
 	return false
 }
 
 // stateOf returns a copy of the draft's state for a caller.
-func (c *cell[S]) stateOf(d *draft[S]) (any, error) { return c.root.kind.copied(d.state) }
+func (c *core[S]) stateOf(d *draft[S]) (any, error) { return c.root.kind.copied(d.state) }
 
 // evaluate evaluates one command.
-func (c *cell[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []types.Event) ([]types.Event, error) {
-	if err := q.ctx.Err(); err != nil {
+func (c *core[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []types.Event) ([]types.Event, error) {
+	if err := q.Context().Err(); err != nil {
 		return log, fmt.Errorf("aggregate: before the commit: %w", err)
 	}
 	if q.excluded != nil && q.excludedAt == d.seq && q.excludedOn == base {
 		return log, q.excluded
 	}
 	q.tries++
-	if q.ctx.Done() != nil { // else nobody can leave while the handler runs
+	if q.Context().Done() != nil && c.host == nil { // else nobody can leave while the handler runs
 		c.current.Store(q)
 		defer c.current.Store(nil)
 	}
-	log, err := c.root.kind.decide(q.ctx, c.family.sup.clock, d, c.id, q.command, q.handler.(CommandHandler[S]), log)
-	c.reportPanic(q.ctx, q.command.Type, err)
+	log, err := c.root.kind.decide(q.Context(), c.family.sup.clock, d, c.ID(), q.command, q.handler.(CommandHandler[S]), log)
+	c.reportPanic(q.Context(), q.command.Type, err)
 	return log, err
 }
 
 // claimAll takes the commands whose events are about to be sent away from their callers. If one
 // of them left meanwhile, the round has to begin anew without it.
-func (c *cell[S]) claimAll(w *work, r *round) bool {
-	for i, q := range w.open {
+func (c *core[S]) claimAll(r *round) bool {
+	for i, q := range r.open {
 		if (q.top > q.low || q.command.ID != "") && q.verdict == nil && !q.claim(r.log[q.low:q.top]) {
-			for _, claimed := range w.open[:i] {
-				claimed.unclaim()
+			for _, claimed := range r.open[:i] {
+				claimed.Unclaim()
 			}
 			return false
 		}
@@ -259,7 +255,7 @@ func (c *cell[S]) claimAll(w *work, r *round) bool {
 
 // confirm reports whether it is certain that no old state was the reason why a round
 // changes nothing (law 3).
-func (c *cell[S]) confirm(ctx context.Context, w *work) bool {
+func (c *core[S]) confirm(ctx context.Context, r *round) bool {
 	var news bool
 	var err error
 	if c.staged {
@@ -269,37 +265,37 @@ func (c *cell[S]) confirm(ctx context.Context, w *work) bool {
 	}
 	switch {
 	case err != nil:
-		c.answerAll(w, err)
+		c.answerAll(r, err)
 	case news:
-		c.spend(ctx, w, store.ErrConflict)
+		c.spend(ctx, r, store.ErrConflict)
 	}
 	return err == nil && !news
 }
 
 // again prepares another attempt after a conflict: with the news that the refusal brought along, or
 // after a read.
-func (c *cell[S]) again(ctx context.Context, w *work, r *round, cause error) {
+func (c *core[S]) again(ctx context.Context, r *round, cause error) {
 	c.guarded, c.fresh = guardedRounds, false
-	for _, q := range w.open {
-		q.unclaim()
+	for _, q := range r.open {
+		q.Unclaim()
 	}
 	if errors.Is(cause, store.ErrDuplicateTimestamp) {
 		c.renewClock()
 	}
-	if !c.spend(ctx, w, cause) {
+	if !c.spend(ctx, r, cause) {
 		return
 	}
-	if c.met() && !c.family.sup.pause(w.open[0].conflicts, conflictPause, maxConflictPause) {
-		c.answerAll(w, ErrClosed)
+	if c.met() && !c.family.sup.pause(r.open[0].conflicts, conflictPause, maxConflictPause) {
+		c.answerAll(r, ErrClosed)
 		return
 	}
 	if err := c.learnFrom(ctx, r, cause); err != nil {
-		c.answerAll(w, err)
+		c.answerAll(r, err)
 	}
 }
 
 // learnFrom brings the state to what a refusal says of the log.
-func (c *cell[S]) learnFrom(ctx context.Context, r *round, cause error) error {
+func (c *core[S]) learnFrom(ctx context.Context, r *round, cause error) error {
 	if err := c.ensure(ctx); err != nil { // the round may have dropped it
 		return err
 	}
@@ -334,37 +330,37 @@ func each(events []types.Event) iter.Seq2[types.Event, error] {
 }
 
 // spend answers the commands that had their last attempt, and reports whether others are left.
-func (c *cell[S]) spend(ctx context.Context, w *work, cause error) bool {
-	kept, most := w.open[:0], 0
-	for _, q := range w.open {
+func (c *core[S]) spend(ctx context.Context, r *round, cause error) bool {
+	kept, most := r.open[:0], 0
+	for _, q := range r.open {
 		// Not q.tries: evaluations that neighbours in the batch are the cause of don't count.
 		if q.conflicts++; q.conflicts >= c.family.sup.options.MaxAttempts {
-			q.answer(&RetriesSpentError{AggregateID: c.id, Attempts: q.conflicts, Err: cause})
+			q.Answer(&RetriesSpentError{AggregateID: c.ID(), Attempts: q.conflicts, Err: cause})
 			continue
 		}
 		most = max(most, q.conflicts)
 		kept = append(kept, q)
 	}
-	clear(w.open[len(kept):])
-	w.open = kept
+	clear(r.open[len(kept):])
+	r.open = kept
 	if hook := c.family.sup.options.Hooks.Conflict; hook != nil {
-		hook(ctx, Conflict{Root: c.family.name, AggregateID: c.id, Sequence: c.seq, Commands: len(kept), Attempt: most})
+		hook(ctx, Conflict{Root: c.family.name, AggregateID: c.ID(), Sequence: c.seq, Commands: len(kept), Attempt: most})
 	}
 	return len(kept) > 0
 }
 
 // stopwatch returns the time, if anybody wants to know.
-func (c *cell[S]) stopwatch() (now time.Time) {
+func (c *core[S]) stopwatch() (now time.Time) {
 	if c.family.sup.options.Hooks.Commit != nil {
 		now = time.Now()
 	}
 	return now
 }
 
-func (c *cell[S]) reportCommit(ctx context.Context, w *work, r *round, start time.Time, err error) {
+func (c *core[S]) reportCommit(ctx context.Context, r *round, start time.Time, err error) {
 	if hook := c.family.sup.options.Hooks.Commit; hook != nil {
 		hook(ctx, Committed{
-			Root: c.family.name, AggregateID: c.id, Commands: len(w.open), Events: len(r.log),
+			Root: c.family.name, AggregateID: c.ID(), Commands: len(r.open), Events: len(r.log),
 			Start: start, Duration: time.Since(start), Err: err,
 		})
 	}

@@ -19,9 +19,9 @@ const (
 	maxDoubtPause = 500 * time.Millisecond
 )
 
-// commit commits in the way that the cell has, and does not come back before it knows the outcome, or
-// its time is over. The cell gives its turn away meanwhile.
-func (c *cell[S]) commit(ctx context.Context, commit store.Commit, line store.OwnTx) error {
+// commit commits in the way that the core has, and does not come back before it knows the outcome, or
+// its time is over. The core gives its turn away meanwhile.
+func (c *core[S]) commit(ctx context.Context, commit store.Commit, line store.OwnTx) error {
 	c.yield()
 	switch {
 	case c.own != nil:
@@ -52,7 +52,7 @@ func (c *cell[S]) commit(ctx context.Context, commit store.Commit, line store.Ow
 // the log has our own timestamps, once they are as durable as our commit would have been. Any other
 // refusal of a repeat says nothing about the first attempt, so once in doubt only these two, or
 // somebody else's event, end it.
-func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(context.Context, store.Commit) error) error {
+func (c *core[S]) settle(ctx context.Context, commit store.Commit, first func(context.Context, store.Commit) error) error {
 	sup := c.family.sup
 	ctx = c.background(ctx)
 	err := send(ctx, first, commit)
@@ -60,9 +60,9 @@ func (c *cell[S]) settle(ctx context.Context, commit store.Commit, first func(co
 		return sup.ended(err)
 	}
 	doubt := err
-	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.id, "events", len(commit.Events), "err", doubt)
+	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.ID(), "events", len(commit.Events), "err", doubt)
 	settled := func(outcome string, err error) error {
-		sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.id, "outcome", outcome)
+		sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.ID(), "outcome", outcome)
 		return err
 	}
 	deadline := time.Now().Add(sup.options.SettleTimeout)
@@ -171,8 +171,8 @@ func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout t
 }
 
 // unknown is what a caller is told whose commit stayed in doubt.
-func (c *cell[S]) unknown(q *request, r *round, cause error) error {
-	u := &OutcomeUnknownError{AggregateID: c.id, Err: cause}
+func (c *core[S]) unknown(q *request, r *round, cause error) error {
+	u := &OutcomeUnknownError{AggregateID: c.ID(), Err: cause}
 	for _, e := range r.log[q.low:q.top] {
 		u.Timestamps = append(u.Timestamps, e.Timestamp)
 	}

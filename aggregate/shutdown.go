@@ -30,26 +30,18 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 // all goroutines. When ctx ends first, what still waits is refused, work on the store
 // is interrupted, and a *ShutdownError says what was given up. A second call waits like the first.
 func (s *Supervisor) Shutdown(ctx context.Context) error {
-	s.closed.Store(true)
-	for i := range s.registry.shards {
-		for _, m := range s.registry.shards[i].list() {
-			m.drain()
-		}
-	}
-	for s.active.Load() > 0 || s.saver.busy() {
+	s.registry.Close()
+	for s.registry.Busy() || s.saver.busy() {
 		select {
-		case <-s.quiet:
+		case <-s.registry.Quiet():
 		case <-s.saver.empty:
 		case <-ctx.Done():
 			return s.giveUp(ctx.Err())
 		}
 	}
-	select {
-	case s.quiet <- struct{}{}: // for another Shutdown that waits
-	default:
-	}
+	s.registry.Wake() // another Shutdown that waits
 	s.cancel()
-	s.idle.stop()
+	s.registry.Stop()
 	return nil
 }
 
@@ -70,15 +62,7 @@ func (e *closedError) Unwrap() []error { return []error{ErrClosed, e.cause} }
 func (s *Supervisor) giveUp(cause error) error {
 	e := &ShutdownError{Err: cause, Snapshots: s.saver.abandon()}
 	s.cancel()
-	for i := range s.registry.shards {
-		for _, m := range s.registry.shards[i].list() {
-			n, busy := m.refuseAll()
-			e.Requests += n
-			if busy {
-				e.Aggregates = append(e.Aggregates, m.id)
-			}
-		}
-	}
-	s.idle.stop()
+	e.Requests, e.Aggregates = s.registry.RefuseAll(ErrClosed)
+	s.registry.Stop()
 	return e
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
@@ -13,13 +12,13 @@ import (
 
 // save takes a snapshot off the aggregate's goroutine. It is best effort: a snapshot saves time and
 // holds no information.
-func (c *cell[S]) save() {
+func (c *core[S]) save() {
 	if !c.loaded || c.seq == 0 || c.saved >= c.seq {
 		return
 	}
 	current, err := c.take()
 	if err != nil {
-		c.family.sup.log.Warn("snapshot not taken", "root", c.family.name, "aggregate", c.id, "err", err)
+		c.family.sup.log.Warn("snapshot not taken", "root", c.family.name, "aggregate", c.ID(), "err", err)
 		c.saved = c.seq // it will not be any different before the next event
 		return
 	}
@@ -43,9 +42,9 @@ type material[S any] struct {
 }
 
 // take returns a copy of the aggregate for a snapshot. The caller has the turn, or the aggregate is idle.
-func (c *cell[S]) take() (material[S], error) {
+func (c *core[S]) take() (material[S], error) {
 	state, err := c.root.kind.copied(c.state)
-	current := Instance[S]{ID: c.id, Sequence: c.seq, State: state}
+	current := Instance[S]{ID: c.ID(), Sequence: c.seq, State: state}
 	return material[S]{Instance: current, at: c.last, generation: c.generation}, err
 }
 
@@ -54,7 +53,7 @@ func (c *cell[S]) take() (material[S], error) {
 // of is not stored: a *DefinitionError names the field and the remedy.
 func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
 	var current material[S]
-	err := r.do(ctx, id, ours, func(c *cell[S]) (err error) {
+	err := r.do(ctx, id, ours, func(c *core[S]) (err error) {
 		if _, err = c.refresh(ctx); err == nil {
 			current, err = c.take()
 		}
@@ -67,7 +66,7 @@ func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
 }
 
 // saveIfDue takes a snapshot when so many events came since the last that the policy wants one.
-func (c *cell[S]) saveIfDue() {
+func (c *core[S]) saveIfDue() {
 	if c.tx != nil {
 		return // the state is not committed yet
 	}
@@ -76,9 +75,9 @@ func (c *cell[S]) saveIfDue() {
 	}
 }
 
-// beforeExit saves what the policy wants saved before an aggregate leaves memory.
-func (c *cell[S]) beforeExit() bool {
-	if !c.family.policy.Snapshot || !c.loaded || c.saved >= c.seq {
+// BeforeExit saves what the policy wants saved before an aggregate leaves memory.
+func (c *core[S]) BeforeExit() bool {
+	if !c.family.saves || !c.loaded || c.saved >= c.seq {
 		return true
 	}
 	c.save()
@@ -153,110 +152,13 @@ func (r *Root[S]) void(ctx context.Context, present *types.Snapshot, now types.S
 
 // forget lets a live aggregate read its state anew: the log is not the one any more that it was made of.
 func (r *Root[S]) forget(current material[S]) {
-	if m := r.sup.registry.find(current.ID); m == nil || m.family != &r.family {
+	if m := r.sup.registry.Find(current.ID); m == nil || m.Family() != &r.family.Family {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.sup.base, r.sup.options.ReadTimeout)
 	defer cancel()
-	_ = r.do(ctx, current.ID, ours, func(c *cell[S]) error {
+	_ = r.do(ctx, current.ID, ours, func(c *core[S]) error {
 		c.drop()
 		return nil
 	})
-}
-
-// Snapshots under way and waiting. A waiting one holds a copy of a state.
-const (
-	saverWorkers = 4
-	saverQueue   = 256
-)
-
-// saver stores snapshots in the background, a few at a time.
-type saver struct {
-	sup     *Supervisor
-	mu      sync.Mutex
-	queue   []func()      // guarded by mu
-	workers int           // guarded by mu
-	empty   chan struct{} // a token when the last worker ended
-}
-
-func (s *saver) init(sup *Supervisor) { s.sup, s.empty = sup, make(chan struct{}, 1) }
-
-// do reports whether there was room for the job.
-func (s *saver) do(job func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.queue) >= saverQueue && !s.sup.closed.Load() {
-		return false // the aggregate stays for now; at a shutdown it can't
-	}
-	s.queue = append(s.queue, job)
-	if s.workers < saverWorkers {
-		s.workers++
-		go s.work()
-	}
-	return true
-}
-
-// work does jobs until there are none. One that ends its goroutine, as t.FailNow in PrepareSnapshot does, leaves
-// the rest to another.
-func (s *saver) work() {
-	idle := false
-	defer func() {
-		if !idle {
-			go s.work()
-		}
-	}()
-	for {
-		job := s.next()
-		if job == nil {
-			idle = true
-			return
-		}
-		job()
-		s.sup.registry.pass() // an exit may have waited for room in the queue
-	}
-}
-
-// next takes a job out of the queue; where there is none, the worker that asks is one no more.
-func (s *saver) next() func() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.queue) > 0 {
-		job := s.queue[0]
-		s.queue[0] = nil
-		s.queue = s.queue[1:]
-		return job
-	}
-	s.workers--
-	if s.workers == 0 {
-		s.queue = nil
-		select {
-		case s.empty <- struct{}{}:
-		default:
-		}
-	}
-	return nil
-}
-
-// abandon drops the snapshots that wait and returns how many those and the ones under way are.
-func (s *saver) abandon() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := len(s.queue) + s.workers
-	clear(s.queue)
-	s.queue = s.queue[:0]
-	return n
-}
-
-// full reports whether no more snapshots are taken in.
-func (s *saver) full() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue) >= saverQueue
-}
-
-// busy reports whether snapshots are under way.
-func (s *saver) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.workers > 0
 }

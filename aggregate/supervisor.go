@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/store"
 )
 
@@ -72,21 +73,18 @@ type Supervisor struct {
 	log     *slog.Logger
 	born    time.Time
 
-	registry registry
-	idle     sweeper
+	registry mailbox.Registry
 	saver    saver
 
 	base    context.Context // ends when a shutdown has no time left
 	cancel  context.CancelFunc
-	closed  atomic.Bool
-	active  atomic.Int64  // goroutines of aggregates
-	quiet   chan struct{} // a token when active became 0
-	stuckAt atomic.Int64  // when a stuck handler was last reported
+	stuckAt atomic.Int64 // when a stuck handler was last reported
 
 	requests sync.Pool // of *request
 
-	mu    sync.Mutex
-	names map[string]bool // guarded by mu; the roots' names
+	mu       sync.Mutex
+	names    map[string]bool // guarded by mu; the roots' names
+	families []*family       // guarded by mu; of the roots
 }
 
 // NewSupervisor returns a supervisor for aggregates in a. Nil options are the defaults. It starts
@@ -96,7 +94,7 @@ func NewSupervisor(a store.Adapter, o *Options) (*Supervisor, error) {
 	if isNil(a) {
 		return nil, errors.New("aggregate: the store is nil: give NewSupervisor one, such as memory.New()")
 	}
-	s := &Supervisor{store: a, born: time.Now(), quiet: make(chan struct{}, 1), names: map[string]bool{}}
+	s := &Supervisor{store: a, born: time.Now(), names: map[string]bool{}}
 	if o != nil {
 		s.options = *o
 	}
@@ -106,10 +104,12 @@ func NewSupervisor(a store.Adapter, o *Options) (*Supervisor, error) {
 	s.options.fill()
 	s.clock, s.log = s.options.Clock, s.options.Logger
 	s.base, s.cancel = context.WithCancel(context.Background())
-	s.registry.sup = s
-	s.registry.init()
-	s.idle.init(s)
 	s.saver.init(s)
+	s.registry.Init(mailbox.Config{
+		MaxLive: s.options.MaxLive, Ended: s.base.Done(),
+		Staying: s.saver.full, // whoever left then could not save its snapshot
+		Started: lifecycle(s.options.Hooks.Start), Hibernated: lifecycle(s.options.Hooks.Hibernate), Exited: lifecycle(s.options.Hooks.Exit),
+	})
 	return s, nil
 }
 
@@ -154,60 +154,19 @@ func positive[N int | time.Duration](n, fallback N) N {
 	return fallback
 }
 
+// lifecycle makes a hook one of the registry's.
+func lifecycle(hook func(Lifecycle)) func(*mailbox.Mailbox) {
+	if hook == nil {
+		return nil
+	}
+	return func(m *mailbox.Mailbox) { hook(Lifecycle{Root: liveOf(m).family.name, AggregateID: m.ID()}) }
+}
+
 // Clock returns the clock that stamps ids and events.
 func (s *Supervisor) Clock() *hlc.Clock { return s.clock }
 
 // Store returns the adapter that the supervisor was made with.
 func (s *Supervisor) Store() store.Adapter { return s.store }
-
-// now reads the supervisor's stopwatch, in nanoseconds.
-func (s *Supervisor) now() int64 { return int64(time.Since(s.born)) }
-
-// family is what the aggregates of one root share and their mailboxes need.
-type family struct {
-	sup         *Supervisor
-	name        string
-	mailboxSize int
-	refuses     bool // what finds no room
-	maxBatch    int
-	policy      IdlePolicy
-	knows       func(eventType string) bool
-	parked      idleQueue // those with a goroutine
-	present     idleQueue // all in memory
-}
-
-func (f *family) now() int64 { return f.sup.now() }
-
-// started is called, under the mailbox' lock, when an aggregate gets a goroutine.
-func (f *family) started(m *mailbox) {
-	f.sup.active.Add(1)
-	f.watch(m)
-}
-
-// watch has the mailbox hibernate when it falls idle.
-func (f *family) watch(m *mailbox) {
-	if f.policy.hibernate() > 0 {
-		f.sup.idle.watch(&f.parked, m)
-	}
-}
-
-// ended is called when the goroutine is about to be over.
-func (f *family) ended() {
-	if f.sup.active.Add(-1) == 0 {
-		select {
-		case f.sup.quiet <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// departed is called, under the mailbox' lock, when an aggregate leaves memory.
-func (f *family) departed(m *mailbox) {
-	f.sup.registry.remove(m)
-	if hook := f.sup.options.Hooks.Exit; hook != nil {
-		hook(Lifecycle{Root: f.name, AggregateID: m.id})
-	}
-}
 
 // pause waits before another attempt: nothing before the first repeat, since the
 // read that precedes it spreads the processes enough, then random times that grow. It returns false

@@ -53,7 +53,7 @@ func (t *transaction) repeat(ctx context.Context, begins store.Transactor, f fun
 		if err := ctx.Err(); err != nil {
 			return t.orDoubt(ctx, fmt.Errorf("aggregate: before the commit: %w", err))
 		}
-		if s.closed.Load() {
+		if s.registry.Closed() {
 			return t.orDoubt(ctx, ErrClosed)
 		}
 		if t.arrived(ctx) {
@@ -81,7 +81,7 @@ type transaction struct {
 	sup         *Supervisor
 
 	members []member       // the aggregates of all attempts so far
-	held    []*mailbox     // those that are reserved
+	held    []*live        // those that are reserved
 	highest hlc.Timestamp  // among held
 	commits []store.Commit // of the present attempt
 	runs    int            // of the function, so far
@@ -94,9 +94,9 @@ type transaction struct {
 	doubt [][]store.Commit // of earlier attempts whose answer got lost, and which may still arrive
 }
 
-// member is the cell of an aggregate in a transaction.
+// member is the core of an aggregate in a transaction.
 type member interface {
-	box() *mailbox                                       // of the live aggregate
+	place() *live                                        // of the live aggregate
 	join(ctx context.Context, t *transaction) error      // at the beginning of an attempt
 	sent()                                               // what was staged is in the database
 	ended(ctx context.Context, start time.Time, e error) // of an attempt that came to its end
@@ -209,29 +209,29 @@ var errReserved = fmt.Errorf("%w: another transaction of this process has the ag
 
 // reserve makes others of this process wait for the aggregate. Who comes in the order of the ids waits,
 // as nobody can wait for it; who doesn't is told at once, and comes back in order.
-func (t *transaction) reserve(ctx context.Context, m *mailbox) error {
+func (t *transaction) reserve(ctx context.Context, m *live) error {
 	var err error
 	switch {
-	case m.id.Compare(t.highest) < 0:
-		if !m.reserved.tryLock() {
+	case m.ID().Compare(t.highest) < 0:
+		if !m.reserved.TryLock() {
 			err = errReserved
 		}
 	case t.used:
 		bounded, cancel := context.WithTimeout(ctx, reservedPause)
 		defer cancel()
-		if m.reserved.lock(bounded) != nil {
+		if m.reserved.Lock(bounded) != nil {
 			err = errReserved
 		}
 	default:
-		err = m.reserved.lock(ctx)
+		err = m.reserved.Lock(ctx)
 	}
 	if ctx.Err() != nil && err != nil {
 		return fmt.Errorf("aggregate: waiting for another transaction: %w", ctx.Err())
 	}
 	if err == nil {
 		t.held = append(t.held, m)
-		if m.id.Compare(t.highest) > 0 {
-			t.highest = m.id
+		if m.ID().Compare(t.highest) > 0 {
+			t.highest = m.ID()
 		}
 	}
 	return err
@@ -239,10 +239,10 @@ func (t *transaction) reserve(ctx context.Context, m *mailbox) error {
 
 // reserveAll reserves what earlier attempts needed, in order.
 func (t *transaction) reserveAll(ctx context.Context) error {
-	slices.SortFunc(t.members, func(a, b member) int { return a.box().id.Compare(b.box().id) })
+	slices.SortFunc(t.members, func(a, b member) int { return a.place().ID().Compare(b.place().ID()) })
 	t.want()
 	for _, m := range t.members {
-		if err := t.reserve(ctx, m.box()); err != nil {
+		if err := t.reserve(ctx, m.place()); err != nil {
 			return err
 		}
 	}
@@ -257,7 +257,7 @@ func (t *transaction) reserveAll(ctx context.Context) error {
 // release ends the reservations of an attempt.
 func (t *transaction) release() {
 	for _, m := range t.held {
-		m.reserved.unlock()
+		m.reserved.Unlock()
 	}
 	t.held, t.highest = nil, hlc.Timestamp{}
 }
@@ -269,7 +269,7 @@ func (t *transaction) want() {
 	}
 	t.wants = true
 	for _, m := range t.members {
-		m.box().wanted.Add(1)
+		m.place().wanted.Add(1)
 	}
 }
 
@@ -278,39 +278,39 @@ const longestTurn = time.Second
 
 // takeTurns waits for the end of a transaction that has the aggregate, and keeps others from it. It reports whether it came to that.
 // In the server's line transactions have a place already.
-func (c *cell[S]) takeTurns(ctx context.Context) bool {
+func (c *core[S]) takeTurns(ctx context.Context) bool {
 	if c.host != nil || c.rivals.line > 0 {
 		return false
 	}
 	c.yield()
 	bounded, cancel := context.WithTimeout(c.background(ctx), longestTurn)
 	defer cancel()
-	return c.reserved.lock(bounded) == nil
+	return c.reserved.Lock(bounded) == nil
 }
 
 // leave ends the visits.
 func (t *transaction) leave() {
 	for _, m := range t.members {
 		if t.wants {
-			m.box().wanted.Add(-1)
+			m.place().wanted.Add(-1)
 		}
-		m.box().leave()
+		m.place().Leave()
 	}
 }
 
-// memberOf returns the transaction's cell of an aggregate.
-func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Timestamp) (*cell[S], error) {
+// memberOf returns the transaction's core of an aggregate.
+func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Timestamp) (*core[S], error) {
 	if t.failed != nil {
 		return nil, t.failed
 	}
 	for _, m := range t.members {
-		if m.box().id != id {
+		if m.place().ID() != id {
 			continue
 		}
-		if c, ok := m.(*cell[S]); ok && c.root == r {
+		if c, ok := m.(*core[S]); ok && c.root == r {
 			return c, nil
 		}
-		return nil, &OtherRootError{AggregateID: id, Holder: m.box().family.name, Asked: r.family.name}
+		return nil, &OtherRootError{AggregateID: id, Holder: m.place().family.name, Asked: r.family.name}
 	}
 	host, err := r.visit(ctx, id)
 	if err != nil {
@@ -319,9 +319,9 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 	c := host.guest()
 	t.members = append(t.members, c)
 	if t.wants {
-		c.box().wanted.Add(1)
+		c.place().wanted.Add(1)
 	}
-	if err = t.reserve(ctx, c.box()); err == nil {
+	if err = t.reserve(ctx, c.place()); err == nil {
 		err = c.join(ctx, t)
 	}
 	if err != nil {
@@ -331,10 +331,8 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 	return c, nil
 }
 
-func (c *cell[S]) box() *mailbox { return &c.host.mailbox }
-
-// join lets the cell take part in an attempt, with the state that its host has by now.
-func (c *cell[S]) join(ctx context.Context, t *transaction) error {
+// join lets the core take part in an attempt, with the state that its host has by now.
+func (c *core[S]) join(ctx context.Context, t *transaction) error {
 	c.tx, c.own = t.OwnTx, t
 	if err := c.copyHost(ctx); err != nil || !t.line {
 		return err
@@ -343,21 +341,21 @@ func (c *cell[S]) join(ctx context.Context, t *transaction) error {
 	return c.takeLine(ctx, t.OwnTx, c.seq)
 }
 
-func (c *cell[S]) sent() {
+func (c *core[S]) sent() {
 	c.staged, c.fresh = false, true
 }
 
 // ended moves the host's state to what was committed.
-func (c *cell[S]) ended(ctx context.Context, start time.Time, err error) {
+func (c *core[S]) ended(ctx context.Context, start time.Time, err error) {
 	hooks := &c.family.sup.options.Hooks
 	if c.stagedEvents+c.stagedCommands > 0 && hooks.Commit != nil {
 		hooks.Commit(ctx, Committed{
-			Root: c.family.name, AggregateID: c.id, Commands: c.stagedCommands, Events: c.stagedEvents,
+			Root: c.family.name, AggregateID: c.ID(), Commands: c.stagedCommands, Events: c.stagedEvents,
 			Start: start, Duration: time.Since(start), Err: err,
 		})
 	}
 	if raced(err) && hooks.Conflict != nil {
-		hooks.Conflict(ctx, Conflict{Root: c.family.name, AggregateID: c.id, Sequence: c.seq, Commands: c.stagedCommands, Attempt: c.own.runs})
+		hooks.Conflict(ctx, Conflict{Root: c.family.name, AggregateID: c.ID(), Sequence: c.seq, Commands: c.stagedCommands, Attempt: c.own.runs})
 	}
 	if err != nil || !c.loaded || c.torn || c.hold(context.WithoutCancel(ctx)) != nil {
 		return

@@ -2,10 +2,10 @@ package aggregate
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -33,8 +33,9 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	if !r.sup.takes(tx, command.AggregateID) {
 		return nil, ErrOtherStore
 	}
-	q := &request{ctx: ctx, done: make(chan struct{}, 1), call: call{command: command, handler: handler, wantEvents: true}}
-	q.phase.Store(taken)
+	q := r.sup.newRequest(ctx)
+	q.call = call{command: command, handler: handler, wantEvents: true}
+	q.Begin()
 	if command.ID != "" {
 		var err error
 		if q.record, err = r.identify(command, handler); err != nil {
@@ -55,10 +56,10 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 	return q.events, nil
 }
 
-// evaluateTx answers a command in a cell that belongs to the transaction.
+// evaluateTx answers a command in a core that belongs to the transaction.
 func (r *Root[S]) evaluateTx(q *request, tx store.Tx) error {
 	if own, ok := tx.(*transaction); ok {
-		c, err := memberOf(q.ctx, own, r, q.command.AggregateID)
+		c, err := memberOf(q.Context(), own, r, q.command.AggregateID)
 		if err != nil {
 			return err
 		}
@@ -69,14 +70,14 @@ func (r *Root[S]) evaluateTx(q *request, tx store.Tx) error {
 		}
 		return c.answerTx(q)
 	}
-	host, err := r.visit(q.ctx, q.command.AggregateID)
+	host, err := r.visit(q.Context(), q.command.AggregateID)
 	if err != nil {
 		return err
 	}
-	defer host.leave()
+	defer host.Leave()
 	c := host.guest()
 	c.tx = tx
-	if err := c.copyHost(q.ctx); err != nil {
+	if err := c.copyHost(q.Context()); err != nil {
 		return err
 	}
 	began := c.seq
@@ -87,43 +88,17 @@ func (r *Root[S]) evaluateTx(q *request, tx store.Tx) error {
 	return err
 }
 
-// visit returns the live cell of an aggregate, which stays in memory until leave is called.
-func (r *Root[S]) visit(ctx context.Context, id hlc.Timestamp) (*cell[S], error) {
-	if id.IsZero() {
-		return nil, ErrInvalidID
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
-	}
-	for {
-		if r.sup.closed.Load() {
-			return nil, ErrClosed
-		}
-		m, err := r.sup.registry.get(ctx, &r.family, id, func() *mailbox { return r.newCell(id) })
-		if err != nil {
-			return nil, err
-		}
-		switch m.visit() {
-		case delivered:
-			return m.owner.(*cell[S]), nil
-		case refused:
-			return nil, ErrClosed
-		case departed:
-			// It left memory between the look-up and now: the next look-up starts it again.
-		}
-	}
+// visit returns the live core of an aggregate, which stays in memory until Leave is called.
+func (r *Root[S]) visit(ctx context.Context, id hlc.Timestamp) (*core[S], error) {
+	return r.reach(ctx, id, (*mailbox.Mailbox).Visit)
 }
 
-// guest returns a cell for a transaction.
-func (c *cell[S]) guest() *cell[S] {
-	g := &cell[S]{root: c.root, host: c}
-	g.id, g.family, g.owner = c.id, c.family, g
-	return g
-}
+// guest returns a core for a transaction.
+func (c *core[S]) guest() *core[S] { return &core[S]{live: c.live, root: c.root, host: c} }
 
-// copyHost gives the cell a copy of its host's state. Where the host has none that can be had, the
-// cell reads it by itself.
-func (c *cell[S]) copyHost(ctx context.Context) (err error) {
+// copyHost gives the core a copy of its host's state. Where the host has none that can be had, the
+// core reads it by itself.
+func (c *core[S]) copyHost(ctx context.Context) (err error) {
 	c.draft, c.loaded, c.fresh, c.staged = draft[S]{}, false, false, false
 	c.stagedCommands, c.stagedEvents = 0, 0
 	if err := c.hold(ctx); err != nil {
@@ -140,31 +115,35 @@ func (c *cell[S]) copyHost(ctx context.Context) (err error) {
 }
 
 // answerTx evaluates a command in the goroutine of its caller.
-func (c *cell[S]) answerTx(q *request) error {
+func (c *core[S]) answerTx(q *request) error {
 	defer c.yield()
-	c.commands(&work{open: []*request{q}})
-	return q.err
+	r := rounds.Get().(*round)
+	r.all = append(r.all, q)
+	r.open = r.all
+	c.commands(r)
+	r.free()
+	return q.Err()
 }
 
-// catchUpAfter is how many events that its host doesn't have a transaction's cell reads before the host
+// catchUpAfter is how many events that its host doesn't have a transaction's core reads before the host
 // is told to read them too.
 const catchUpAfter = 16
 
 // catchUp has the aggregate's goroutine read what transactions of the application added. Nobody waits for it.
-func (c *cell[S]) catchUp() {
+func (c *core[S]) catchUp() {
 	q := c.family.sup.newRequest(context.Background())
-	q.run = func(o owner) error {
-		live := o.(*cell[S])
-		if _, err := live.refresh(q.ctx); err != nil {
+	q.run = func(o mailbox.Owner) error {
+		live := o.(*core[S])
+		if _, err := live.refresh(q.Context()); err != nil {
 			return err
 		}
-		if err := live.hold(q.ctx); err != nil {
+		if err := live.hold(q.Context()); err != nil {
 			return err
 		}
 		live.saveIfDue()
 		return nil
 	}
-	c.put(q)
+	c.Put(&q.Request)
 }
 
 // takes reports whether tx is of the supervisor's store: because it began it, or by what its store is.

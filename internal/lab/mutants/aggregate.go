@@ -10,7 +10,7 @@ func slicesOf(lists ...[]mutant) (all []mutant) {
 }
 
 var roundMutants = []mutant{
-	{"aggregate/round.go", "a no-op or a refusal is not confirmed", `if len(r.log) == 0 && !c.confirm(ctx, w) {`, `if false && !c.confirm(ctx, w) {`, aggregateSuites},
+	{"aggregate/round.go", "a no-op or a refusal is not confirmed", `if len(r.log) == 0 && !c.confirm(ctx, r) {`, `if false && !c.confirm(ctx, r) {`, aggregateSuites},
 	{"aggregate/round.go", "a read that brings news confirms all the same", `return err == nil && !news`, `return err == nil`, aggregateSuites},
 	{"aggregate/round.go", "a conflict is an error like others", `return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)`, `return errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)`, aggregateSuites},
 	{"aggregate/round.go", "a timestamp of another clock is an error like others", `return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)`, `return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNoPredecessor)`, aggregateSuites},
@@ -33,17 +33,17 @@ var roundMutants = []mutant{
 			continue`, aggregateSuites},
 	{"aggregate/round.go", "a torn state is worked on", `if d.torn && c.root.kind.clone != nil {`, `if false {`, aggregateSuites},
 	{"aggregate/round.go", "a command that tore the state is tried for ever", `if q.excluded != nil && q.excludedAt == d.seq && q.excludedOn == base {`, `if false {`, aggregateSuites},
-	{"aggregate/round.go", "a commit is sent for a caller that has left", `				claimed.unclaim()
+	{"aggregate/round.go", "a commit is sent for a caller that has left", `				claimed.Unclaim()
 			}
-			return false`, `				claimed.unclaim()
+			return false`, `				claimed.Unclaim()
 			}
 			return true`, aggregateSuites},
 	{"aggregate/round.go", "a conflict does not make the state old", `c.guarded, c.fresh = guardedRounds, false`, `c.guarded = guardedRounds`, aggregateSuites},
 	{"aggregate/round.go", "a conflict is answered without a new read", `	if err := c.learnFrom(ctx, r, cause); err != nil {
-		c.answerAll(w, err)
+		c.answerAll(r, err)
 	}`, `	_ = cause`, aggregateSuites},
-	{"aggregate/round.go", "commands wait for the store after a conflict", `	for _, q := range w.open {
-		q.unclaim()
+	{"aggregate/round.go", "commands wait for the store after a conflict", `	for _, q := range r.open {
+		q.Unclaim()
 	}
 	if errors.Is(cause`, `	if errors.Is(cause`, aggregateSuites},
 	{"aggregate/round.go", "retries have no bound", `q.conflicts >= c.family.sup.options.MaxAttempts`, `q.conflicts < 0`, aggregateSuites},
@@ -51,12 +51,12 @@ var roundMutants = []mutant{
 		c.renewClock()
 	}`, ``, aggregateSuites},
 	{"aggregate/answer.go", "a shared commit that fails fails for all", `if unknown || senders == 1 || errors.Is(cause, store.ErrUnavailable) {`, `if true {`, aggregateSuites},
-	{"aggregate/answer.go", "commands that are to go alone go together", `	c.single = len(w.open)
+	{"aggregate/answer.go", "commands that are to go alone go together", `	c.single = len(r.open)
 `, ``, aggregateSuites},
 	{"aggregate/answer.go", "after an unknown outcome the state is kept", `	if unknown {
 		c.drop()
 	}`, ``, aggregateSuites},
-	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.answer(c.unknown(q, r, cause))`, `			q.answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
+	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.Answer(c.unknown(q, r, cause))`, `			q.Answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
 	{"aggregate/answer.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/answer.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
 	{"aggregate/answer.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
@@ -89,14 +89,14 @@ var settleMutants = []mutant{
 }
 
 var requestMutants = []mutant{
-	{"aggregate/request.go", "who leaves during a commit is told that nothing is stored", `			if r.phase.CompareAndSwap(committing, gone) {
-				return unknown`, `			if r.phase.CompareAndSwap(committing, gone) {
+	{"aggregate/request.go", "who leaves during a commit is told that nothing is stored", `			if r.Leave(mailbox.Claimed) {
+				return unknown`, `			if r.Leave(mailbox.Claimed) {
 				return cause`, aggregateSuites},
-	{"aggregate/request.go", "a commit is claimed although the caller is about to leave", `	if r.ctx.Err() != nil {
+	{"aggregate/request.go", "a commit is claimed although the caller is about to leave", `	if r.Context().Err() != nil {
 		return false
 	}
 `, ``, aggregateSuites},
-	{"aggregate/request.go", "a claim is never given back", `func (r *request) unclaim() { r.phase.CompareAndSwap(committing, taken) }`, `func (r *request) unclaim() {}`, aggregateSuites},
+	{"internal/mailbox/request.go", "a claim is never given back", `func (r *Request) Unclaim() { r.move(Claimed, Begun) }`, `func (r *Request) Unclaim() {}`, aggregateSuites},
 	{"aggregate/request.go", "the timestamps to look up are missing", `	r.stamps.Store(s)
 `, ``, aggregateSuites},
 	{"aggregate/request.go", "a second attempt adds to the timestamps of the first", `	s.list = s.short[:0]

@@ -1,4 +1,4 @@
-package aggregate
+package mailbox
 
 import (
 	"container/heap"
@@ -14,7 +14,7 @@ type idleQueue struct {
 }
 
 type idleEntry struct {
-	m    *mailbox
+	m    *Mailbox
 	used int64
 }
 
@@ -49,13 +49,13 @@ func (q *idleQueue) front() (idleEntry, bool) {
 	return idleEntry{}, false
 }
 
-// sweeper sends idle aggregates to sleep and out of memory. It has a goroutine while there is
+// sweeper sends idle mailboxes to sleep and out of memory. It has a goroutine while there is
 // something to wait for.
 type sweeper struct {
-	sup      *Supervisor
+	registry *Registry
 	evicting sync.Mutex // taken before mu
 	mu       sync.Mutex
-	families []*family // guarded by mu
+	families []*Family // guarded by mu
 	running  bool      // guarded by mu
 	stopped  bool      // guarded by mu
 	kick     chan struct{}
@@ -63,13 +63,13 @@ type sweeper struct {
 	done     chan struct{}
 }
 
-func (s *sweeper) init(sup *Supervisor) {
-	s.sup, s.kick, s.end, s.done = sup, make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+func (s *sweeper) init(r *Registry) {
+	s.registry, s.kick, s.end, s.done = r, make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 }
 
 // watch puts a mailbox into a queue. A queue that was empty has a new first entry, which the
 // sweeper may have to look at earlier than it had planned.
-func (s *sweeper) watch(q *idleQueue, m *mailbox) {
+func (s *sweeper) watch(q *idleQueue, m *Mailbox) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -126,36 +126,19 @@ func (s *sweeper) sweep() time.Duration {
 	s.mu.Unlock()
 	next := longestSweep
 	for _, f := range families {
-		if d := f.policy.hibernate(); d > 0 {
-			next = min(next, s.pass(&f.parked, d, f.sleep))
+		if d := f.Hibernate; d > 0 {
+			next = min(next, s.each(&f.parked, d, f.sleep))
 		}
-		if d := f.policy.exit(); d > 0 {
-			next = min(next, s.pass(&f.present, d, (*mailbox).exit))
+		if d := f.Exit; d > 0 {
+			next = min(next, s.each(&f.present, d, (*Mailbox).Exit))
 		}
 	}
 	return max(next, 100*time.Microsecond)
 }
 
-// sleep makes an aggregate hibernate; it reports whether it is done with it.
-func (f *family) sleep(m *mailbox) bool {
-	m.mu.Lock()
-	asleep := !m.running
-	m.mu.Unlock()
-	if asleep {
-		return true
-	}
-	if !m.hibernate() {
-		return false
-	}
-	if hook := f.sup.options.Hooks.Hibernate; hook != nil {
-		hook(Lifecycle{Root: f.name, AggregateID: m.id})
-	}
-	return true
-}
-
-// pass does something with each mailbox of q that was idle for d, and returns after what
+// each does something with each mailbox of q that was idle for d, and returns after what
 // time the next is due. Those that are busy are looked at again later.
-func (s *sweeper) pass(q *idleQueue, d time.Duration, do func(*mailbox) bool) time.Duration {
+func (s *sweeper) each(q *idleQueue, d time.Duration, do func(*Mailbox) bool) time.Duration {
 	var busy []idleEntry
 	defer func() {
 		s.mu.Lock()
@@ -164,13 +147,13 @@ func (s *sweeper) pass(q *idleQueue, d time.Duration, do func(*mailbox) bool) ti
 		}
 		s.mu.Unlock()
 		if len(busy) > 0 {
-			s.sup.registry.pass() // who looked for room meanwhile has missed them
+			s.registry.Announce() // who looked for room meanwhile has missed them
 		}
 	}()
 	for {
 		s.mu.Lock()
 		e, ok := q.front()
-		wait := time.Duration(e.used) + d - time.Duration(s.sup.now())
+		wait := time.Duration(e.used) + d - time.Duration(s.registry.now())
 		if ok && wait <= 0 {
 			heap.Pop(q)
 		}
@@ -192,7 +175,7 @@ func (s *sweeper) pass(q *idleQueue, d time.Duration, do func(*mailbox) bool) ti
 	}
 }
 
-// evict takes the least recently used aggregate that is idle out of memory, and reports
+// evict takes the least recently used mailbox that is idle out of memory, and reports
 // whether there was one.
 func (s *sweeper) evict() bool {
 	// One at a time: what one has taken out of the queues to look at, another would miss.
@@ -208,8 +191,8 @@ func (s *sweeper) evict() bool {
 		s.mu.Unlock()
 	}()
 	for range maxEvictionTries {
-		if s.sup.saver.full() {
-			return false // whoever left now could not save its snapshot
+		if s.registry.config.Staying != nil && s.registry.config.Staying() {
+			return false
 		}
 		s.mu.Lock()
 		q, e, ok := s.oldest()
@@ -226,7 +209,7 @@ func (s *sweeper) evict() bool {
 		if left {
 			continue
 		}
-		if e.m.exit() {
+		if e.m.Exit() {
 			return true
 		}
 		busy, from = append(busy, e), append(from, q)
@@ -234,7 +217,7 @@ func (s *sweeper) evict() bool {
 	return false
 }
 
-// maxEvictionTries bounds how many busy aggregates one look for room passes over.
+// maxEvictionTries bounds how many busy mailboxes one look for room passes over.
 const maxEvictionTries = 1024
 
 // oldest returns the front of the queue whose front is the oldest. s.mu is held.
@@ -247,7 +230,7 @@ func (s *sweeper) oldest() (from *idleQueue, oldest idleEntry, found bool) {
 	return from, oldest, found
 }
 
-func (s *sweeper) add(f *family) {
+func (s *sweeper) add(f *Family) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.families = append(s.families[:len(s.families):len(s.families)], f)

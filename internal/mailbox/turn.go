@@ -1,22 +1,20 @@
-package aggregate
+package mailbox
 
 import (
 	"context"
 	"sync"
 )
 
-// turn is a lock whose wait a context can end; who waits gets it in the order of arrival. The zero
-// value is free. Each aggregate has two: one is held while its handlers run, so that a transaction can
-// decide while the aggregate's goroutine waits for the database; the other is held by a transaction
-// of the library until it ends.
-type turn struct {
+// Turn is a lock whose wait a context can end; who waits gets it in the order of arrival. The zero
+// value is free.
+type Turn struct {
 	mu      sync.Mutex
 	held    bool            // guarded by mu
 	waiting []chan struct{} // guarded by mu
 }
 
-// lock waits for the turn, or for the end of ctx.
-func (t *turn) lock(ctx context.Context) error {
+// Lock waits for the turn, or for the end of ctx.
+func (t *Turn) Lock(ctx context.Context) error {
 	t.mu.Lock()
 	if !t.held {
 		t.held = true
@@ -39,12 +37,12 @@ func (t *turn) lock(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	t.pass() // it was handed over at that very moment
+	t.handOver() // it was handed over at that very moment
 	return ctx.Err()
 }
 
-// tryLock takes the turn if it is free.
-func (t *turn) tryLock() bool {
+// TryLock takes the turn if it is free.
+func (t *Turn) TryLock() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.held {
@@ -54,14 +52,15 @@ func (t *turn) tryLock() bool {
 	return true
 }
 
-func (t *turn) unlock() {
+// Unlock gives the turn back.
+func (t *Turn) Unlock() {
 	t.mu.Lock()
-	t.pass()
+	t.handOver()
 	t.mu.Unlock()
 }
 
-// pass hands the turn to who waits longest, if anybody does. t.mu is held.
-func (t *turn) pass() {
+// handOver gives the turn to who waits longest, if anybody does. t.mu is held.
+func (t *Turn) handOver() {
 	if len(t.waiting) == 0 {
 		t.held = false
 		return

@@ -5,26 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
 
-// cell works on one aggregate: it reads, decides and commits. The live aggregate is one, over the
-// supervisor's store; all its fields beside the mailbox belong to its goroutine while that has the
-// turn, or to who holds the mailbox' lock while it is idle. A transaction has a cell of its own for
+// core works on one aggregate: it reads, decides and commits. The live aggregate has one, over the
+// supervisor's store; its fields belong to the mailbox' goroutine while that has the
+// turn, or to who holds the mailbox' lock while it is idle. A transaction has a core of its own for
 // each aggregate, with a state of its own, and the turn of the live one, its host.
-type cell[S any] struct {
-	mailbox
+type core[S any] struct {
+	*live
 	root *Root[S]
 	draft[S]
 	saved types.Sequence // that of the last snapshot known to be stored or on its way
 	had   types.Sequence // that of a state which a round that came to nothing took with it; 0 once it is read again
+	round *round         // that Serve is at work on
 
-	host   *cell[S]     // of a transaction's cell; else nil
-	tx     store.Tx     // of a transaction's cell; else nil
+	host   *core[S]     // of a transaction's core; else nil
+	tx     store.Tx     // of a transaction's core; else nil
 	own    *transaction // where the library began tx; else nil
 	staged bool         // own keeps events of this aggregate that were not sent yet
 
@@ -43,39 +46,63 @@ type cell[S any] struct {
 	rivals rivals
 }
 
-func (r *Root[S]) newCell(id hlc.Timestamp) *mailbox {
-	c := &cell[S]{root: r}
-	c.id, c.family, c.owner = id, &r.family, c
-	c.used.Store(r.family.now())
-	return &c.mailbox
+// newCore returns the mailbox of a live aggregate that is cold.
+func (r *Root[S]) newCore(id hlc.Timestamp) *mailbox.Mailbox {
+	a := new(struct { // one allocation
+		live live
+		core core[S]
+	})
+	a.live.family = &r.family
+	a.live.Init(id, &r.family.Family, &a.core)
+	a.core.live, a.core.root = &a.live, r
+	return &a.live.Mailbox
 }
 
-// serve answers a batch: runs of commands together, functions one by one.
-func (c *cell[S]) serve(w *work) {
+// Serve answers a batch.
+func (c *core[S]) Serve(batch []*mailbox.Request) {
+	r := rounds.Get().(*round)
+	for _, q := range batch {
+		r.all = append(r.all, q.Wish().(*request))
+	}
+	c.round, r.batch = r, r.all
+	c.serve(r)
+	c.round = nil
+	r.free() // not deferred: after a runtime.Goexit Aborted answers those in it
+}
+
+// serve answers runs of commands together, functions one by one.
+func (c *core[S]) serve(r *round) {
 	c.fresh = false
-	for len(w.batch) > 0 {
+	for len(r.batch) > 0 {
 		n := 1
 		if c.single > 0 {
 			c.single--
-		} else if w.batch[0].run == nil {
-			for n < len(w.batch) && w.batch[n].run == nil {
+		} else if r.batch[0].run == nil {
+			for n < len(r.batch) && r.batch[n].run == nil {
 				n++
 			}
 		}
-		w.open, w.batch = w.batch[:n], w.batch[n:]
-		if r := w.open[0]; r.run != nil {
-			c.call(w, r)
+		r.open, r.batch = r.batch[:n:n], r.batch[n:]
+		if r.open[0].run != nil {
+			c.call(r, r.open[0])
 		} else {
-			c.commands(w)
+			c.commands(r)
 		}
 		_ = c.hold(context.Background()) // which can't fail here
-		c.at.Store(int64(c.seq))
+		c.show()
 	}
 	c.yield()
 }
 
-// adapter is the store that the cell works on.
-func (c *cell[S]) adapter() store.Adapter {
+// show lets those outside see the state's sequence, before anybody is told what led to it. The core has the turn.
+func (c *core[S]) show() {
+	if c.host == nil && c.at.Load() != int64(c.seq) {
+		c.at.Store(int64(c.seq))
+	}
+}
+
+// adapter is the store that the core works on.
+func (c *core[S]) adapter() store.Adapter {
 	if c.tx != nil {
 		return c.tx
 	}
@@ -83,43 +110,36 @@ func (c *cell[S]) adapter() store.Adapter {
 }
 
 // hold takes the turn: handlers are about to run, or the state is about to change.
-func (c *cell[S]) hold(ctx context.Context) error {
+func (c *core[S]) hold(ctx context.Context) error {
 	if c.holding {
 		return nil
 	}
-	m := &c.mailbox
-	if c.host != nil {
-		m = &c.host.mailbox
-	} else {
+	if c.host == nil {
 		ctx = context.Background() // whoever has it holds it while a handler runs, no longer
 	}
-	if err := m.turn.lock(ctx); err != nil {
+	if err := c.turn.Lock(ctx); err != nil {
 		return fmt.Errorf("aggregate: waiting for another handler: %w", err)
 	}
 	c.holding = true
 	return nil
 }
 
-// yield gives the turn back: the cell is about to wait for the store, or has nothing more to do.
-func (c *cell[S]) yield() {
+// yield gives the turn back: the core is about to wait for the store, or has nothing more to do.
+func (c *core[S]) yield() {
 	if !c.holding {
 		return
 	}
 	c.holding = false
-	if c.host != nil {
-		c.host.turn.unlock()
-	} else {
-		c.turn.unlock()
-	}
+	c.turn.Unlock()
 }
 
 // reads is the adapter for reads that call handlers. The turn is taken when the first row is there,
 // so that nobody who has it waits for a connection.
-func (c *cell[S]) reads() store.Adapter { return reads[S]{c.adapter(), c} }
+func (c *core[S]) reads() store.Adapter { return reads[S]{c.adapter(), c} }
 
 type reads[S any] struct {
 	store.Adapter
-	c *cell[S]
+	c *core[S]
 }
 
 func (r reads[S]) Load(ctx context.Context, id hlc.Timestamp, in store.Range) iter.Seq2[store.Entry, error] {
@@ -140,7 +160,7 @@ func (r reads[S]) Rises(ctx context.Context, id hlc.Timestamp, in store.Range) (
 	return rise, err
 }
 
-func inTurn[S, E any](ctx context.Context, c *cell[S], rows iter.Seq2[E, error]) iter.Seq2[E, error] {
+func inTurn[S, E any](ctx context.Context, c *core[S], rows iter.Seq2[E, error]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		c.yield()
 		for e, err := range rows {
@@ -156,40 +176,59 @@ func inTurn[S, E any](ctx context.Context, c *cell[S], rows iter.Seq2[E, error])
 }
 
 // call runs a function in the aggregate's goroutine.
-func (c *cell[S]) call(w *work, r *request) {
-	if r.left() {
+func (c *core[S]) call(r *round, q *request) {
+	if q.Left() {
 		return
 	}
-	err := r.ctx.Err()
+	err := q.Context().Err()
 	if err == nil {
-		if r.manner == theirs {
-			c.current.Store(r)
+		if q.manner == theirs {
+			c.current.Store(q)
 		}
-		_ = c.hold(r.ctx) // which can't fail here
-		err = r.protected(c)
+		_ = c.hold(q.Context()) // which can't fail here
+		err = q.protected(c)
 		c.current.Store(nil)
-		c.reportPanic(r.ctx, "", err)
+		c.reportPanic(q.Context(), "", err)
 	}
+	_ = c.hold(context.Background()) // which can't fail here
+	c.show()
 	c.yield()
-	w.open = nil // not deferred: after a runtime.Goexit abort answers r
-	r.answer(err)
+	r.open = nil // not deferred: after a runtime.Goexit Aborted answers q
+	q.Answer(err)
 }
 
 // protected runs the function, whose answer it leaves in err.
-func (r *request) protected(o owner) (err error) {
+func (r *request) protected(o mailbox.Owner) (err error) {
 	defer recovered(&err)
 	return r.run(o)
 }
 
-// aborted drops what an unfinished serve may have left half done.
-func (c *cell[S]) aborted() {
+var errGoexit = errors.New("the handler ended its goroutine with runtime.Goexit, as t.FailNow does")
+
+// Aborted drops what an unfinished Serve may have left half done, and answers whom it has not answered.
+func (c *core[S]) Aborted() {
+	r := c.round
+	c.round = nil
+	c.current.Store(nil)
 	c.drop()
 	c.single = 0
 	c.yield()
+	told := map[*request]bool{} // one that is told is its caller's again
+	for _, q := range slices.Concat(r.open, r.batch) {
+		if told[q] {
+			continue
+		}
+		told[q] = true
+		err := error(&PanicError{Root: c.family.name, AggregateID: c.ID(), Type: q.command.Type, Value: errGoexit})
+		if q.Phase() == mailbox.Claimed {
+			err = q.unknown(c.ID(), errors.Join(store.ErrOutcomeUnknown, err))
+		}
+		q.Answer(err)
+	}
 }
 
 // drop forgets the state: it is read again before it is used again.
-func (c *cell[S]) drop() {
+func (c *core[S]) drop() {
 	if c.host == nil {
 		_ = c.hold(context.Background()) // which can't fail here
 	}
@@ -198,23 +237,23 @@ func (c *cell[S]) drop() {
 }
 
 // ensure reads the state of a cold aggregate.
-func (c *cell[S]) ensure(ctx context.Context) error {
+func (c *core[S]) ensure(ctx context.Context) error {
 	if c.loaded {
 		return nil
 	}
 	sup := c.family.sup
 	start := time.Now()
 	read, cancel := c.reading(ctx)
-	l, err := c.root.kind.hydrate(read, c.reads(), c.id, 0)
+	l, err := c.root.kind.hydrate(read, c.reads(), c.ID(), 0)
 	cancel()
 	if hook := sup.options.Hooks.Load; hook != nil {
 		hook(ctx, Loaded{
-			Root: c.family.name, AggregateID: c.id, Sequence: l.seq, Snapshot: l.snapshot,
+			Root: c.family.name, AggregateID: c.ID(), Sequence: l.seq, Snapshot: l.snapshot,
 			Events: l.replayed, Start: start, Duration: time.Since(start), Err: err,
 		})
 	}
 	if l.passed != nil {
-		sup.log.Log(ctx, passedLevel(l.passed), "snapshot passed over", "root", c.family.name, "aggregate", c.id, "err", l.passed)
+		sup.log.Log(ctx, passedLevel(l.passed), "snapshot passed over", "root", c.family.name, "aggregate", c.ID(), "err", l.passed)
 	}
 	c.reportPanic(ctx, "", err)
 	if err != nil {
@@ -237,13 +276,13 @@ func (c *cell[S]) ensure(ctx context.Context) error {
 
 // restore reads the state that a round took with it, where all of the log can't be read because a newer version of the program
 // wrote to it: that state was valid, and Get may be stale.
-func (c *cell[S]) restore(ctx context.Context, cause error) error {
+func (c *core[S]) restore(ctx context.Context, cause error) error {
 	if c.had == 0 || !errors.Is(cause, ErrUnknownEvent) {
 		return cause
 	}
 	read, cancel := c.reading(ctx)
 	defer cancel()
-	l, err := c.root.kind.hydrate(read, c.reads(), c.id, c.had)
+	l, err := c.root.kind.hydrate(read, c.reads(), c.ID(), c.had)
 	if err != nil || c.hold(ctx) != nil {
 		return cause
 	}
@@ -256,7 +295,7 @@ func (c *cell[S]) restore(ctx context.Context, cause error) error {
 
 // reading is the context of a read. What several callers wait for must not end with one of them; a
 // transaction has one caller.
-func (c *cell[S]) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c *core[S]) reading(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.tx != nil {
 		return context.WithCancel(ctx)
 	}
@@ -264,24 +303,24 @@ func (c *cell[S]) reading(ctx context.Context) (context.Context, context.CancelF
 }
 
 // observe lets the clock take note of the newest event.
-func (c *cell[S]) observe() {
+func (c *core[S]) observe() {
 	if c.last.IsZero() {
 		return
 	}
 	if err := c.family.sup.clock.Observe(c.last); errors.Is(err, hlc.ErrDrift) {
-		c.family.sup.log.Warn("the log is ahead of the clock", "root", c.family.name, "aggregate", c.id, "timestamp", c.last, "err", err)
+		c.family.sup.log.Warn("the log is ahead of the clock", "root", c.family.name, "aggregate", c.ID(), "timestamp", c.last, "err", err)
 	}
 }
 
 // renewClock is the remedy when another clock turns out to have the same node id.
-func (c *cell[S]) renewClock() {
+func (c *core[S]) renewClock() {
 	old := c.family.sup.clock.Node()
 	renewed := c.family.sup.clock.Renew()
 	c.family.sup.log.Warn("another clock has the same node id; this one has a new id now",
-		"root", c.family.name, "aggregate", c.id, "node", old, "renewed", renewed)
+		"root", c.family.name, "aggregate", c.ID(), "node", old, "renewed", renewed)
 }
 
-func (c *cell[S]) reportPanic(ctx context.Context, command string, err error) {
+func (c *core[S]) reportPanic(ctx context.Context, command string, err error) {
 	if err == nil {
 		return
 	}
@@ -290,17 +329,17 @@ func (c *cell[S]) reportPanic(ctx context.Context, command string, err error) {
 		return
 	}
 	if err == error(p) { //nolint:errorlint // what is around another one says where
-		p.Root, p.AggregateID, p.Type = c.family.name, c.id, command
+		p.Root, p.AggregateID, p.Type = c.family.name, c.ID(), command
 	}
-	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.id, "type", command, "value", p.Value)
+	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.ID(), "type", command, "value", p.Value)
 	if hook := c.family.sup.options.Hooks.Panic; hook != nil {
-		hook(ctx, Panicked{Root: c.family.name, AggregateID: c.id, Type: command, Err: p})
+		hook(ctx, Panicked{Root: c.family.name, AggregateID: c.ID(), Type: command, Err: p})
 	}
 }
 
 // background is a context with the supervisor's life and the values of a caller's, such as
 // the span it is part of: what several callers wait for must not end with one of them.
-func (c *cell[S]) background(values context.Context) context.Context {
+func (c *core[S]) background(values context.Context) context.Context {
 	if c.tx != nil {
 		return values
 	}

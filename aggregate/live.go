@@ -1,0 +1,133 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/mailbox"
+	"github.com/eventmaestro/maestro/types"
+)
+
+// family is what the aggregates of one root share that does not depend on the type of their state.
+type family struct {
+	mailbox.Family
+	sup   *Supervisor
+	name  string
+	saves bool // a snapshot before an exit
+	knows func(eventType string) bool
+}
+
+// live is what of a live aggregate does not depend on the type of its state.
+type live struct {
+	mailbox.Mailbox
+	family *family
+
+	turn     mailbox.Turn // held while handlers run: a transaction can decide while the goroutine waits for the database
+	reserved mailbox.Turn // held by a transaction of the library until it ends
+	wanted   atomic.Int32 // transactions that rounds were faster than: these take turns with them
+
+	current atomic.Pointer[request] // whose handler runs
+	at      atomic.Int64            // the sequence of the state in memory
+}
+
+// place is of the aggregate that a core works on.
+func (l *live) place() *live { return l }
+
+// liveOf returns the aggregate of a mailbox, whatever its root is.
+func liveOf(m *mailbox.Mailbox) *live { return m.Owner().(interface{ place() *live }).place() }
+
+// Live describes an aggregate in memory at one moment.
+type Live struct {
+	Root        string // the root's name
+	AggregateID hlc.Timestamp
+	Sequence    types.Sequence // of the state in memory; 0 also if it is not loaded yet
+	Depth       int            // requests that wait
+	Awake       bool           // it has a goroutine
+	Idle        time.Duration  // since its last request was answered; 0 while one is under way
+}
+
+func (l *live) describe() Live {
+	s := l.Status()
+	return Live{
+		Root: l.family.name, AggregateID: l.ID(), Sequence: types.Sequence(l.at.Load()),
+		Depth: s.Depth, Awake: s.Awake, Idle: s.Idle,
+	}
+}
+
+// Aggregates yields what is in memory, in no order. Aggregates that come or go meanwhile may
+// be missed. No lock is held while the loop's body runs.
+func (s *Supervisor) Aggregates() iter.Seq[Live] {
+	return func(yield func(Live) bool) {
+		for m := range s.registry.All() {
+			if !yield(liveOf(m).describe()) {
+				return
+			}
+		}
+	}
+}
+
+// Whereis describes the aggregate if it is in memory. It neither starts nor waits for it.
+func (r *Root[S]) Whereis(id hlc.Timestamp) (Live, bool) {
+	m := r.sup.registry.Find(id)
+	if m == nil || m.Family() != &r.family.Family {
+		return Live{}, false
+	}
+	return liveOf(m).describe(), true
+}
+
+// reach brings somebody to an aggregate, which is started if it is not live: enter puts a request into its mailbox, or
+// visits it.
+func (r *Root[S]) reach(ctx context.Context, id hlc.Timestamp, enter func(*mailbox.Mailbox) mailbox.Delivery) (*core[S], error) {
+	if id.IsZero() {
+		return nil, ErrInvalidID
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
+	}
+	for {
+		if r.sup.registry.Closed() {
+			return nil, ErrClosed
+		}
+		m, err := r.sup.find(ctx, &r.family, id, func() *mailbox.Mailbox { return r.newCore(id) })
+		if err != nil {
+			return nil, err
+		}
+		switch enter(m) {
+		case mailbox.Delivered:
+			return m.Owner().(*core[S]), nil
+		case mailbox.Refused:
+			return nil, ErrClosed
+		case mailbox.Overfull:
+			return nil, fmt.Errorf("%w: %d requests of aggregate %v wait", ErrMailboxFull, r.family.Size, id)
+		case mailbox.Departed:
+			// It left memory between the look-up and now: the next look-up starts it again.
+		}
+	}
+}
+
+// find returns the mailbox of a family's aggregate, and makes one if it is not live.
+func (s *Supervisor) find(ctx context.Context, f *family, id hlc.Timestamp, create func() *mailbox.Mailbox) (*mailbox.Mailbox, error) {
+	for tries := 1; ; tries++ {
+		m, err := s.registry.Get(ctx, id, create)
+		switch {
+		case err == nil && m.Family() == &f.Family:
+			return m, nil
+		case errors.Is(err, mailbox.ErrClosed):
+			return nil, ErrClosed
+		case err != nil:
+			return nil, fmt.Errorf("%w: MaxLive is %d: %w", ErrTooManyAggregates, s.options.MaxLive, err)
+		}
+		holder := liveOf(m)
+		if holder.at.Load() > 0 || tries > maxTakeovers {
+			return nil, &OtherRootError{AggregateID: id, Holder: holder.family.name, Asked: f.name}
+		}
+		if err := s.takeOver(ctx, holder, tries); err != nil {
+			return nil, err
+		}
+	}
+}

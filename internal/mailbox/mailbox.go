@@ -1,0 +1,242 @@
+package mailbox
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/eventmaestro/maestro/hlc"
+)
+
+// Mailbox delivers the requests of one id to their owner.
+//
+// The queue has no array, and the goroutine and its channel are there only while they are of
+// use: an idle mailbox is small.
+type Mailbox struct {
+	id     hlc.Timestamp
+	family *Family
+	owner  Owner
+
+	mu         sync.Mutex
+	head, tail *Request      // guarded by mu
+	wake       chan struct{} // guarded by mu; nil without a goroutine
+	running    bool          // guarded by mu: there is a goroutine
+	parked     bool          // guarded by mu: it waits for wake
+	dismissed  bool          // guarded by mu: it is to end when it finds nothing
+	draining   bool          // guarded by mu: nothing more is taken in
+	closed     bool          // guarded by mu: it left memory
+	visitors   int32         // guarded by mu
+
+	depth atomic.Int32 // written under mu
+	used  atomic.Int64 // when the last batch ended, on the registry's stopwatch
+}
+
+// Owner is what a mailbox delivers to.
+type Owner interface {
+	// Serve answers a batch. It runs in the mailbox' goroutine. The slice is the mailbox' own again afterwards.
+	Serve(batch []*Request)
+
+	// Aborted is called when the goroutine was ended within Serve. What the batch has no answer to, Aborted answers.
+	Aborted()
+
+	// BeforeExit is called under the mailbox' lock when an idle mailbox is about to leave
+	// memory. It returns false to stay for now.
+	BeforeExit() bool
+}
+
+// Init makes a mailbox what it is. It is called once, before a registry gets it.
+func (m *Mailbox) Init(id hlc.Timestamp, f *Family, o Owner) {
+	m.id, m.family, m.owner = id, f, o
+	m.used.Store(f.registry.now())
+}
+
+// ID is what the registry finds the mailbox by.
+func (m *Mailbox) ID() hlc.Timestamp { return m.id }
+
+// Family is what it was made with.
+func (m *Mailbox) Family() *Family { return m.family }
+
+// Owner is what it was made with.
+func (m *Mailbox) Owner() Owner { return m.owner }
+
+// Delivery is what became of a request that was put into a mailbox, or of a visit.
+type Delivery int
+
+// What becomes of a request.
+const (
+	Delivered Delivery = iota
+	Departed           // the mailbox left memory: ask the registry again
+	Refused            // the registry was closed
+	Overfull           // no room, and the family says not to wait
+)
+
+// Put adds a request. It never blocks: a caller for whom there is no room waits in the same list, and
+// is told so if its context ends before there was.
+func (m *Mailbox) Put(r *Request) Delivery {
+	m.mu.Lock()
+	if m.closed || m.draining {
+		closed := m.closed && !m.draining
+		m.mu.Unlock()
+		if closed {
+			return Departed
+		}
+		return Refused
+	}
+	if m.family.Refuse && int(m.depth.Load()) >= m.family.Size {
+		m.mu.Unlock()
+		return Overfull
+	}
+	r.prev = m.tail
+	if m.tail == nil {
+		m.head = r
+	} else {
+		m.tail.next = r
+	}
+	m.tail = r
+	m.depth.Add(1)
+	if m.dismissed { // it was to hibernate and has not seen it yet
+		m.dismissed = false
+		m.family.watch(m)
+	}
+	m.rouse()
+	m.mu.Unlock()
+	return Delivered
+}
+
+// rouse makes sure that a goroutine looks at the queue. m.mu is held.
+func (m *Mailbox) rouse() {
+	switch {
+	case !m.running:
+		m.running = true
+		m.wake = make(chan struct{}, 1)
+		m.family.started(m)
+		go m.loop(m.wake)
+	case m.parked:
+		m.parked = false
+		m.wake <- struct{}{}
+	}
+}
+
+// Withdraw takes a queued request back and reports whether it was still there, and whether it
+// had found the mailbox full. Its phase is Gone then.
+func (m *Mailbox) Withdraw(r *Request) (waiting, full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.Phase() != Queued {
+		return false, false
+	}
+	before := 0
+	for p := r.prev; p != nil && before < m.family.Size; p = p.prev {
+		before++
+	}
+	m.unlink(r)
+	r.phase.Store(uint32(Gone))
+	return true, before >= m.family.Size
+}
+
+func (m *Mailbox) unlink(r *Request) {
+	if r.prev == nil {
+		m.head = r.next
+	} else {
+		r.prev.next = r.next
+	}
+	if r.next == nil {
+		m.tail = r.prev
+	} else {
+		r.next.prev = r.prev
+	}
+	r.next, r.prev = nil, nil
+	m.depth.Add(-1)
+}
+
+// loop is the mailbox' goroutine.
+func (m *Mailbox) loop(wake chan struct{}) {
+	finished := false
+	defer func() {
+		if !finished {
+			m.abort()
+		}
+		m.family.registry.ended()
+	}()
+	buffer := make([]*Request, 0, 1)
+	for {
+		batch := m.collect(buffer[:0], wake)
+		if batch == nil {
+			finished = true
+			return
+		}
+		m.owner.Serve(batch)
+		m.used.Store(m.family.registry.now())
+		if len(batch) > 1 {
+			m.gather(int32(len(batch)))
+		}
+		if buffer = batch; cap(buffer) > maxKeptBatch {
+			buffer = make([]*Request, 0, 1)
+		}
+		clear(buffer)
+	}
+}
+
+// gather lets those who just got an answer ask again, so that the next batch isn't made of the few that were
+// quicker than this goroutine. It yields to others for as long as that brings somebody, until as many as were answered
+// are there. With nobody to run, a yield returns at once.
+func (m *Mailbox) gather(answered int32) {
+	for seen, vain := int32(0), 0; seen < answered && vain < vainYields; vain++ {
+		runtime.Gosched()
+		if n := m.depth.Load(); n > seen {
+			seen, vain = n, -1
+		}
+	}
+}
+
+// vainYields is after how many yields in a row that brought nobody a crowd is taken to be complete. Another processor may
+// be about to run the rest of it.
+const vainYields = 4
+
+// maxKeptBatch keeps the memory of one crowd from staying with the mailbox.
+const maxKeptBatch = 16
+
+// collect waits for requests and returns those that wait, up to a bound, or nil when the
+// goroutine is to end.
+func (m *Mailbox) collect(batch []*Request, wake chan struct{}) []*Request {
+	for {
+		m.mu.Lock()
+		for m.head != nil && len(batch) < m.family.MaxBatch {
+			r := m.head
+			m.unlink(r)
+			r.Begin()
+			batch = append(batch, r)
+		}
+		if len(batch) > 0 {
+			m.mu.Unlock()
+			return batch
+		}
+		if m.draining || m.dismissed {
+			m.running, m.wake, m.dismissed = false, nil, false
+			if m.draining && !m.closed && m.visitors == 0 {
+				m.owner.BeforeExit()
+				m.depart()
+			}
+			m.mu.Unlock()
+			return nil
+		}
+		m.parked = true
+		m.mu.Unlock()
+		m.family.registry.Announce()
+		<-wake
+	}
+}
+
+// abort is called when the goroutine was ended from within. The next request starts a new one.
+func (m *Mailbox) abort() {
+	m.owner.Aborted()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.running, m.wake = false, nil
+	switch {
+	case m.head != nil:
+		m.rouse()
+	case m.draining && !m.closed && m.visitors == 0:
+		m.depart()
+	}
+}
