@@ -3,8 +3,8 @@ module github.com/eventmaestro/maestro/examples/otel
 go 1.26.0
 
 require (
-	github.com/eventmaestro/maestro v0.0.0
-	github.com/eventmaestro/maestro/aggregate/otelmaestro v0.0.0
+	github.com/eventmaestro/maestro v0.1.0
+	github.com/eventmaestro/maestro/aggregate/otelmaestro v0.1.0
 	github.com/prometheus/client_golang v1.24.1
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0
