@@ -7,6 +7,7 @@ GO ?= go
 FUZZTIME ?= 30s
 SEEDS ?= 20000
 ARGS ?=
+REF ?= main
 VERSIONS ?= 14 15 16 17 18
 
 # Every module of the repository, the library's own first.
@@ -16,7 +17,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TOOLS := internal/tools/go.mod internal/tools/go.sum
 
 .DEFAULT_GOAL := help
-.PHONY: help test bench soak chaos endure tail matrix fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
+.PHONY: help test bench soak chaos endure tail benchstat matrix release fuzz fmt fmt-check vet lint deps portable generated check api vuln tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ test: ## run all tests, with the race detector where there is a C compiler
 
 bench: ## measure the library beside its limits; ARGS go to the program
 	$(GO) run ./internal/lab/bench $(ARGS)
+
+benchstat: bin/benchstat ## compare the benchmarks that need no database with those of REF (main)
+	@GO=$(GO) .ci/benchstat $(REF)
 
 soak: ## simulate SEEDS histories with faults and check all laws after each
 	$(GO) test ./internal/lab/sim -run '^TestSeeds$$' -count=1 -timeout 0 -v -seeds $(SEEDS) $(ARGS)
@@ -45,6 +49,9 @@ tail: ## kill a tail 1,000 times while 1,000,000 events are written, and count w
 
 matrix: ## run what depends on the server with PostgreSQL 14 to 18, or those of VERSIONS; needs npm for what is not installed
 	GO=$(GO) .ci/matrix $(VERSIONS)
+
+release: ## try out what a release of HEAD is to an application, by a module proxy of its tags; needs no network
+	@GO=$(GO) .ci/release
 
 fuzz: ## run every fuzz target for FUZZTIME (30s); the corpus stays in Go's cache
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) .ci/fuzz $(MODULES)
@@ -83,7 +90,7 @@ api: bin/apidiff ## fail if docs/api.txt is behind the code; compare the API wit
 vuln: bin/govulncheck ## look for known vulnerabilities; asks the Go vulnerability database
 	bin/govulncheck ./...
 
-tools: bin/golangci-lint bin/gofumpt bin/apidiff bin/govulncheck ## build all programs of internal/tools
+tools: bin/golangci-lint bin/gofumpt bin/apidiff bin/benchstat bin/govulncheck ## build all programs of internal/tools
 
 bin/golangci-lint: $(TOOLS)
 	@$(call tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
@@ -91,6 +98,8 @@ bin/gofumpt: $(TOOLS)
 	@$(call tool,mvdan.cc/gofumpt)
 bin/apidiff: $(TOOLS)
 	@$(call tool,golang.org/x/exp/cmd/apidiff)
+bin/benchstat: $(TOOLS)
+	@$(call tool,golang.org/x/perf/cmd/benchstat)
 bin/govulncheck: $(TOOLS)
 	@$(call tool,golang.org/x/vuln/cmd/govulncheck)
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -200,12 +201,13 @@ func TestAClientIsToldNothingOfGo(t *testing.T) {
 		`[]`:                              `the data is a JSON array, want an object`,
 		`{"Cents": 99999999999999999999}`: `field "Cents" is a JSON number 99999999999999999999, want a whole number of 64 bits`,
 		`{`:                               `the data can't be read`,
-		`{]`:                              `the data is not JSON: byte 2`,
+		`{]`:                              `the data is not JSON near byte`,
 		`null`:                            `command "pay" takes other data`,
 	} {
 		err := root.Evaluate(t.Context(), types.Command{AggregateID: hlc.Timestamp{1}, Type: "pay", Data: json.RawMessage(data)})
 		require.ErrorIs(t, err, aggregate.ErrInvalidData)
-		require.Equal(t, want, aggregate.ClientText(err))
+		// Which byte it is depends on the experiment jsonv2.
+		require.Equal(t, want, strings.TrimRight(aggregate.ClientText(err), " 12"))
 		require.NotContains(t, aggregate.ClientText(err), "payOrder")
 	}
 	for want, command := range map[string]types.Command{

@@ -56,7 +56,7 @@ func dataText(e *InvalidDataError) string {
 		return strings.TrimPrefix(e.Err.Error(), "json: ")
 	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](e.Err); ok {
-		return fmt.Sprintf("the data is not JSON: byte %d", syntax.Offset)
+		return fmt.Sprintf("the data is not JSON near byte %d", syntax.Offset)
 	}
 	return "the data can't be read"
 }
