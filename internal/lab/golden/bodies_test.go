@@ -62,7 +62,8 @@ func TestBodiesAreStoredByteForByteAsEver(t *testing.T) {
 func stored(t *testing.T, value any) string {
 	t.Helper()
 	ctx, events := t.Context(), memory.New()
-	sup := aggregate.NewSupervisor(events, nil)
+	sup, err := aggregate.NewSupervisor(events, nil)
+	require.NoError(t, err)
 	defer sup.Shutdown(context.WithoutCancel(ctx))
 	root, err := aggregate.New(sup, aggregate.Definition[struct{}]{
 		Commands: aggregate.Commands[struct{}]{
