@@ -4,59 +4,113 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 var (
-	// quoted is a name of the API in backticks: with a package of ours, or with the type that it belongs to.
-	quoted = regexp.MustCompile("`[*&]?((?:[a-z]+\\.)?[A-Z][A-Za-z]*(?:\\.[A-Z][A-Za-z]*)*)(?:\\(\\))?`")
+	// quoted is a name in backticks: with a package of ours, with the type that it belongs to, or
+	// of several words.
+	quoted = regexp.MustCompile("`[*&]?((?:[a-z]+\\.)?[A-Z][A-Za-z]*(?:\\.[A-Z][A-Za-z]*)*)(?:\\[S\\])?(?:\\([a-z, ]*\\))?`")
+	words  = regexp.MustCompile(`^[A-Z][a-z0-9]+[A-Z]`) // SQL is upper-case, and a single word is somebody else's as often as not
 	word   = regexp.MustCompile(`[A-Za-z_]+`)
+
+	quotedTest = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)")
+	function   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Za-z0-9]+)\(`)
+	quotedPath = regexp.MustCompile("`((?:\\.ci|aggregate|docs|examples|hlc|internal|migrations|store|types)/[a-zA-Z0-9_/.*-]+)`")
 )
 
-// notOurs are names of others that the documents quote without a package.
+// receivers are what the documents call a value of ours.
+var receivers = map[string]bool{"root": true, "sup": true, "tail": true}
+
+// notOurs are names that are not in the code.
 var notOurs = map[string]bool{
 	"S.Items":                    true, // a field of an application's state
 	"migrations.SchemaNameError": true, // gone, as CHANGELOG.md says
 }
 
-// A name in backticks that looks like one of the API is one: documents outlive the names that they were written with.
+// otherNames are documents that quote names of other libraries without their packages.
+var otherNames = map[string]bool{"from-other-libraries.md": true}
+
+// A name in backticks that looks like one of the API is one: documents outlive the names that they
+// were written with.
 func TestEveryNameThatADocumentQuotesExists(t *testing.T) {
 	t.Parallel()
 	api, err := os.ReadFile(filepath.Join(root, "docs", "api.txt"))
 	require.NoError(t, err)
-	known := map[string]bool{}
+	exported, known := map[string]bool{}, map[string]bool{}
 	for _, name := range word.FindAllString(string(api), -1) {
-		known[name] = true
+		exported[name] = true
+	}
+	for _, text := range sources(t) {
+		for _, name := range word.FindAllString(text, -1) {
+			known[name] = true
+		}
 	}
 	packages := map[string]bool{}
 	for dir := range public(t) {
 		packages[filepath.Base(dir)] = true
 	}
-	for _, document := range documents(t) {
-		text, err := os.ReadFile(document)
+	seen := 0
+	each(t, quoted, func(document, where, name string) {
+		parts := strings.Split(name, ".")
+		names := exported
+		switch {
+		case notOurs[name] || parts[0] == "Maestro" || strings.HasPrefix(name, "Test"):
+			return
+		case packages[parts[0]] || receivers[parts[0]]:
+			parts = parts[1:]
+		case parts[0] == strings.ToLower(parts[0]):
+			return // another module's
+		case len(parts) == 1:
+			if !words.MatchString(name) || otherNames[document] {
+				return
+			}
+			names = known
+		}
+		for _, part := range parts {
+			seen++
+			assert.True(t, names[part], "%s: `%s`: there is no %s", where, name, part)
+		}
+	})
+	require.Greater(t, seen, 500)
+}
+
+func TestEveryTestThatADocumentQuotesExists(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	for _, text := range sources(t) {
+		for _, m := range function.FindAllStringSubmatch(text, -1) {
+			there[m[1]] = true
+		}
+	}
+	each(t, quotedTest, func(_, where, name string) { assert.True(t, there[name], "%s: there is no %s", where, name) })
+}
+
+func TestEveryFileThatADocumentQuotesExists(t *testing.T) {
+	t.Parallel()
+	each(t, quotedPath, func(_, where, path string) {
+		found, err := filepath.Glob(filepath.Join(root, path))
 		require.NoError(t, err)
-		for i, line := range strings.Split(string(text), "\n") {
-			for _, match := range quoted.FindAllStringSubmatch(line, -1) {
-				parts := strings.Split(match[1], ".")
-				if parts[0] == strings.ToLower(parts[0]) {
-					if !packages[parts[0]] {
-						continue // another module's
-					}
-					parts = parts[1:]
-				} else if len(parts) == 1 {
-					continue // a single word is SQL, or a constant of an application, as often as not
-				}
-				if notOurs[match[1]] || parts[0] == "Maestro" {
-					continue
-				}
-				for _, part := range parts {
-					if !known[part] {
-						t.Errorf("%s:%d: %s: the API has no %s", document, i+1, match[0], part)
-					}
-				}
+		assert.NotEmpty(t, found, "%s: there is no %s", where, path)
+	})
+}
+
+// each calls f for what an expression finds in the documents: with the name of the document, the
+// place, and the expression's group.
+func each(t *testing.T, what *regexp.Regexp, f func(document, where, name string)) {
+	t.Helper()
+	for _, path := range documents(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		prose := block.ReplaceAllStringFunc(string(text), func(code string) string { return strings.Repeat("\n", strings.Count(code, "\n")) })
+		for i, line := range strings.Split(prose, "\n") {
+			for _, m := range what.FindAllStringSubmatch(line, -1) {
+				f(filepath.Base(path), path+":"+strconv.Itoa(i+1), m[1])
 			}
 		}
 	}
