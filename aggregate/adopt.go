@@ -41,7 +41,7 @@ func (k *kind[S]) adopt(l *loaded[S], id hlc.Timestamp, s *types.Snapshot) error
 		return fmt.Errorf("snapshot at sequence %d: %w", s.Sequence, err)
 	}
 	l.seq, l.snapshot = from.Sequence, from.Sequence
-	l.start = start{at: from.At, beside: m != nil && m.Shape != k.shape, foreign: m == nil}
+	l.premise = premise{at: from.At, beside: m != nil && m.Shape != k.shape, foreign: m == nil}
 	return nil
 }
 

@@ -84,7 +84,7 @@ func (c *core[S]) serve(r *round) {
 		}
 		r.open, r.batch = r.batch[:n:n], r.batch[n:]
 		if r.open[0].run != nil {
-			c.call(r, r.open[0])
+			c.function(r, r.open[0])
 		} else {
 			c.commands(r)
 		}
@@ -175,8 +175,8 @@ func inTurn[S, E any](ctx context.Context, c *core[S], rows iter.Seq2[E, error])
 	}
 }
 
-// call runs a function in the aggregate's goroutine.
-func (c *core[S]) call(r *round, q *request) {
+// function runs a function in the aggregate's goroutine.
+func (c *core[S]) function(r *round, q *request) {
 	if q.Left() {
 		return
 	}
@@ -252,12 +252,12 @@ func (c *core[S]) ensure(ctx context.Context) error {
 			Events: l.replayed, Start: start, Duration: time.Since(start), Err: err,
 		})
 	}
-	if l.passed != nil {
-		sup.log.Log(ctx, passedLevel(l.passed), "snapshot passed over", "root", c.family.name, "aggregate", c.ID(), "err", l.passed)
+	if l.unused != nil {
+		sup.log.Log(ctx, unusedLevel(l.unused), "snapshot passed over", "root", c.family.name, "aggregate", c.ID(), "err", l.unused)
 	}
 	c.reportPanic(ctx, "", err)
 	if err != nil {
-		return sup.ended(c.family.orOther(err))
+		return sup.orClosed(c.family.orOther(err))
 	}
 	if err := c.hold(ctx); err != nil {
 		return err
@@ -318,23 +318,6 @@ func (c *core[S]) renewClock() {
 	renewed := c.family.sup.clock.Renew()
 	c.family.sup.log.Warn("another clock has the same node id; this one has a new id now",
 		"root", c.family.name, "aggregate", c.ID(), "node", old, "renewed", renewed)
-}
-
-func (c *core[S]) reportPanic(ctx context.Context, command string, err error) {
-	if err == nil {
-		return
-	}
-	p, ok := errors.AsType[*PanicError](err)
-	if !ok {
-		return
-	}
-	if err == error(p) { //nolint:errorlint // what is around another one says where
-		p.Root, p.AggregateID, p.Type = c.family.name, c.ID(), command
-	}
-	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.ID(), "type", command, "value", p.Value)
-	if hook := c.family.sup.options.Hooks.Panic; hook != nil {
-		hook(ctx, Panicked{Root: c.family.name, AggregateID: c.ID(), Type: command, Err: p})
-	}
 }
 
 // background is a context with the supervisor's life and the values of a caller's, such as

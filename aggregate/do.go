@@ -24,7 +24,7 @@ type Result[S any] struct {
 // Do is Evaluate and returns all that the command led to, such as an HTTP handler answers with. A repeat of a
 // command with an ID gets the result of the first time. The errors are those of Evaluate.
 func (r *Root[S]) Do(ctx context.Context, command types.Command) (Result[S], error) {
-	told, err := r.evaluate(ctx, call{command: command, wantEvents: true, wantState: true})
+	told, err := r.evaluate(ctx, nil, errand{command: command, wantEvents: true, wantState: true})
 	if err != nil {
 		return Result[S]{}, err
 	}

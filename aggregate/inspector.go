@@ -69,15 +69,15 @@ func (i *inspector[S]) readAll(ctx context.Context, a store.Adapter) error {
 		if err != nil {
 			return err
 		}
-		if err := i.take(e); err != nil {
+		if err := i.look(e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// take looks at one row. Its error is about the state, which can't be copied.
-func (i *inspector[S]) take(e types.Event) error {
+// look judges one row. Its error is about the state, which can't be copied.
+func (i *inspector[S]) look(e types.Event) error {
 	i.rows++
 	if e.AggregateID != i.id {
 		return i.fault(FaultForeign, &e, fmt.Errorf("belongs to aggregate %v", e.AggregateID))
@@ -129,7 +129,7 @@ func (i *inspector[S]) applied(e *types.Event) error {
 		bad.After = &after
 	}
 	if s := i.in.Snapshot; s != nil && i.from.snapshot == e.Sequence && i.in.Bad == nil {
-		if at := i.from.start.at; at != "" && at != store.Stamp(e.Timestamp) {
+		if at := i.from.premise.at; at != "" && at != store.Stamp(e.Timestamp) {
 			s.Err = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", e.Sequence)
 			return nil
 		}

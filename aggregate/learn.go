@@ -35,15 +35,15 @@ func (c *core[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _
 	}
 	began, last := c.seq, c.last
 	c.yield()
-	events, more, err := follow(read, together, c.ID(), max(1, began))
+	events, more, err := readTogether(read, together, c.ID(), max(1, began))
 	if err != nil {
-		return false, c.family.sup.ended(fmt.Errorf("aggregate: read events: %w", err))
+		return false, c.family.sup.orClosed(fmt.Errorf("aggregate: read events: %w", err))
 	}
 	err = c.learnAll(ctx, began, events, more, rest, rival)
 	return c.seq != began || c.last != last, err
 }
 
-func follow(ctx context.Context, f store.Follower, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
+func readTogether(ctx context.Context, f store.Follower, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
 	defer recovered(&err) // an adapter's panic
 	return f.Follow(ctx, id, from)
 }
@@ -89,7 +89,7 @@ func (c *core[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 		if c.torn {
 			c.drop()
 		}
-		return n > 0, c.family.sup.ended(c.family.orOther(err))
+		return n > 0, c.family.sup.orClosed(c.family.orOther(err))
 	case !proved && c.seq != began:
 		return true, c.ensure(ctx) // a transaction of this process moved it on meanwhile, or dropped it
 	case !proved && c.seq > 0:

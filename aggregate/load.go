@@ -16,14 +16,14 @@ import (
 // loaded is what a cold read found.
 type loaded[S any] struct {
 	draft[S]
-	start    start          // of the snapshot which was used
+	premise  premise        // of the snapshot which was used
 	snapshot types.Sequence // that of the snapshot which was used, or 0
 	replayed int            // how many events were applied
-	passed   error          // why a snapshot was passed over, if one was
+	unused   error          // why a snapshot was passed over, if one was
 }
 
-// start is what has to be true of the log where a snapshot is used.
-type start struct {
+// premise is what has to be true of the log where a snapshot is used.
+type premise struct {
 	at      string // the timestamp at the snapshot's sequence; empty: not known
 	beside  bool   // the snapshot stands beside a newer one of another shape, so events before that one are to be read
 	foreign bool   // somebody else made the snapshot, perhaps by applying the events in the order of their timestamps
@@ -40,27 +40,27 @@ func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp
 		case err != nil:
 			return l, fmt.Errorf("aggregate: load: %w", err)
 		case entry.Snapshot != nil:
-			l.passed = k.adopt(&l, id, entry.Snapshot)
+			l.unused = k.adopt(&l, id, entry.Snapshot)
 		default:
 			if err := k.goOn(&l, id, &entry.Event); err != nil {
 				return l, err
 			}
 		}
-		if l.passed != nil || l.start.beside {
+		if l.unused != nil || l.premise.beside {
 			break // the events after this snapshot are of no use
 		}
 	}
-	if l.start.beside {
-		if err := k.readOn(ctx, a, &l, id, limit); err != nil {
+	if l.premise.beside {
+		if err := k.readRest(ctx, a, &l, id, limit); err != nil {
 			return l, err
 		}
 	}
-	if l.passed == nil {
-		if l.passed, err = k.doubt(ctx, a, &l, id); err != nil {
+	if l.unused == nil {
+		if l.unused, err = k.disproof(ctx, a, &l, id); err != nil {
 			return l, err
 		}
 	}
-	if l.passed == nil {
+	if l.unused == nil {
 		return l, nil
 	}
 	return k.hydrateFromEvents(ctx, a, id, limit, l)
@@ -70,20 +70,20 @@ func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp
 func (k *kind[S]) goOn(l *loaded[S], id hlc.Timestamp, e *types.Event) error {
 	switch {
 	case l.snapshot != 0 && e.Sequence == l.snapshot:
-		if l.last = e.Timestamp; l.start.at != "" && l.start.at != store.Stamp(e.Timestamp) {
-			l.passed = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
+		if l.last = e.Timestamp; l.premise.at != "" && l.premise.at != store.Stamp(e.Timestamp) {
+			l.unused = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
 		}
 		return nil
-	case l.start.foreign && l.last.Compare(e.Timestamp) >= 0:
-		l.passed = errTimeFalls
+	case l.premise.foreign && l.last.Compare(e.Timestamp) >= 0:
+		l.unused = errTimeFalls
 		return nil
 	}
 	l.replayed++
-	return k.replay(&l.draft, id, e)
+	return k.applyStored(&l.draft, id, e)
 }
 
-// readOn reads the events from the snapshot's own sequence on, which Load did not bring.
-func (k *kind[S]) readOn(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp, limit types.Sequence) error {
+// readRest reads the events from the snapshot's own sequence on, which Load did not bring.
+func (k *kind[S]) readRest(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp, limit types.Sequence) error {
 	for e, err := range a.Events(ctx, id, store.Range{After: l.snapshot - 1, Max: limit}) {
 		if err != nil {
 			return fmt.Errorf("aggregate: read events: %w", err)
@@ -91,7 +91,7 @@ func (k *kind[S]) readOn(ctx context.Context, a store.Adapter, l *loaded[S], id 
 		if err := k.goOn(l, id, &e); err != nil {
 			return err
 		}
-		if l.passed != nil {
+		if l.unused != nil {
 			break
 		}
 	}
@@ -100,12 +100,12 @@ func (k *kind[S]) readOn(ctx context.Context, a store.Adapter, l *loaded[S], id 
 
 var errTimeFalls = errors.New("snapshot was not made by this library, and the timestamps of the events do not rise: it may be of other events than its sequence says")
 
-// doubt returns why a snapshot that was used should not have been, now that the events after it are known.
-func (k *kind[S]) doubt(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp) (passed, _ error) {
+// disproof says why a snapshot that was used should not have been, now that the events after it are known.
+func (k *kind[S]) disproof(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp) (why, _ error) {
 	if l.snapshot != 0 && l.last.IsZero() {
 		return fmt.Errorf("snapshot at sequence %d is newer than the log", l.snapshot), nil
 	}
-	if !l.start.foreign {
+	if !l.premise.foreign {
 		return nil, nil
 	}
 	rise, err := rises(ctx, a, id, store.Range{Max: l.snapshot})
@@ -139,29 +139,29 @@ func rises(ctx context.Context, a store.Adapter, id hlc.Timestamp, r store.Range
 
 // hydrateFromEvents is hydrate without a look at the snapshot, which was passed over.
 func (k *kind[S]) hydrateFromEvents(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence, from loaded[S]) (loaded[S], error) {
-	l := loaded[S]{passed: from.passed}
+	l := loaded[S]{unused: from.unused}
 	l.generation = from.generation
 	var err error
 	if l.state, err = k.initial(); err != nil {
 		return l, during("initial state", err)
 	}
-	l.replayed, err = k.catchUp(ctx, a, id, &l.draft, limit, nil)
+	l.replayed, err = k.readAll(ctx, a, id, &l.draft, limit, nil)
 	return l, err
 }
 
-// catchUp brings d forward by what the store has after it and returns by how many events. It
-// shows each to see, which may be nil.
-func (k *kind[S]) catchUp(ctx context.Context, a store.Adapter, id hlc.Timestamp, d *draft[S], limit types.Sequence, see func(*types.Event)) (n int, err error) {
+// readAll brings d, which is at the beginning, forward by the events of its aggregate up to the sequence limit, or to one at which stop says
+// so, and returns by how many. stop may be nil.
+func (k *kind[S]) readAll(ctx context.Context, a store.Adapter, id hlc.Timestamp, d *draft[S], limit types.Sequence, stop func(types.Event) bool) (n int, err error) {
 	defer recovered(&err)
-	for e, err := range a.Events(ctx, id, store.Range{After: d.seq, Max: limit}) {
+	for e, err := range a.Events(ctx, id, store.Range{Max: limit}) {
 		if err != nil {
 			return n, fmt.Errorf("aggregate: read events: %w", err)
 		}
-		if err := k.replay(d, id, &e); err != nil {
-			return n, err
+		if stop != nil && stop(e) {
+			break
 		}
-		if see != nil {
-			see(&e)
+		if err := k.applyStored(d, id, &e); err != nil {
+			return n, err
 		}
 		n++
 	}
@@ -181,7 +181,7 @@ func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp,
 		case err != nil:
 			return n, proved, fmt.Errorf("aggregate: read events: %w", err)
 		case proved, e.AggregateID != id:
-			if err := k.replay(d, id, &e); err != nil {
+			if err := k.applyStored(d, id, &e); err != nil {
 				return n, proved, err
 			}
 			see(&e)
@@ -197,26 +197,15 @@ func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp,
 
 // hydrateAt reads an aggregate up to the last event before the first that is later than t.
 func (k *kind[S]) hydrateAt(ctx context.Context, a store.Adapter, id hlc.Timestamp, t time.Time) (d draft[S], err error) {
-	defer recovered(&err)
 	if d.state, err = k.initial(); err != nil {
 		return d, during("initial state", err)
 	}
-	for e, err := range a.Events(ctx, id, store.Range{}) {
-		if err != nil {
-			return d, fmt.Errorf("aggregate: read events: %w", err)
-		}
-		if e.Timestamp.Time().After(t) {
-			break
-		}
-		if err := k.replay(&d, id, &e); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
+	_, err = k.readAll(ctx, a, id, &d, 0, func(e types.Event) bool { return e.Timestamp.Time().After(t) })
+	return d, err
 }
 
-// replay applies a stored event, which has to be the next one of its aggregate.
-func (k *kind[S]) replay(d *draft[S], id hlc.Timestamp, e *types.Event) error {
+// applyStored applies a stored event, which has to be the next one of its aggregate.
+func (k *kind[S]) applyStored(d *draft[S], id hlc.Timestamp, e *types.Event) error {
 	var err error
 	switch {
 	case e.AggregateID != id:
@@ -232,9 +221,9 @@ func (k *kind[S]) replay(d *draft[S], id hlc.Timestamp, e *types.Event) error {
 	return &EventError{AggregateID: id, Sequence: e.Sequence, Type: e.Type, Stored: true, Err: err}
 }
 
-// passedLevel is how loud it is said that a snapshot was passed over: two versions of a program do that to each other, and a
+// unusedLevel is how loud it is said that a snapshot was passed over: two versions of a program do that to each other, and a
 // redaction makes one that is to be.
-func passedLevel(err error) slog.Level {
+func unusedLevel(err error) slog.Level {
 	if _, ok := errors.AsType[*otherShapeError](err); ok {
 		return slog.LevelInfo
 	}

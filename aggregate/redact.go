@@ -183,7 +183,7 @@ func (k *kind[S]) rewritten(ctx context.Context, a store.Adapter, id hlc.Timesta
 		if w.fault != nil {
 			continue
 		}
-		if w.fault = k.replay(&w.draft, id, &e); w.fault != nil {
+		if w.fault = k.applyStored(&w.draft, id, &e); w.fault != nil {
 			w.reach = e.Sequence
 			if at, ok := errors.AsType[*EventError](w.fault); ok {
 				w.reach = at.Sequence

@@ -26,7 +26,7 @@ type wish struct {
 
 	run    func(mailbox.Owner) error // a function, or nil for a command
 	manner                           // of the function
-	call
+	errand
 	told
 	trial
 }
@@ -39,8 +39,8 @@ const (
 	theirs               // the application's: it is reported if it outlasts its caller
 )
 
-// call is a command with what is worked out before it is sent.
-type call struct {
+// errand is a command with what is worked out before it is sent.
+type errand struct {
 	command    types.Command
 	handler    any                  // CommandHandler[S]
 	record     *store.CommandRecord // nil for a command without an ID
@@ -150,7 +150,7 @@ func (r *request) leave(l *live) error {
 	}
 }
 
-// unknown is what the caller of a command is told whose events are under way.
+// unknown is what the caller of a command is told whose commit is in doubt, or still under way.
 func (r *request) unknown(id hlc.Timestamp, cause error) error {
 	unknown := &OutcomeUnknownError{AggregateID: id, Err: cause}
 	if stamps := r.stamps.Load(); stamps != nil {

@@ -70,13 +70,12 @@ func (c *core[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 	if c.rivals.line == 0 || c.tx != nil {
 		return nil, nil
 	}
-	defer recovered(&err) // an adapter's panic
 	bound, began := c.background(ctx), c.seq
 	c.yield()
-	if line, err = c.family.sup.store.(store.Transactor).BeginTx(bound); err != nil {
-		return nil, during("begin a transaction", err)
+	if line, err = beginTx(bound, c.family.sup.store.(store.Transactor)); err != nil {
+		return nil, err
 	}
-	if err = c.takeLine(bound, line, began); errors.Is(err, store.ErrDeadlock) {
+	if err = c.waitInLine(bound, line, began); errors.Is(err, store.ErrDeadlock) {
 		line.Abort(bound) // who holds nothing else can do without its place: a conflict tells
 		return nil, nil
 	} else if err != nil {
@@ -88,9 +87,9 @@ func (c *core[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 	return line, nil
 }
 
-// takeLine waits in the line, takes the turn, and brings the state up to date, which was at began
+// waitInLine waits in the line, takes the turn, and brings the state up to date, which was at began
 // before the wait.
-func (c *core[S]) takeLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
+func (c *core[S]) waitInLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
 	defer recovered(&err) // an adapter's panic
 	events, more, err := line.Lock(ctx, c.ID(), max(1, began))
 	if err != nil {

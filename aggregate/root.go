@@ -58,7 +58,7 @@ func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 // warnOfForeignProjections speaks up when a root has projections and the store runs none of them. Some for
 // other stores beside its own are the normal case: the form for tests stands beside the form for production.
 func (s *Supervisor) warnOfForeignProjections(root string, projections []store.Projection) {
-	runs, known := projectorKind(s.store)
+	runs, known := projectionsRun(s.store)
 	if !known || len(projections) == 0 {
 		return
 	}
@@ -74,8 +74,8 @@ func (s *Supervisor) warnOfForeignProjections(root string, projections []store.P
 		"root", root, "store", runs, "projections", slices.Compact(kinds))
 }
 
-// projectorKind returns the kind of projections that a store runs, or one that it wraps.
-func projectorKind(a store.Adapter) (kind string, known bool) {
+// projectionsRun says of which store the projections are that a store runs, or one that it wraps.
+func projectionsRun(a store.Adapter) (of string, known bool) {
 	for ; a != nil; a = unwrap(a) {
 		if p, ok := a.(store.Projector); ok {
 			return p.StoreKind(), true
@@ -112,19 +112,19 @@ func (r *Root[S]) New(ctx context.Context) (hlc.Timestamp, error) {
 // were sent to the store, nothing is stored; when it ends later, the library sees the commit through
 // and the caller gets an *OutcomeUnknownError.
 func (r *Root[S]) Evaluate(ctx context.Context, command types.Command) error {
-	_, err := r.evaluate(ctx, call{command: command})
+	_, err := r.evaluate(ctx, nil, errand{command: command})
 	return err
 }
 
 // EvaluateEvents is Evaluate and returns the events that were stored.
 func (r *Root[S]) EvaluateEvents(ctx context.Context, command types.Command) ([]types.Event, error) {
-	told, err := r.evaluate(ctx, call{command: command, wantEvents: true})
+	told, err := r.evaluate(ctx, nil, errand{command: command, wantEvents: true})
 	return told.events, err
 }
 
 // EvaluateState is Evaluate and returns the state right after the command.
 func (r *Root[S]) EvaluateState(ctx context.Context, command types.Command) (S, error) {
-	told, err := r.evaluate(ctx, call{command: command, wantState: true})
+	told, err := r.evaluate(ctx, nil, errand{command: command, wantState: true})
 	if err != nil {
 		return *new(S), err
 	}
@@ -132,41 +132,43 @@ func (r *Root[S]) EvaluateState(ctx context.Context, command types.Command) (S, 
 	return typed, nil
 }
 
-func (r *Root[S]) evaluate(ctx context.Context, c call) (told, error) {
-	if r.sup.options.Hooks.Evaluate != nil {
-		return r.observed(ctx, c)
+// evaluate answers a command: in the aggregate's goroutine or, where tx is not nil, as part of a transaction.
+func (r *Root[S]) evaluate(ctx context.Context, tx store.Tx, e errand) (told, error) {
+	hook := r.sup.options.Hooks.Evaluate
+	if hook == nil {
+		told, _, err := r.ask(ctx, tx, e)
+		return told, err
 	}
-	told, _, err := r.ask(ctx, c)
+	start := time.Now()
+	told, tries, err := r.ask(ctx, tx, e)
+	hook(ctx, Evaluation{
+		Root: r.family.name, AggregateID: e.command.AggregateID, Type: e.command.Type,
+		Start: start, Duration: time.Since(start), Attempts: tries, Err: err,
+	})
 	return told, err
 }
 
-// observed is evaluate for somebody who watches.
-func (r *Root[S]) observed(ctx context.Context, c call) (told told, err error) {
-	e := Evaluation{Root: r.family.name, AggregateID: c.command.AggregateID, Type: c.command.Type, Start: time.Now()}
-	told, e.Attempts, e.Err = r.ask(ctx, c)
-	e.Duration = time.Since(e.Start)
-	r.sup.options.Hooks.Evaluate(ctx, e)
-	return told, e.Err
-}
-
-func (r *Root[S]) ask(ctx context.Context, c call) (answer told, tries int, err error) {
-	handler, known := r.kind.Commands[c.command.Type]
+func (r *Root[S]) ask(ctx context.Context, tx store.Tx, e errand) (answer told, tries int, err error) {
+	handler, known := r.kind.Commands[e.command.Type]
 	if !known {
-		return told{}, 0, &InvalidHandlerError{Root: r.family.name, Type: c.command.Type}
+		return told{}, 0, &InvalidHandlerError{Root: r.family.name, Type: e.command.Type}
 	}
-	c.handler = handler
-	if c.command.ID != "" {
-		if c.record, err = r.identify(c.command, handler); err != nil {
+	if tx != nil && !r.sup.owns(tx, e.command.AggregateID) {
+		return told{}, 0, ErrOtherStore
+	}
+	e.handler = handler
+	if e.command.ID != "" {
+		if e.record, err = r.identify(e.command, handler); err != nil {
 			return told{}, 0, err
 		}
 	}
 	q := r.sup.newRequest(ctx)
-	q.call = c
-	l, err := r.send(q, c.command.AggregateID)
-	if err != nil {
-		return told{}, 0, err
+	q.errand = e
+	if tx != nil {
+		err = r.answerIn(q, tx)
+	} else {
+		err = r.deliver(q, e.command.AggregateID)
 	}
-	err = q.wait(l.live)
 	if q.Phase() != mailbox.Answered {
 		return told{}, 0, err // the mailbox may still hold the request
 	}
@@ -178,9 +180,13 @@ func (r *Root[S]) ask(ctx context.Context, c call) (answer told, tries int, err 
 	return answer, tries, err
 }
 
-// send puts a request into the mailbox of an aggregate.
-func (r *Root[S]) send(q *request, id hlc.Timestamp) (*core[S], error) {
-	return r.reach(q.Context(), id, func(m *mailbox.Mailbox) mailbox.Delivery { return m.Put(&q.Request) })
+// deliver puts a request into the mailbox of an aggregate and returns its answer.
+func (r *Root[S]) deliver(q *request, id hlc.Timestamp) error {
+	l, err := r.reach(q.Context(), id, func(m *mailbox.Mailbox) mailbox.Delivery { return m.Put(&q.Request) })
+	if err != nil {
+		return err
+	}
+	return q.wait(l.live)
 }
 
 // do runs f in the aggregate's own goroutine.
@@ -188,11 +194,7 @@ func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, how manner, f func(c
 	q := r.sup.newRequest(ctx)
 	q.manner = how
 	q.run = func(o mailbox.Owner) error { return f(o.(*core[S])) }
-	l, err := r.send(q, id)
-	if err != nil {
-		return err
-	}
-	err = q.wait(l.live)
+	err := r.deliver(q, id)
 	if q.Phase() == mailbox.Answered {
 		r.sup.free(q)
 	}

@@ -71,7 +71,7 @@ func (c *core[S]) commands(r *round) {
 // attempt evaluates the open commands in order and commits what they lead to. Those without
 // an answer stay open. It is the same for a round of the aggregate and for a command in a transaction.
 func (c *core[S]) attempt(ctx context.Context, r *round) {
-	if c.wanted.Load() > 0 && c.takeTurns(ctx) {
+	if c.wanted.Load() > 0 && c.giveWay(ctx) {
 		defer c.reserved.Unlock()
 	}
 	line, err := c.lineUp(ctx)
@@ -115,7 +115,7 @@ func (c *core[S]) attempt(ctx context.Context, r *round) {
 	_ = c.hold(context.Background()) // who has it is in a handler, and is soon done
 	c.ahead = false
 	if !c.staged {
-		c.reportCommit(ctx, r, started, err)
+		c.reportCommit(ctx, len(r.open), len(r.log), started, err)
 	}
 	switch {
 	case err == nil:
@@ -343,25 +343,6 @@ func (c *core[S]) spend(ctx context.Context, r *round, cause error) bool {
 	}
 	clear(r.open[len(kept):])
 	r.open = kept
-	if hook := c.family.sup.options.Hooks.Conflict; hook != nil {
-		hook(ctx, Conflict{Root: c.family.name, AggregateID: c.ID(), Sequence: c.seq, Commands: len(kept), Attempt: most})
-	}
+	c.reportConflict(ctx, len(kept), most)
 	return len(kept) > 0
-}
-
-// stopwatch returns the time, if anybody wants to know.
-func (c *core[S]) stopwatch() (now time.Time) {
-	if c.family.sup.options.Hooks.Commit != nil {
-		now = time.Now()
-	}
-	return now
-}
-
-func (c *core[S]) reportCommit(ctx context.Context, r *round, start time.Time, err error) {
-	if hook := c.family.sup.options.Hooks.Commit; hook != nil {
-		hook(ctx, Committed{
-			Root: c.family.name, AggregateID: c.ID(), Commands: len(r.open), Events: len(r.log),
-			Start: start, Duration: time.Since(start), Err: err,
-		})
-	}
 }

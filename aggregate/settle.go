@@ -33,73 +33,81 @@ func (c *core[S]) commit(ctx context.Context, commit store.Commit, line store.Ow
 		}
 		return err
 	case c.tx != nil:
-		return send(ctx, c.tx.Commit, commit)
+		return commitOnce(ctx, c.tx.Commit, commit)
 	case line != nil:
-		return c.settle(ctx, commit, func(ctx context.Context, commit store.Commit) error {
+		return c.seeThrough(ctx, commit, func(ctx context.Context, commit store.Commit) error {
 			if err := line.Stage(commit); err != nil {
 				return err
 			}
 			return line.End(ctx)
 		})
 	}
-	return c.settle(ctx, commit, c.family.sup.store.Commit)
+	return c.seeThrough(ctx, commit, c.family.sup.store.Commit)
 }
 
-// settle commits, at first by way of first.
-//
-// When an answer got lost, the very same commit is sent again. The unique index makes it wait for
-// the doubtful one and decides: stored now is success, and a conflict is success as well if
-// the log has our own timestamps, once they are as durable as our commit would have been. Any other
-// refusal of a repeat says nothing about the first attempt, so once in doubt only these two, or
-// somebody else's event, end it.
-func (c *core[S]) settle(ctx context.Context, commit store.Commit, first func(context.Context, store.Commit) error) error {
+// seeThrough commits, at first by way of first, and goes on until the outcome is known.
+func (c *core[S]) seeThrough(ctx context.Context, commit store.Commit, first func(context.Context, store.Commit) error) error {
 	sup := c.family.sup
 	ctx = c.background(ctx)
-	err := send(ctx, first, commit)
-	if !errors.Is(err, store.ErrOutcomeUnknown) {
-		return sup.ended(err)
+	doubt := commitOnce(ctx, first, commit)
+	if !errors.Is(doubt, store.ErrOutcomeUnknown) {
+		return sup.orClosed(doubt)
 	}
-	doubt := err
 	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.ID(), "events", len(commit.Events), "err", doubt)
-	settled := func(outcome string, err error) error {
-		sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.ID(), "outcome", outcome)
-		return err
+	outcome, err := sup.settle(ctx, commit, func() error { return commitOnce(ctx, sup.store.Commit, commit) })
+	if outcome == stillUnknown {
+		return doubt
 	}
-	deadline := time.Now().Add(sup.options.SettleTimeout)
-	for attempt := 1; ; attempt++ {
-		if !sup.pause(attempt, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
-			return doubt
+	sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.ID(), "outcome", outcome)
+	return err
+}
+
+// settle finds out what became of a commit whose answer got lost, or gives up after a while.
+//
+// The very same commit is sent again. The unique index makes it wait for
+// the doubtful one and decides: stored now is success, and a conflict is success as well if
+// the log has our own timestamps, once they are as durable as our commit would have been. Any other
+// refusal of a repeat says nothing about the first attempt, so only these two, or
+// somebody else's event, end the doubt.
+func (s *Supervisor) settle(ctx context.Context, commit store.Commit, again func() error) (outcome, error) {
+	deadline := time.Now().Add(s.options.SettleTimeout)
+	for n := 1; ; n++ {
+		if !s.pause(n, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
+			return stillUnknown, nil
 		}
-		err := send(ctx, sup.store.Commit, commit)
+		err := again()
 		switch {
 		case err == nil:
-			return settled(storedAgain, nil)
+			return storedAgain, nil
 		case errors.Is(err, store.ErrConflict):
-			switch sup.whose(ctx, commit) {
+			switch s.whose(ctx, commit) {
 			case nobody, others:
-				return settled(theirsThere, err)
+				return theirsThere, err
 			case us:
-				return settled(oursThere, nil)
+				return oursThere, nil
 			}
 		case errors.Is(err, store.ErrNoPredecessor):
 			// The log went back meanwhile. What came before the first attempt is not in it, so neither
 			// is that one, nor can it come.
-			return settled(wentBack, err)
+			return wentBack, err
 		case errors.Is(err, store.ErrDuplicateCommand):
 			// The events did not conflict, so they are not there; and they never will be,
 			// because the command's record is somebody else's (or, without events, our own).
-			return settled(commandUsed, err)
+			return commandUsed, err
 		}
 	}
 }
 
-// Outcomes of doubt, as the log names them.
+// outcome is what became of a commit in doubt, as the log names it.
+type outcome string
+
 const (
-	storedAgain = "stored by the repeat"
-	oursThere   = "the first attempt was stored"
-	theirsThere = "not stored: somebody else was first"
-	wentBack    = "not stored: the log went back"
-	commandUsed = "not stored: the command ID was used before"
+	stillUnknown outcome = ""
+	storedAgain  outcome = "stored by the repeat"
+	oursThere    outcome = "the first attempt was stored"
+	theirsThere  outcome = "not stored: somebody else was first"
+	wentBack     outcome = "not stored: the log went back"
+	commandUsed  outcome = "not stored: the command ID was used before"
 )
 
 // holder is who has the place of a commit in the log.
@@ -114,13 +122,13 @@ const (
 
 // whose tells who has the place of a commit.
 func (s *Supervisor) whose(ctx context.Context, commit store.Commit) holder {
-	ours, taken, err := stored(ctx, s.store, commit, s.options.ReadTimeout)
+	ours, occupied, err := inLog(ctx, s.store, commit, s.options.ReadTimeout)
 	switch {
 	case err != nil, ours && flush(ctx, s.store, commit.AggregateID, s.options.ReadTimeout) != nil:
 		return unclear
 	case ours:
 		return us
-	case taken:
+	case occupied:
 		return others
 	}
 	return nobody
@@ -138,8 +146,8 @@ func flush(ctx context.Context, a store.Adapter, id hlc.Timestamp, timeout time.
 	return f.Flush(ctx, id)
 }
 
-// send commits once. A panic of the adapter leaves the outcome open.
-func send(ctx context.Context, commit func(context.Context, store.Commit) error, c store.Commit) (err error) {
+// commitOnce commits once. A panic of the adapter leaves the outcome open.
+func commitOnce(ctx context.Context, commit func(context.Context, store.Commit) error, c store.Commit) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError{Value: v, Stack: debug.Stack()})
@@ -148,10 +156,10 @@ func send(ctx context.Context, commit func(context.Context, store.Commit) error,
 	return commit(ctx, c)
 }
 
-// stored reports whether the log has the commit's events, by their timestamps, and whether it has any in
+// inLog reports whether the log has the commit's events, by their timestamps, and whether it has any in
 // their place: another process' event at the same sequence has another timestamp. Type and body are for
 // clocks that share a node id by mistake, whose timestamps can be the same.
-func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (ours, taken bool, err error) {
+func inLog(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (ours, occupied bool, err error) {
 	defer recovered(&err)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -168,15 +176,6 @@ func stored(ctx context.Context, a store.Adapter, commit store.Commit, timeout t
 		i++
 	}
 	return i == len(commit.Events), i > 0, nil
-}
-
-// unknown is what a caller is told whose commit stayed in doubt.
-func (c *core[S]) unknown(q *request, r *round, cause error) error {
-	u := &OutcomeUnknownError{AggregateID: c.ID(), Err: cause}
-	for _, e := range r.log[q.low:q.top] {
-		u.Timestamps = append(u.Timestamps, e.Timestamp)
-	}
-	return u
 }
 
 // Lookup returns those events of an aggregate that have one of the timestamps, in the order of

@@ -45,8 +45,8 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// ended marks an error that is there because a shutdown had no time left.
-func (s *Supervisor) ended(err error) error {
+// orClosed marks an error that is there because a shutdown had no time left.
+func (s *Supervisor) orClosed(err error) error {
 	if err == nil || s.base.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}

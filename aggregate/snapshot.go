@@ -16,7 +16,7 @@ func (c *core[S]) save() {
 	if !c.loaded || c.seq == 0 || c.saved >= c.seq {
 		return
 	}
-	current, err := c.take()
+	current, err := c.capture()
 	if err != nil {
 		c.family.sup.log.Warn("snapshot not taken", "root", c.family.name, "aggregate", c.ID(), "err", err)
 		c.saved = c.seq // it will not be any different before the next event
@@ -26,7 +26,7 @@ func (c *core[S]) save() {
 	if sup.saver.do(func() {
 		ctx, cancel := context.WithTimeout(sup.base, sup.options.ReadTimeout)
 		defer cancel()
-		if err := c.root.store(ctx, current); err != nil && (!errors.Is(err, ErrDefinition) || !c.root.kind.toldOfLoss.Swap(true)) {
+		if err := c.root.storeSnapshot(ctx, current); err != nil && (!errors.Is(err, ErrDefinition) || !c.root.kind.toldOfLoss.Swap(true)) {
 			sup.log.Warn("snapshot not stored", "root", c.root.family.name, "aggregate", current.ID, "err", err)
 		}
 	}) {
@@ -41,8 +41,8 @@ type material[S any] struct {
 	generation int64         // of the snapshots when the state was read
 }
 
-// take returns a copy of the aggregate for a snapshot. The caller has the turn, or the aggregate is idle.
-func (c *core[S]) take() (material[S], error) {
+// capture returns a copy of the aggregate for a snapshot. The caller has the turn, or the aggregate is idle.
+func (c *core[S]) capture() (material[S], error) {
 	state, err := c.root.kind.copied(c.state)
 	current := Instance[S]{ID: c.ID(), Sequence: c.seq, State: state}
 	return material[S]{Instance: current, at: c.last, generation: c.generation}, err
@@ -55,14 +55,14 @@ func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
 	var current material[S]
 	err := r.do(ctx, id, ours, func(c *core[S]) (err error) {
 		if _, err = c.refresh(ctx); err == nil {
-			current, err = c.take()
+			current, err = c.capture()
 		}
 		return err
 	})
 	if err != nil || current.Sequence == 0 {
 		return err
 	}
-	return r.store(ctx, current)
+	return r.storeSnapshot(ctx, current)
 }
 
 // saveIfDue takes a snapshot when so many events came since the last that the policy wants one.
@@ -84,11 +84,11 @@ func (c *core[S]) BeforeExit() bool {
 	return c.saved >= c.seq
 }
 
-// store writes a snapshot of current, whose state it may keep. One that would not give the state back is not stored, a
+// storeSnapshot writes a snapshot of current, whose state it may keep. One that would not give the state back is not stored, a
 // *DefinitionError.
-func (r *Root[S]) store(ctx context.Context, current material[S]) (err error) {
+func (r *Root[S]) storeSnapshot(ctx context.Context, current material[S]) (err error) {
 	defer recovered(&err)
-	size, err := r.storeIn(ctx, current)
+	size, err := r.writeSnapshot(ctx, current)
 	if errors.Is(err, errVoid) || errors.Is(err, store.ErrNoEvent) {
 		r.forget(current)
 	}
@@ -100,7 +100,7 @@ func (r *Root[S]) store(ctx context.Context, current material[S]) (err error) {
 
 var errVoid = errors.New("the log was changed since the state was read, by a redaction or because the database became an older one")
 
-func (r *Root[S]) storeIn(ctx context.Context, current material[S]) (size int, _ error) {
+func (r *Root[S]) writeSnapshot(ctx context.Context, current material[S]) (size int, _ error) {
 	state, m, err := r.kind.proven(current)
 	if err != nil {
 		return 0, during("prepare the snapshot", err)

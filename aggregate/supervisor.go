@@ -168,14 +168,14 @@ func (s *Supervisor) Clock() *hlc.Clock { return s.clock }
 // Store returns the adapter that the supervisor was made with.
 func (s *Supervisor) Store() store.Adapter { return s.store }
 
-// pause waits before another attempt: nothing before the first repeat, since the
+// pause waits before the nth go at something: nothing before the first repeat, since the
 // read that precedes it spreads the processes enough, then random times that grow. It returns false
 // if the supervisor has no time left.
-func (s *Supervisor) pause(attempt int, unit, most time.Duration) bool {
-	if attempt < 2 {
+func (s *Supervisor) pause(n int, unit, most time.Duration) bool {
+	if n < 2 {
 		return s.base.Err() == nil
 	}
-	limit := min(unit<<min(attempt, 16), most)
+	limit := min(unit<<min(n, 16), most)
 	t := time.NewTimer(rand.N(limit) + 1)
 	defer t.Stop()
 	select {

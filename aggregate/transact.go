@@ -131,7 +131,7 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 	case err != nil: // what was staged was refused when the application used the transaction
 	case ctx.Err() != nil:
 		return fmt.Errorf("aggregate: before the commit: %w", ctx.Err()), false
-	case t.passed():
+	case t.overtaken():
 		err = store.ErrConflict // arrived tells whose events these are
 	default:
 		if err = t.end(ending); errors.Is(err, store.ErrOutcomeUnknown) {
@@ -162,7 +162,7 @@ func beginTx(ctx context.Context, begins store.Transactor) (tx store.OwnTx, err 
 
 // end commits. A panic of the adapter leaves the outcome open.
 func (t *transaction) end(ctx context.Context) error {
-	err := send(ctx, func(ctx context.Context, _ store.Commit) error { return t.OwnTx.End(ctx) }, store.Commit{})
+	err := commitOnce(ctx, func(ctx context.Context, _ store.Commit) error { return t.OwnTx.End(ctx) }, store.Commit{})
 	if err == nil || raced(err) || errors.Is(err, store.ErrOutcomeUnknown) {
 		return err
 	}
@@ -276,9 +276,9 @@ func (t *transaction) want() {
 // longestTurn bounds the wait of a round for a transaction whose function takes its time.
 const longestTurn = time.Second
 
-// takeTurns waits for the end of a transaction that has the aggregate, and keeps others from it. It reports whether it came to that.
+// giveWay waits for the end of a transaction that has the aggregate, and keeps others from it. It reports whether it came to that.
 // In the server's line transactions have a place already.
-func (c *core[S]) takeTurns(ctx context.Context) bool {
+func (c *core[S]) giveWay(ctx context.Context) bool {
 	if c.host != nil || c.rivals.line > 0 {
 		return false
 	}
@@ -294,7 +294,7 @@ func (t *transaction) leave() {
 		if t.wants {
 			m.place().wanted.Add(-1)
 		}
-		m.place().Leave()
+		m.place().EndVisit()
 	}
 }
 
@@ -338,7 +338,7 @@ func (c *core[S]) join(ctx context.Context, t *transaction) error {
 		return err
 	}
 	defer c.yield()
-	return c.takeLine(ctx, t.OwnTx, c.seq)
+	return c.waitInLine(ctx, t.OwnTx, c.seq)
 }
 
 func (c *core[S]) sent() {
@@ -347,15 +347,11 @@ func (c *core[S]) sent() {
 
 // ended moves the host's state to what was committed.
 func (c *core[S]) ended(ctx context.Context, start time.Time, err error) {
-	hooks := &c.family.sup.options.Hooks
-	if c.stagedEvents+c.stagedCommands > 0 && hooks.Commit != nil {
-		hooks.Commit(ctx, Committed{
-			Root: c.family.name, AggregateID: c.ID(), Commands: c.stagedCommands, Events: c.stagedEvents,
-			Start: start, Duration: time.Since(start), Err: err,
-		})
+	if c.stagedEvents+c.stagedCommands > 0 {
+		c.reportCommit(ctx, c.stagedCommands, c.stagedEvents, start, err)
 	}
-	if raced(err) && hooks.Conflict != nil {
-		hooks.Conflict(ctx, Conflict{Root: c.family.name, AggregateID: c.ID(), Sequence: c.seq, Commands: c.stagedCommands, Attempt: c.own.runs})
+	if raced(err) {
+		c.reportConflict(ctx, c.stagedCommands, c.own.runs)
 	}
 	if err != nil || !c.loaded || c.torn || c.hold(context.WithoutCancel(ctx)) != nil {
 		return

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/eventmaestro/maestro/store"
 )
@@ -20,33 +19,21 @@ func (t *transaction) settle(ctx context.Context, doubt error) error {
 		return unknown
 	}
 	sup.log.Warn("the answer to a transaction's commit got lost", "aggregate", probe.AggregateID, "err", doubt)
-	deadline := time.Now().Add(sup.options.SettleTimeout)
-	for attempt := 1; ; attempt++ {
-		if !sup.pause(attempt, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
-			return unknown
-		}
-		switch err := tryOut(ctx, sup.store.(store.Transactor), probe); {
-		case err == nil:
-			// Not stored. It may still arrive: only events at the same place keep it out.
-			t.doubt = append(t.doubt, t.commits)
-			return store.ErrConflict
-		case errors.Is(err, store.ErrNoPredecessor):
-			return err
-		case errors.Is(err, store.ErrConflict):
-			switch sup.whose(ctx, probe) {
-			case nobody, others:
-				return err
-			case us:
-				return nil
-			}
-		}
+	outcome, err := sup.settle(ctx, probe, func() error { return tryOut(ctx, sup.store.(store.Transactor), probe) })
+	switch outcome {
+	case stillUnknown:
+		return unknown
+	case storedAgain: // and taken back: it may still arrive, and only events at the same place keep it out
+		t.doubt = append(t.doubt, t.commits)
+		return store.ErrConflict
 	}
+	return err
 }
 
 // tryOut stores a commit and takes it back.
 func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err error) {
 	defer recovered(&err) // an adapter's panic
-	tx, err := begins.BeginTx(ctx)
+	tx, err := beginTx(ctx, begins)
 	if err != nil {
 		return err
 	}
@@ -102,9 +89,9 @@ func (t *transaction) arrived(ctx context.Context) (ours bool) {
 	return ours
 }
 
-// passed reports whether the present attempt was decided on events that stand where those of one in doubt
+// overtaken reports whether the present attempt was decided on events that stand where those of one in doubt
 // would. Otherwise it takes their place, and keeps them out.
-func (t *transaction) passed() bool {
+func (t *transaction) overtaken() bool {
 	for _, late := range t.doubt {
 		for _, l := range late {
 			i := slices.IndexFunc(t.commits, func(c store.Commit) bool { return c.AggregateID == l.AggregateID && len(c.Events) > 0 })

@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"context"
-	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/mailbox"
@@ -26,38 +25,16 @@ import (
 // Handlers run in the goroutine of the caller, while no other handler of the aggregate does. It does
 // not wait for commands of the aggregate that wait for the database.
 func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Command) ([]types.Event, error) {
-	handler, known := r.kind.Commands[command.Type]
-	if !known {
-		return nil, &InvalidHandlerError{Root: r.family.name, Type: command.Type}
-	}
-	if !r.sup.takes(tx, command.AggregateID) {
+	if tx == nil {
 		return nil, ErrOtherStore
 	}
-	q := r.sup.newRequest(ctx)
-	q.call = call{command: command, handler: handler, wantEvents: true}
-	q.Begin()
-	if command.ID != "" {
-		var err error
-		if q.record, err = r.identify(command, handler); err != nil {
-			return nil, err
-		}
-	}
-	start := time.Now()
-	err := r.evaluateTx(q, tx)
-	if hook := r.sup.options.Hooks.Evaluate; hook != nil {
-		hook(ctx, Evaluation{
-			Root: r.family.name, AggregateID: command.AggregateID, Type: command.Type,
-			Start: start, Duration: time.Since(start), Attempts: q.tries, Err: err,
-		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	return q.events, nil
+	told, err := r.evaluate(ctx, tx, errand{command: command, wantEvents: true})
+	return told.events, err
 }
 
-// evaluateTx answers a command in a core that belongs to the transaction.
-func (r *Root[S]) evaluateTx(q *request, tx store.Tx) error {
+// answerIn answers a command in a core that belongs to the transaction.
+func (r *Root[S]) answerIn(q *request, tx store.Tx) error {
+	q.Begin()
 	if own, ok := tx.(*transaction); ok {
 		c, err := memberOf(q.Context(), own, r, q.command.AggregateID)
 		if err != nil {
@@ -65,30 +42,31 @@ func (r *Root[S]) evaluateTx(q *request, tx store.Tx) error {
 		}
 		if own.look && q.record != nil {
 			if found, err := c.first(q); found || err != nil {
-				return err
+				q.Answer(err)
+				return q.Late()
 			}
 		}
-		return c.answerTx(q)
+		return c.answerHere(q)
 	}
 	host, err := r.visit(q.Context(), q.command.AggregateID)
 	if err != nil {
 		return err
 	}
-	defer host.Leave()
+	defer host.EndVisit()
 	c := host.guest()
 	c.tx = tx
 	if err := c.copyHost(q.Context()); err != nil {
 		return err
 	}
 	began := c.seq
-	err = c.answerTx(q)
-	if c.seq-began >= catchUpAfter {
-		host.catchUp()
+	err = c.answerHere(q)
+	if c.seq-began >= nudgeAfter {
+		host.nudge()
 	}
 	return err
 }
 
-// visit returns the live core of an aggregate, which stays in memory until Leave is called.
+// visit returns the live core of an aggregate, which stays in memory until EndVisit is called.
 func (r *Root[S]) visit(ctx context.Context, id hlc.Timestamp) (*core[S], error) {
 	return r.reach(ctx, id, (*mailbox.Mailbox).Visit)
 }
@@ -114,23 +92,23 @@ func (c *core[S]) copyHost(ctx context.Context) (err error) {
 	return err
 }
 
-// answerTx evaluates a command in the goroutine of its caller.
-func (c *core[S]) answerTx(q *request) error {
+// answerHere evaluates a command in the goroutine of its caller.
+func (c *core[S]) answerHere(q *request) error {
 	defer c.yield()
 	r := rounds.Get().(*round)
 	r.all = append(r.all, q)
 	r.open = r.all
 	c.commands(r)
 	r.free()
-	return q.Err()
+	return q.Late()
 }
 
-// catchUpAfter is how many events that its host doesn't have a transaction's core reads before the host
+// nudgeAfter is how many events that its host doesn't have a transaction's core reads before the host
 // is told to read them too.
-const catchUpAfter = 16
+const nudgeAfter = 16
 
-// catchUp has the aggregate's goroutine read what transactions of the application added. Nobody waits for it.
-func (c *core[S]) catchUp() {
+// nudge has the aggregate's goroutine read what transactions of the application added. Nobody waits for it.
+func (c *core[S]) nudge() {
 	q := c.family.sup.newRequest(context.Background())
 	q.run = func(o mailbox.Owner) error {
 		live := o.(*core[S])
@@ -146,8 +124,8 @@ func (c *core[S]) catchUp() {
 	c.Put(&q.Request)
 }
 
-// takes reports whether tx is of the supervisor's store: because it began it, or by what its store is.
-func (s *Supervisor) takes(tx store.Tx, id hlc.Timestamp) bool {
+// owns reports whether tx is of the supervisor's store: because it began it, or by what its store is.
+func (s *Supervisor) owns(tx store.Tx, id hlc.Timestamp) bool {
 	if own, ok := tx.(*transaction); ok {
 		return own.sup == s
 	}

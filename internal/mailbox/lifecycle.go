@@ -9,7 +9,7 @@ func (m *Mailbox) idle() bool {
 	return m.head == nil && (m.parked || !m.running) && m.visitors == 0
 }
 
-// Visit keeps the mailbox in memory until Leave is called, if it still is.
+// Visit keeps the mailbox in memory until EndVisit is called, if it still is.
 func (m *Mailbox) Visit() Delivery {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -24,8 +24,8 @@ func (m *Mailbox) Visit() Delivery {
 	return Delivered
 }
 
-// Leave ends a visit.
-func (m *Mailbox) Leave() {
+// EndVisit ends a visit.
+func (m *Mailbox) EndVisit() {
 	m.used.Store(m.family.registry.now())
 	m.mu.Lock()
 	m.visitors--

@@ -196,7 +196,7 @@ func TestAFullRegistryLetsTheLeastRecentlyUsedGo(t *testing.T) {
 		go func() { time.Sleep(time.Second); cancel() }()
 		_, err := o.Get(ctx, hlc.Timestamp{4}, nil)
 		require.ErrorIs(t, err, context.Canceled, "one is visited, one doesn't want to leave")
-		second.Leave()
+		second.EndVisit()
 		o.end(t)
 		require.Equal(t, Refused, second.Put(wishes(t.Context(), nothing)))
 		_, err = o.Get(t.Context(), hlc.Timestamp{4}, nil)

@@ -56,7 +56,7 @@ var roundMutants = []mutant{
 	{"aggregate/answer.go", "after an unknown outcome the state is kept", `	if unknown {
 		c.drop()
 	}`, ``, aggregateSuites},
-	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.Answer(c.unknown(q, r, cause))`, `			q.Answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
+	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.Answer(q.unknown(c.ID(), cause))`, `			q.Answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
 	{"aggregate/answer.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/answer.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
 	{"aggregate/answer.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
@@ -66,17 +66,17 @@ var roundMutants = []mutant{
 }
 
 var settleMutants = []mutant{
-	{"aggregate/settle.go", "a lost answer is not looked into", `	if !errors.Is(err, store.ErrOutcomeUnknown) {`, `	if true {`, aggregateSuites},
+	{"aggregate/settle.go", "a lost answer is not looked into", `	if !errors.Is(doubt, store.ErrOutcomeUnknown) {`, `	if true {`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as our own", `	case ours:
-		return us`, `	case ours || taken:
+		return us`, `	case ours || occupied:
 		return us`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as another's", `	case ours:
 		return us`, `	case ours:
 		return others`, aggregateSuites},
 	{"aggregate/settle.go", "a refusal of the repeat counts for the first attempt", `		case err == nil:
-			return settled(storedAgain, nil)
+			return storedAgain, nil
 		case errors.Is(err, store.ErrConflict):`, `		case err == nil || errors.Is(err, store.ErrUnavailable):
-			return err
+			return storedAgain, err
 		case errors.Is(err, store.ErrConflict):`, aggregateSuites},
 	{"aggregate/settle.go", "the log is compared by sequence alone", `if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp ||`, `if i >= len(commit.Events) ||`, aggregateSuites},
 	{"aggregate/settle.go", "an event with our timestamp is ours, whatever it says", ` ||
@@ -85,7 +85,7 @@ var settleMutants = []mutant{
 	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, &PanicError`, aggregateSuites},
 	{"aggregate/settle.go", "doubt goes on after its end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(5*time.Second))`, aggregateSuites},
 	{"aggregate/settle.go", "a used ID is not taken for an answer while in doubt", `		case errors.Is(err, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
-	{"aggregate/settle.go", "the error has the wrong timestamps", `range r.log[q.low:q.top] {`, `range r.log[:q.top] {`, aggregateSuites},
+	{"aggregate/round.go", "the error has the wrong timestamps", `!q.claim(r.log[q.low:q.top])`, `!q.claim(r.log[:q.top])`, aggregateSuites},
 }
 
 var requestMutants = []mutant{

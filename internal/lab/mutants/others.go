@@ -55,10 +55,10 @@ var stateMutants = []mutant{
 	{"aggregate/decide.go", "events are not applied before they are sent", `			return log[:old], &EventError{AggregateID: id, Sequence: log[i].Sequence, Type: log[i].Type, Err: err}`, `			return log, nil`, aggregateSuites},
 	{"aggregate/load.go", "a gap in the log is not noticed", `	case e.Sequence != d.seq+1:`, `	case false:`, aggregateSuites},
 	{"aggregate/load.go", "a snapshot beyond the log is believed", `if l.snapshot != 0 && l.last.IsZero() {`, `if false {`, aggregateSuites},
-	{"aggregate/load.go", "the event at a snapshot's sequence is applied again", `			l.passed = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
+	{"aggregate/load.go", "the event at a snapshot's sequence is applied again", `			l.unused = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
 		}
-		return nil`, `			l.passed = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
+		return nil`, `			l.unused = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", l.snapshot)
 		}
 		l.seq--
-		return k.replay(&l.draft, id, e)`, aggregateSuites},
+		return k.applyStored(&l.draft, id, e)`, aggregateSuites},
 }
