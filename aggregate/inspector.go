@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/audit"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -25,15 +26,12 @@ type inspector[S any] struct {
 
 	from loaded[S] // what the snapshot says
 
-	rows     int
-	previous types.Event    // the row before, of this aggregate
-	high     types.Sequence // the highest so far
+	rows int
+	log  audit.Log // without the rows of other aggregates
 }
 
 // stride is how many events an inspector goes back and forward again at most.
 const stride = 256
-
-var errNotInLog = errors.New("is newer than the log")
 
 func (k *kind[S]) inspect(ctx context.Context, a store.Adapter, id hlc.Timestamp) (*Inspection[S], error) {
 	// The snapshot first: what is stored meanwhile can't make it look newer than the log.
@@ -41,7 +39,7 @@ func (k *kind[S]) inspect(ctx context.Context, a store.Adapter, id hlc.Timestamp
 	if err != nil {
 		return nil, during("inspect", err)
 	}
-	i := &inspector[S]{k: k, id: id, in: &Inspection[S]{AggregateID: id}}
+	i := &inspector[S]{k: k, id: id, in: &Inspection[S]{AggregateID: id}, log: audit.Log{From: 1}}
 	if i.d.state, err = k.initial(); err != nil {
 		return nil, during("inspect: initial state", err)
 	}
@@ -82,10 +80,15 @@ func (i *inspector[S]) look(e types.Event) error {
 	if e.AggregateID != i.id {
 		return i.fault(FaultForeign, &e, fmt.Errorf("belongs to aggregate %v", e.AggregateID))
 	}
-	fit, err := i.place(&e)
-	i.previous, i.high = e, max(i.high, e.Sequence)
-	if err != nil || !fit {
-		return err
+	repeat := false
+	for _, f := range i.log.Row(e.Sequence, e.Timestamp) {
+		if err := i.fault(FaultKind(f.Kind), &e, errors.New(f.Text)); err != nil {
+			return err
+		}
+		repeat = repeat || f.Kind == audit.Repeat
+	}
+	if repeat {
+		return nil
 	}
 	if cause := i.k.apply(&i.d, &e); cause != nil {
 		if err := i.goBack(); err != nil {
@@ -94,23 +97,6 @@ func (i *inspector[S]) look(e types.Event) error {
 		return i.fault(FaultUnreadable, &e, cause)
 	}
 	return i.applied(&e)
-}
-
-// place says whether the row may be applied where it is, and notes what is wrong with its place.
-func (i *inspector[S]) place(e *types.Event) (fit bool, _ error) {
-	if before := i.previous; before.Sequence != 0 && !before.Timestamp.Before(e.Timestamp) {
-		cause := fmt.Errorf("has timestamp %v, not after %v of sequence %d", e.Timestamp, before.Timestamp, before.Sequence)
-		if err := i.fault(FaultTimeBack, e, cause); err != nil {
-			return false, err
-		}
-	}
-	switch {
-	case e.Sequence <= i.high:
-		return false, i.fault(FaultRepeat, e, fmt.Errorf("comes after sequence %d", i.high))
-	case e.Sequence > i.high+1:
-		return true, i.fault(FaultGap, e, fmt.Errorf("comes right after sequence %d", i.high))
-	}
-	return true, nil
 }
 
 // applied takes note of the state after e.
@@ -129,10 +115,6 @@ func (i *inspector[S]) applied(e *types.Event) error {
 		bad.After = &after
 	}
 	if s := i.in.Snapshot; s != nil && i.from.snapshot == e.Sequence && i.in.Bad == nil {
-		if at := i.from.premise.at; at != "" && at != store.Stamp(e.Timestamp) {
-			s.Err = fmt.Errorf("snapshot at sequence %d was made of another log: the event there is another one", e.Sequence)
-			return nil
-		}
 		current, err := i.instance()
 		if err != nil {
 			return err
@@ -202,6 +184,7 @@ func (i *inspector[S]) adopt() (err error) {
 		s := i.in.Snapshot
 		s.Err = i.k.adopt(&i.from, i.id, &s.Snapshot)
 		i.from.snapshot = cmp.Or(i.from.snapshot, s.Snapshot.Sequence)
+		i.log.Snapshot = i.from.snapshot
 	}
 	return err
 }
@@ -213,8 +196,8 @@ func (i *inspector[S]) judgeSnapshot() {
 		return
 	}
 	l := i.from
-	if l.seq > i.high {
-		s.Err = fmt.Errorf("snapshot at sequence %d %w", l.seq, errNotInLog)
+	if err := i.log.JudgeSnapshot(l.premise.at); err != nil {
+		s.Err = fmt.Errorf("snapshot at sequence %d is %w", l.seq, err)
 		return
 	}
 	// Both through the same shape: the snapshot may have been written by an older definition.

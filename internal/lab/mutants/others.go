@@ -43,7 +43,7 @@ var stateMutants = []mutant{
 	{"aggregate/core.go", "the state counts as fresh from one batch to the next", `	c.fresh = false
 	for len(r.batch) > 0 {`, `	for len(r.batch) > 0 {`, aggregateSuites},
 	{"aggregate/core.go", "a read that failed counts as done", `	if err != nil {
-		return sup.ended(c.family.orOther(err))
+		return sup.orClosed(c.family.orOther(err))
 	}
 	if err := c.hold(ctx); err != nil {`, `	if err := c.hold(ctx); err != nil {`, aggregateSuites},
 	{"aggregate/core.go", "the clock does not learn from the log", `	if err := c.family.sup.clock.Observe(c.last); errors.Is(err, hlc.ErrDrift) {`, `	if err := error(nil); errors.Is(err, hlc.ErrDrift) {`, aggregateSuites},

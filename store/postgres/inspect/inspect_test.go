@@ -142,7 +142,7 @@ func TestWhatIsWrongIsNamedInItsPlace(t *testing.T) {
 		"7! time back: the timestamp is not after " + stamp(4).String(),
 	}, problems[:5])
 	require.Regexp(t, `^8! time ahead: the timestamp is (59m59s|1h0m0s|59m58s) ahead of the database's clock$`, problems[5])
-	require.Equal(t, "snapshot! there is no event at its sequence, 5", problems[6])
+	require.Equal(t, "snapshot! at a sequence without an event", problems[6])
 	require.Contains(t, out, "5 events, sequences 2 to 8: 7 problems")
 }
 

@@ -11,9 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/audit"
 	"github.com/eventmaestro/maestro/internal/pgname"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // row is an event as it is stored, whatever it looks like.
@@ -89,7 +91,7 @@ WHERE attrelid = $1::text::regclass AND attname = 'metadata' AND attnum > 0 AND 
 }
 
 func (d *database) inspect(ctx context.Context, c config, p printer) (int, error) {
-	j := &judge{config: c, now: d.now}
+	j := &judge{config: c, now: d.now, log: audit.Log{From: types.Sequence(c.from)}}
 	if err := p.begin(c.id); err != nil {
 		return 0, err
 	}
@@ -97,7 +99,9 @@ func (d *database) inspect(ctx context.Context, c config, p printer) (int, error
 	if err != nil {
 		return 0, err
 	}
-	j.snapshot = sn
+	if j.snapshot = sn; sn != nil {
+		j.log.Snapshot = types.Sequence(sn.sequence)
+	}
 	if err := d.replay(ctx, j); err != nil {
 		return 0, err
 	}
