@@ -31,4 +31,14 @@
 //
 // A handler must not keep or modify what it is given, except that an event handler may modify the
 // state. A caller owns what it is handed.
+//
+// # Words of the code
+//
+//   - core: what reads, decides and commits for one aggregate; the live one is the host of those
+//     that transactions have
+//   - batch: the requests that a mailbox delivers together; round: a batch until all are answered
+//   - attempt: deciding and committing once; a conflict leads to another
+//   - draft: a state and its place in the log, before and after the commit that leads there
+//   - turn: whoever has it runs handlers or changes the state; it is given back during a wait
+//   - settle: find out what became of a commit whose answer got lost
 package aggregate

@@ -67,7 +67,7 @@ func (c *core[S]) seeThrough(ctx context.Context, commit store.Commit, first fun
 // The very same commit is sent again. The unique index makes it wait for
 // the doubtful one and decides: stored now is success, and a conflict is success as well if
 // the log has our own timestamps, once they are as durable as our commit would have been. Any other
-// refusal of a repeat says nothing about the first attempt, so only these two, or
+// refusal of a repeat says nothing about the first time, so only these two, or
 // somebody else's event, end the doubt.
 func (s *Supervisor) settle(ctx context.Context, commit store.Commit, again func() error) (outcome, error) {
 	deadline := time.Now().Add(s.options.SettleTimeout)
@@ -87,7 +87,7 @@ func (s *Supervisor) settle(ctx context.Context, commit store.Commit, again func
 				return oursThere, nil
 			}
 		case errors.Is(err, store.ErrNoPredecessor):
-			// The log went back meanwhile. What came before the first attempt is not in it, so neither
+			// The log went back meanwhile. What came before the first time is not in it, so neither
 			// is that one, nor can it come.
 			return wentBack, err
 		case errors.Is(err, store.ErrDuplicateCommand):
