@@ -10,9 +10,9 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// ClientText returns what to tell the client of a command or a read that failed: a sentence without Go types, ids of
-// other aggregates or words of the database, or "" for an error that is none of the client's business, which belongs
-// into the log. The text of the error itself is for the log in any case.
+// ClientText returns what to tell the client of a command or a read that failed: a sentence without
+// Go types, ids of other aggregates or words of the database. It is "" for an error that does not
+// concern the client. The text of the error itself belongs in the log in any case.
 func ClientText(err error) string {
 	if rejected, ok := errors.AsType[*InvalidCommandError](err); ok {
 		return rejected.Message

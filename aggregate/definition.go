@@ -7,69 +7,71 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Definition says everything about one kind of aggregate. It is plain data, checked
-// whole by [New] and not looked at again afterwards. Commands and Events are required; every
-// other field's zero value is a sensible default.
+// Definition says everything about one kind of aggregate. It is plain data. [New] checks all of it,
+// and later changes have no effect. Commands and Events are required; the zero value of every other
+// field is a sensible default.
 type Definition[S any] struct {
-	// Name stands in errors, logs and hooks. Empty, it is the name of S.
+	// Name is the root's name in errors, logs and hooks. If it is empty, the name is that of S.
 	Name string
 
 	// Commands and Events are the handlers by type string.
 	Commands Commands[S]
 	Events   Events[S]
 
-	// Initial returns the state before the first event, and it is the place to make maps that event handlers
-	// write into; what it returns is copied. Nil means the zero S, which New refuses where that is a nil pointer or
-	// map.
+	// Initial returns the state before the first event. Make the maps here that event handlers
+	// write into. The result is copied. Nil means the zero S; New refuses it if that is a nil
+	// pointer or map.
 	Initial func() S
 
 	// Clone returns a copy of the state that shares no memory with it. Nil means a copy by
 	// reflection of maps, slices and pointers, which New refuses for types it can't copy.
 	Clone func(S) S
 
-	// Projections run in the transaction that commits the events, for every event of
-	// this root. A store skips those made for another kind of store; New logs a warning where it
-	// skips all of them.
+	// Projections run in the transaction that commits the events, for every event of this root. A
+	// store skips projections made for another kind of store. New logs a warning if it skips all of
+	// them.
 	Projections []store.Projection
 
 	// Upcasts bring stored events of older types to what Events knows.
 	Upcasts Upcasts
 
-	// SkipUnknownEvents passes over stored events without a handler. By default such an
-	// aggregate can't be used, since its state would be a guess. New events without a handler
-	// are refused in either case. With it, an id of another root can't be told to be one, unless that has it in memory.
+	// SkipUnknownEvents ignores stored events without a handler. By default such an aggregate can't
+	// be used, because its state would be a guess. New events without a handler are refused in
+	// either case. With it, an id of another root is recognized only if that root has it in memory.
 	SkipUnknownEvents bool
 
-	// ReadFirst reads what other processes added before each evaluation: one more round
-	// trip. It is for handlers that look at the outside world and so must not be run on a state
-	// that turns out to be old; all others are evaluated again when it does.
+	// ReadFirst reads what other processes added before each evaluation: one more round trip. Use
+	// it for handlers that look at the outside world and must not run on an old state. All other
+	// handlers just run again if the state was old.
 	ReadFirst bool
 
-	// Snapshots says when snapshots are taken beside those by hand.
+	// Snapshots says when snapshots are taken without a call of Root.Snapshot.
 	Snapshots SnapshotPolicy
 
-	// SnapshotVersion is the version of the snapshots. One of another version is passed over, and the events are replayed. 0,
-	// the default, stands for the shape of S: the names, types and JSON tags of its fields, however deep, so that a state that
-	// changed is replayed without a thought. Give it a number, and another one with each change, where what a field means, an
-	// event handler or Initial changes and the shape does not; or where a shape changes in a way that old snapshots are good
-	// for. Two versions of a program that run at the same time keep a snapshot each.
+	// SnapshotVersion is the version of the snapshots. A snapshot of another version is ignored,
+	// and the events are replayed. 0, the default, stands for the shape of S: the names, types and
+	// JSON tags of its fields, however deep. So a state whose shape changed is replayed by itself.
+	// Give it a new number if the meaning of a field, an event handler or Initial changes but the
+	// shape does not. Keep a number if the shape changes and old snapshots are still good. Two
+	// versions of a program that run at the same time each keep a snapshot.
 	SnapshotVersion int
 
-	// SharedWithMaestro says that processes of Maestro, in Elixir, work on the same aggregates. Bodies and snapshots that end such
-	// a process are refused then: what is no JSON object, and a number with a fraction that is past a float64. A
-	// body is store.ErrInvalidEvent, a snapshot a *DefinitionError.
+	// SharedWithMaestro says that processes of Maestro, in Elixir, work on the same aggregates.
+	// Bodies and snapshots that would end such a process are then refused: those that are not a
+	// JSON object, or have a number with a fraction that a float64 can't hold. For a body the error
+	// is store.ErrInvalidEvent, for a snapshot a *DefinitionError.
 	SharedWithMaestro bool
 
-	// PrepareSnapshot returns what is encoded as the snapshot's JSON. Nil means the state.
-	// It is called with a copy, off the aggregate's goroutine. Where it returns anything but an S, UseSnapshot
-	// has to be set too, or no snapshot is stored.
+	// PrepareSnapshot returns what is encoded as the snapshot's JSON. Nil means the state. It is
+	// called with a copy, in another goroutine than the aggregate's. If it returns anything but an
+	// S, set UseSnapshot too; otherwise no snapshot is stored.
 	PrepareSnapshot func(current Instance[S]) (any, error)
 
-	// UseSnapshot returns the state that a snapshot stands for; current is the
-	// initial one. An error passes the snapshot over, and the events are replayed. Nil means that
-	// the JSON is decoded into a zero S: what the JSON leaves out is zero, whatever Initial returns.
-	// It is called before a snapshot is stored, too: one that doesn't give the very state back is
-	// not stored, see Root.Snapshot.
+	// UseSnapshot returns the state that a snapshot stands for; current is the initial one. If it
+	// returns an error, the snapshot is ignored and the events are replayed. Nil means that the
+	// JSON is decoded into a zero S: what the JSON leaves out is zero, whatever Initial returns. It
+	// is also called before a snapshot is stored. If it does not return the same state, the
+	// snapshot is not stored; see Root.Snapshot.
 	UseSnapshot func(current Instance[S], snapshot types.Snapshot) (S, error)
 
 	// Idle says what becomes of an aggregate that nobody asks for.
@@ -78,11 +80,11 @@ type Definition[S any] struct {
 
 // SnapshotPolicy says when snapshots are taken. None of them delays a caller.
 type SnapshotPolicy struct {
-	// Every takes a snapshot when so many events came since the last one. 0 means never.
+	// Every is the number of events after which a snapshot is taken. 0 means never.
 	Every int
 
-	// AfterReplay takes one when a cold start had to replay more events than this. 0 means
-	// never.
+	// AfterReplay is the number of events above which a cold start is followed by a snapshot. 0
+	// means never.
 	AfterReplay int
 }
 
@@ -92,19 +94,19 @@ const (
 	DefaultExit      = 15 * time.Minute
 )
 
-// IdlePolicy says what becomes of an aggregate that nobody asks for. It is looked at about
-// ten times in the shorter of the two durations, so they are kept to about a tenth.
+// IdlePolicy says what becomes of an aggregate that nobody asks for. The library checks about ten
+// times within the shorter of the two durations, so both hold to within about a tenth of it.
 type IdlePolicy struct {
-	// Hibernate gives the aggregate's goroutine back after so long and keeps its state. 0 means
-	// DefaultHibernate, a negative duration never.
+	// Hibernate is the idle time after which an aggregate gives its goroutine back and keeps its
+	// state. 0 means DefaultHibernate, a negative duration means never.
 	Hibernate time.Duration
 
-	// Exit drops the aggregate from memory after so long. 0 means DefaultExit, a negative
-	// duration never.
+	// Exit is the idle time after which an aggregate leaves memory. 0 means DefaultExit, a negative
+	// duration means never.
 	Exit time.Duration
 
-	// Snapshot saves a snapshot before an exit, also one that a full supervisor or its shutdown
-	// asks for, if there are events since the last.
+	// Snapshot saves a snapshot before every exit if there are events since the last one. This
+	// includes exits because the supervisor is full or shuts down.
 	Snapshot bool
 }
 

@@ -16,7 +16,8 @@ type Description struct {
 	Events   []MessageDescription // by type
 	Upcasts  []UpcastDescription  // by type
 
-	// State is the JSON Schema of the state, which a snapshot holds; nil where PrepareSnapshot makes another form of it.
+	// State is the JSON Schema of the state, which a snapshot holds. It is nil if PrepareSnapshot
+	// makes another form of the state.
 	State json.RawMessage
 
 	// Projections are in the order of the definition.
@@ -30,8 +31,8 @@ type MessageDescription struct {
 	// GoType is what the data or body is decoded into, such as "shop.Order"; empty for a handler that isn't [Typed].
 	GoType string
 
-	// Schema is the JSON Schema of the data or body, draft 2020-12; nil where GoType is empty. No field is required: one that is
-	// missing is zero. Of commands, an object with another field is refused.
+	// Schema is the JSON Schema of the data or body, draft 2020-12; nil if GoType is empty. No
+	// field is required: a missing field is zero. A command's object with another field is refused.
 	Schema json.RawMessage
 }
 
@@ -40,7 +41,8 @@ type UpcastDescription struct {
 	Type string
 	To   []string // as which types it is read; none if it is passed over
 
-	// Schema is that of the body where the upcast leaves it alone; else nil, for its old shape is not known to Go.
+	// Schema is that of the body if the upcast leaves the body alone. Otherwise it is nil, because
+	// Go doesn't know the old shape.
 	Schema json.RawMessage
 }
 
@@ -48,7 +50,8 @@ type UpcastDescription struct {
 type ProjectionDescription struct {
 	Store string // of which kind of store it is
 
-	// Refusals are the texts that its constraints mean to who sends a command, by the constraint's name; see postgres.Refusals.
+	// Refusals are the texts that senders of commands get for its constraints, by the constraint's
+	// name; see postgres.Refusals.
 	Refusals map[string]string
 }
 

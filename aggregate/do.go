@@ -6,7 +6,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Result is all that a command led to.
+// Result is the complete result of a command.
 type Result[S any] struct {
 	// State is the state right after the command. The caller owns it.
 	State S
@@ -14,15 +14,15 @@ type Result[S any] struct {
 	// Sequence is the aggregate's right after the command: what the next command may expect.
 	Sequence types.Sequence
 
-	// Events are those that the command led to; none if it changed nothing.
+	// Events are the resulting events; none if the command changed nothing.
 	Events []types.Event
 
-	// Repeat says that an earlier command with the same ID led to them, not this one.
+	// Repeat says that the events are those of an earlier command with the same ID.
 	Repeat bool
 }
 
-// Do is Evaluate and returns all that the command led to, such as an HTTP handler answers with. A repeat of a
-// command with an ID gets the result of the first time. The errors are those of Evaluate.
+// Do is Evaluate with the complete result, for example for the answer of an HTTP handler. A repeat
+// of a command with an ID gets the result of the first one. The errors are those of Evaluate.
 func (r *Root[S]) Do(ctx context.Context, command types.Command) (Result[S], error) {
 	told, err := r.evaluate(ctx, nil, errand{command: command, wantEvents: true, wantState: true})
 	if err != nil {

@@ -40,13 +40,13 @@ var (
 	// ErrRetriesSpent is matched by a *RetriesSpentError. Nothing was stored.
 	ErrRetriesSpent = errors.New("aggregate: retries spent")
 
-	// ErrMailboxFull is returned, with the context's error, when a request waited for room
-	// in a mailbox until its context ended, and at once where Options.RefuseWhenFull says so.
-	// Nothing was stored.
+	// ErrMailboxFull is returned, with the context's error, when a request waited for room in a
+	// mailbox until its context ended. With Options.RefuseWhenFull it is returned at once. Nothing
+	// was stored.
 	ErrMailboxFull = errors.New("aggregate: mailbox full")
 
-	// ErrTooManyAggregates is returned, with the context's error, when a request waited until its
-	// context ended for one of Options.MaxLive aggregates to fall idle. Nothing was stored.
+	// ErrTooManyAggregates is returned, with the context's error, when all Options.MaxLive
+	// aggregates stayed busy until the context of a request ended. Nothing was stored.
 	ErrTooManyAggregates = errors.New("aggregate: too many live aggregates")
 
 	// ErrOtherRoot is matched by an *OtherRootError: the id belongs to another root. Nothing was
@@ -56,8 +56,8 @@ var (
 	// ErrClosed is returned by a supervisor that was shut down. Nothing was stored.
 	ErrClosed = errors.New("aggregate: supervisor is shut down")
 
-	// ErrCommandReused is matched by a *CommandReusedError: another command with the ID was carried out
-	// before. Of this one nothing was stored.
+	// ErrCommandReused is matched by a *CommandReusedError: another command with the same ID was
+	// carried out before. Nothing of this one was stored.
 	ErrCommandReused = errors.New("aggregate: command id used for another command")
 
 	// ErrOtherStore is returned for a transaction of another store than the supervisor's. Nothing
@@ -75,10 +75,10 @@ type InvalidCommandError struct {
 	Err     error  // for the log, the *store.ProjectionError where a projection refused; else nil
 }
 
-// Reject returns an *InvalidCommandError with a message in the manner of fmt.Sprintf.
-// A handler returns it to refuse a command; any other error refuses it just the same and
-// reaches the caller as it is. A projection may return it, too, or say by postgres.Refusals which constraint of its
-// tables means it.
+// Reject returns an *InvalidCommandError with a message that is formatted like fmt.Sprintf. A
+// handler returns it to refuse a command. Any other error refuses the command too, and reaches the
+// caller as it is. A projection may also return it, or declare with postgres.Refusals which
+// constraint of its tables means it.
 func Reject(format string, args ...any) error {
 	return &InvalidCommandError{Message: fmt.Sprintf(format, args...)}
 }
@@ -158,10 +158,10 @@ func (e *UnexpectedSequenceError) Error() string {
 // Is reports whether target is ErrUnexpectedSequence.
 func (e *UnexpectedSequenceError) Is(target error) bool { return target == ErrUnexpectedSequence }
 
-// EventError says which event can't be applied, and why. Where the event is one that a
-// command wanted to add, the command is refused and nothing was stored. Where it is a
-// stored one it matches ErrCorruptLog, and the aggregate can't be used until the
-// definition or the log is mended. It matches ErrUnknownEvent if the type has no handler.
+// EventError says which event can't be applied, and why. If a command wanted to add the event, the
+// command is refused and nothing was stored. If the event is a stored one, the error matches
+// ErrCorruptLog, and the aggregate can't be used until the definition or the log is repaired. It
+// matches ErrUnknownEvent if the type has no handler.
 type EventError struct {
 	AggregateID hlc.Timestamp
 	Sequence    types.Sequence
@@ -185,8 +185,8 @@ func (e *EventError) Is(target error) bool { return target == ErrCorruptLog && e
 // Unwrap returns the cause.
 func (e *EventError) Unwrap() error { return e.Err }
 
-// RetriesSpentError is returned for a command that met another process' events at every
-// try. It matches ErrRetriesSpent.
+// RetriesSpentError is returned for a command if other processes were first at every attempt. It
+// matches ErrRetriesSpent.
 type RetriesSpentError struct {
 	AggregateID hlc.Timestamp
 	Attempts    int
@@ -203,18 +203,18 @@ func (e *RetriesSpentError) Is(target error) bool { return target == ErrRetriesS
 // Unwrap returns what the last attempt met.
 func (e *RetriesSpentError) Unwrap() error { return e.Err }
 
-// OutcomeUnknownError is returned for a command whose commit was sent but not seen to its
-// end: the database stayed away, or the caller's context ended first. The events may be
-// stored now, later or never; [Root.Lookup] tells. Of a transaction one aggregate is named that it stored
-// events of: what became of those became of all. It matches store.ErrOutcomeUnknown.
+// OutcomeUnknownError is returned for a command whose commit was sent without an answer: the
+// database stayed away, or the caller's context ended first. The events may be stored now, later or
+// never; [Root.Lookup] tells. For a transaction it names one aggregate with events of the
+// transaction: their outcome is the outcome of all. It matches store.ErrOutcomeUnknown.
 type OutcomeUnknownError struct {
 	AggregateID hlc.Timestamp
 	Err         error // what ended the wait
 
-	// Timestamps are those of the command's events, to look up. They are empty where they are not
-	// known: a repeat of a command with an ID whose first outcome could not be read. Then only
-	// another repeat tells. Of a transaction that was made more than once, they are those of each attempt, of
-	// which one at most is stored: any that is found means success.
+	// Timestamps are those of the command's events, to look up. They are empty if they are not
+	// known, because the command with an ID was a repeat and its first outcome could not be read.
+	// Then only another repeat tells. For a transaction that was tried more than once they are
+	// those of all attempts, of which at most one is stored: if any of them is found, it succeeded.
 	Timestamps []hlc.Timestamp
 }
 
@@ -241,10 +241,10 @@ func (e *OutcomeUnknownError) Is(target error) bool { return target == store.Err
 // Unwrap returns what ended the wait.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
-// LogWentBackError says that the log does not have what a state in memory was built on, as after a
-// failover to a standby that lacks the last commits, or a restored backup. It is given to
-// Hooks.LogWentBack and the log: no caller is told, for the state is read again and the command
-// decided on that. What was acknowledged and is not in the log any more is lost.
+// LogWentBackError says that the log lacks events that a state in memory was built on, as after a
+// failover to a standby that lacks the last commits, or after a restored backup. It goes to
+// Hooks.LogWentBack and the logger. No caller gets it, because the state is read again and the
+// command is decided on that. What was acknowledged and is no longer in the log is lost.
 type LogWentBackError struct {
 	Root        string
 	AggregateID hlc.Timestamp
@@ -256,9 +256,9 @@ func (e *LogWentBackError) Error() string {
 	return fmt.Sprintf("aggregate: the log went back: aggregate %v of %s was at sequence %d, whose event %v is gone", e.AggregateID, e.Root, e.Sequence, e.Timestamp)
 }
 
-// OtherRootError is returned when an id is asked for through another root than the one
-// that it belongs to: another root has the aggregate in memory, or knows the type of its first event, which the root that was asked
-// does not. It matches ErrOtherRoot.
+// OtherRootError is returned if an id belongs to another root than the one that was asked. The
+// other root has the aggregate in memory, or it knows the type of the first event and the root that
+// was asked does not. It matches ErrOtherRoot.
 type OtherRootError struct {
 	AggregateID hlc.Timestamp
 	Holder      string // the root that the aggregate belongs to
@@ -272,14 +272,14 @@ func (e *OtherRootError) Error() string {
 // Is reports whether target is ErrOtherRoot.
 func (e *OtherRootError) Is(target error) bool { return target == ErrOtherRoot }
 
-// CommandReusedError is returned when a command with the same ID was carried out before, and it was
-// of another type or had other data; see [Identifier] for what counts. It matches ErrCommandReused.
+// CommandReusedError is returned if a command with the same ID was carried out before, with another
+// type or other data; see [Identifier] for what counts. It matches ErrCommandReused.
 type CommandReusedError struct {
 	AggregateID hlc.Timestamp
 	CommandID   string
 
-	// After and Last say what became of the command that was carried out: its events are those with sequences in
-	// (After, Last]. They are equal if it had none.
+	// After and Last name the events of the command that was carried out: their sequences are in
+	// (After, Last]. Both are equal if it had none.
 	After, Last types.Sequence
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// ErrNoAggregate is returned where an aggregate was asked for that has no events: by FetchExisting and GetExisting, and
+// ErrNoAggregate is returned if the aggregate has no events: by FetchExisting, by GetExisting, and
 // for a command with Expected types.Exists. Nothing was stored.
 var ErrNoAggregate = errors.New("aggregate: no such aggregate")
 
@@ -27,8 +27,9 @@ func (r *Root[S]) FetchExisting(ctx context.Context, id hlc.Timestamp) (Instance
 	return existing(r.instance(ctx, id, true))
 }
 
-// GetExisting is Get with the sequence, and ErrNoAggregate for an aggregate without events. Before it says that, it
-// looks at the log: the state in memory may be that of a time before another process created the aggregate.
+// GetExisting is Get with the sequence, and ErrNoAggregate for an aggregate without events. It
+// looks at the log before it returns that error, because another process may have created the
+// aggregate meanwhile.
 func (r *Root[S]) GetExisting(ctx context.Context, id hlc.Timestamp) (Instance[S], error) {
 	current, err := r.instance(ctx, id, false)
 	if err == nil && current.Sequence == 0 {

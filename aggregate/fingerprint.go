@@ -9,11 +9,12 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Identifier is a command's data that says what of it makes two commands with the same ID the same. Without it all of the data
-// does, as the handler is given it.
+// Identifier is a command's data that decides when two commands with the same ID are the same.
+// Without it all of the data is compared, as the handler gets it.
 type Identifier interface {
-	// Identity returns what is to be compared, such as the data without the time at which a server received it. It must
-	// depend on nothing but the data, and whatever it leaves out may differ without being noticed: the first outcome is returned.
+	// Identity returns what is compared, such as the data without the time at which a server
+	// received it. It must depend on nothing but the data. A difference in what it leaves out is
+	// not noticed: the first outcome is returned.
 	Identity() any
 }
 

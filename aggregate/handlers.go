@@ -28,25 +28,26 @@ type Instance[S any] struct {
 
 // CommandHandler decides about commands of one type.
 type CommandHandler[S any] interface {
-	// Eval returns the events that the command leads to, none if it changes nothing, or an
-	// error that refuses it. It runs in the aggregate's goroutine and should be quick; it runs
-	// again when another process was first, and so must have no effect beside its result. It must not ask for
-	// the same aggregate, by a method of Root: that request would wait for this one to end, until its context does.
-	// ctx is the caller's.
+	// Eval returns the resulting events, none if the command changes nothing, or an error that
+	// refuses the command. It runs in the aggregate's goroutine and should be quick. It runs again
+	// if another process was first, so it must have no effect but its result. It must not call its
+	// own aggregate by a method of Root: the call would block until its context ends. ctx is the
+	// caller's.
 	Eval(ctx context.Context, current Instance[S], command types.Command) ([]types.Uncommitted, error)
 }
 
 // EventHandler brings a state forward by events of one type.
 type EventHandler[S any] interface {
-	// Apply returns the state after the event. It must depend on nothing but its arguments.
-	// It may modify state in place and return it. An error says that the event can't be applied:
-	// a new event is then refused, and a stored one makes the log unreadable at its place, so
-	// whatever can be refused is to be refused by the command handler.
+	// Apply returns the state after the event. It must depend on nothing but its arguments. It may
+	// modify state in place and return it. An error means that the event can't be applied: a new
+	// event is then refused, and a stored one makes the log unreadable from there on. So let the
+	// command handler refuse whatever may be refused.
 	Apply(state S, event types.Event) (S, error)
 }
 
-// Typed is an optional capability of a handler: it says as which Go type it reads a command's data or an event's
-// body. What Command and Event make has it. Describe and aggregatetest.Golden ask for it.
+// Typed is an optional capability of a handler: it says as which Go type the handler reads a
+// command's data or an event's body. Handlers made by Command and Event have it. Describe and
+// aggregatetest.Golden use it.
 type Typed interface {
 	GoType() reflect.Type
 }
@@ -71,9 +72,9 @@ type EventFunc[S any] func(S, types.Event) (S, error)
 // Apply calls f.
 func (f EventFunc[S]) Apply(state S, event types.Event) (S, error) { return f(state, event) }
 
-// Command makes a CommandHandler of a function that takes the command's data as the Go type
-// C. Data may be a C, a pointer to one, or a json.RawMessage that decodes into one without unknown
-// fields; nil is taken where C has no fields. Anything else is refused with an *InvalidDataError.
+// Command makes a CommandHandler of a function that takes the command's data as the Go type C. Data
+// may be a C, a pointer to one, or a json.RawMessage that decodes into one without unknown fields.
+// It may be nil if C has no fields. Anything else is refused with an *InvalidDataError.
 func Command[S, C any](f func(context.Context, Instance[S], C) ([]types.Uncommitted, error)) CommandHandler[S] {
 	if f == nil {
 		return nil

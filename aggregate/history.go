@@ -9,9 +9,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// HistoryUpcast is History with the upcasts applied: events as today's handlers get them. One that is dropped is left
-// out, and one that became several is yielded as those, with the same sequence. An event that can't be upcast is an
-// *EventError, the last thing it yields.
+// HistoryUpcast is History with the upcasts applied: it yields events as today's handlers get them.
+// A dropped event is left out. An event that became several is yielded as those, all with the same
+// sequence. An event that can't be upcast is an *EventError, the last thing it yields.
 func (r *Root[S]) HistoryUpcast(ctx context.Context, id hlc.Timestamp, in store.Range) iter.Seq2[types.Event, error] {
 	return func(yield func(types.Event, error) bool) {
 		for e, err := range r.History(ctx, id, in) {

@@ -31,22 +31,21 @@ type Hooks struct {
 	// Snapshot is called after an attempt to store a snapshot.
 	Snapshot func(s Saved)
 
-	// Start, Hibernate and Exit are called as an aggregate enters memory, gives its goroutine
+	// Start, Hibernate and Exit are called when an aggregate enters memory, gives its goroutine
 	// back and leaves memory.
 	Start     func(l Lifecycle)
 	Hibernate func(l Lifecycle)
 	Exit      func(l Lifecycle)
 
-	// LogWentBack is called when the log turned out not to have what a state in memory was built on,
-	// as after a failover to a standby that lacks the last commits. The state was dropped and is read
-	// again.
+	// LogWentBack is called if the log lacks events that a state in memory was built on, as after a
+	// failover to a standby that lacks the last commits. The state was dropped and is read again.
 	LogWentBack func(ctx context.Context, e *LogWentBackError)
 
 	// Panic is called when a handler panicked.
 	Panic func(ctx context.Context, p Panicked)
 
-	// Stuck is called when a caller's context ended while its handler was running, at most
-	// once a second.
+	// Stuck is called if a caller's context ended while its handler was running, at most once a
+	// second.
 	Stuck func(ctx context.Context, s Stuck)
 }
 
@@ -72,8 +71,8 @@ type Committed struct {
 	Err         error
 }
 
-// Transacted describes a transaction of Supervisor.Transact that was answered. Its commands, commits and conflicts
-// are told of by their own hooks, for each aggregate.
+// Transacted describes a transaction of Supervisor.Transact that was answered. The hooks of its
+// commands, commits and conflicts are called as well, for each aggregate.
 type Transacted struct {
 	Aggregates int // it asked for, in all attempts
 	Events     int // of the last attempt
@@ -83,7 +82,7 @@ type Transacted struct {
 	Err        error
 }
 
-// Conflict describes commands that are evaluated again because of events that came first.
+// Conflict describes commands that are evaluated again because other events came first.
 type Conflict struct {
 	Root        string
 	AggregateID hlc.Timestamp

@@ -11,13 +11,15 @@ import (
 // it lies before 4 November 2004, where no clock of today issues anything.
 const derivedBits = 40
 
-// IDFor returns the id that belongs to a key: the same in every process and for ever, for this root alone. It is for
-// creating with a key of the client's, such as an Idempotency-Key: whoever repeats the creation, and whichever process
-// gets it, it is about the same aggregate. Nothing is stored by it. An empty key has the zero id, which is refused.
+// IDFor returns the id that belongs to a key, the same in every process and for ever, but only for
+// this root. Use it to create an aggregate with a client's key, such as an Idempotency-Key: every
+// repeat of the creation, in any process, concerns the same aggregate. It stores nothing. An empty
+// key has the zero id, which is refused.
 //
-// The id is a hash of the root's name and the key, 120 bits of it, so two keys don't meet. Name the root in
-// Definition.Name: the default is the name of a Go type, and the ids would change with it. The time in such an id
-// means nothing; it lies before 2005, so that no clock ever issues the same id, and none is moved by it.
+// The id is 120 bits of a hash of the root's name and the key, so two keys never share an id. Name
+// the root in Definition.Name: the default is the name of a Go type, and the ids would change with
+// it. The time in such an id means nothing. It lies before 2005, so no clock ever issues the same
+// id or is moved by it.
 func (r *Root[S]) IDFor(key string) hlc.Timestamp {
 	if key == "" {
 		return hlc.Timestamp{}

@@ -17,8 +17,8 @@ type Inspection[S any] struct {
 	// Rows is how many events were read, good or bad.
 	Rows int
 
-	// Latest is the state at the end of the log, with every event passed over that can't be
-	// applied. If Bad is nil, it is the aggregate's state.
+	// Latest is the state at the end of the log, without the events that can't be applied. If Bad
+	// is nil, it is the aggregate's state.
 	Latest Instance[S]
 
 	// Bad is the first event that keeps the aggregate from being read, or nil.
@@ -28,10 +28,10 @@ type Inspection[S any] struct {
 	// first may be of a kind with which the aggregate can be read, so look at Bad, too.
 	Faults []LogFault
 
-	// MoreFaults is how many did not find room in Faults.
+	// MoreFaults is the number of faults beyond MaxFaults.
 	MoreFaults int
 
-	// Snapshot is what there is to say of the snapshot, or nil if none is stored.
+	// Snapshot reports on the snapshot; nil if none is stored.
 	Snapshot *SnapshotReport
 }
 
@@ -51,11 +51,12 @@ const (
 	// FaultForeign is that the event belongs to another aggregate.
 	FaultForeign FaultKind = "foreign"
 
-	// FaultUnreadable is that the event can't be applied, for a missing handler, its body or a panic.
+	// FaultUnreadable is that the event can't be applied: the handler is missing, the body is
+	// wrong, or the handler panics.
 	FaultUnreadable FaultKind = "unreadable"
 
-	// FaultTimeBack is that the timestamp is not after that of the row before. The aggregate can be read all
-	// the same: its order is that of the sequences.
+	// FaultTimeBack is that the timestamp is not after that of the row before. The aggregate can
+	// still be read, because its order is that of the sequences.
 	FaultTimeBack FaultKind = "time back"
 )
 
@@ -82,8 +83,8 @@ type BadEvent[S any] struct {
 	// Before is the state before the event.
 	Before Instance[S]
 
-	// After is the state after the next event that could be applied, with this one passed over (or
-	// applied, if the fault is a gap before it); nil if there is none.
+	// After is the state after the next event that could be applied. This event is passed over, or
+	// applied if the fault is a gap before it. After is nil if there is no such event.
 	After *Instance[S]
 }
 
@@ -94,18 +95,19 @@ type UpcastStep struct {
 	Err  error
 }
 
-// SnapshotReport is what [Root.Inspect] has to say of a snapshot.
+// SnapshotReport is what [Root.Inspect] found about a snapshot.
 type SnapshotReport struct {
 	// Snapshot is the snapshot as it is stored.
 	Snapshot types.Snapshot
 
-	// Err is why the snapshot is passed over, or should be; nil if it is good as far as one
-	// can know. A start passes over what it notices without the log: not that the log gives
-	// another state.
+	// Err is why the snapshot is ignored, or should be; nil if nothing speaks against it. A start
+	// ignores it only for what can be seen without the log, not because the log gives another
+	// state.
 	Err error
 
-	// FromLog is the JSON of the state that the log gives at the same sequence, without the library's mark; nil if the log
-	// doesn't reach it, or not without a bad event, or the snapshot is of another shape.
+	// FromLog is the JSON of the state that the log gives at the same sequence, without the
+	// library's mark. It is nil if the log doesn't reach that sequence, or only past a bad event,
+	// or if the snapshot is of another shape.
 	FromLog json.RawMessage
 }
 
@@ -168,12 +170,12 @@ func (s UpcastStep) String() string {
 }
 
 // Inspect reads the whole log of an aggregate and says what is wrong with it, if anything. Unlike
-// everything else that reads, it doesn't stop at what it can't read: it passes it over, and names
-// the first such event with the states around it. It changes nothing and doesn't load the
-// aggregate into memory, but it runs in the aggregate's own goroutine, so its commands wait.
+// all other reads it doesn't stop at an event that it can't read. It goes on, and names the first
+// such event with the states around it. It changes nothing and doesn't load the aggregate into
+// memory. It runs in the aggregate's own goroutine, so commands wait meanwhile.
 //
-// An error means that the store could not be read to the end; the inspection then covers what was
-// read before, and is nil if that is nothing.
+// An error means that the store could not be read to the end. The inspection then covers what was
+// read before; it is nil if nothing was read.
 func (r *Root[S]) Inspect(ctx context.Context, id hlc.Timestamp) (*Inspection[S], error) {
 	type answer struct {
 		in  *Inspection[S]

@@ -59,8 +59,8 @@ func (l *live) describe() Live {
 	}
 }
 
-// Aggregates yields what is in memory, in no order. Aggregates that come or go meanwhile may
-// be missed. No lock is held while the loop's body runs.
+// Aggregates yields the aggregates in memory, in no particular order. It may miss aggregates that
+// come or go meanwhile. No lock is held while the loop's body runs.
 func (s *Supervisor) Aggregates() iter.Seq[Live] {
 	return func(yield func(Live) bool) {
 		for m := range s.registry.All() {
@@ -71,7 +71,8 @@ func (s *Supervisor) Aggregates() iter.Seq[Live] {
 	}
 }
 
-// Whereis describes the aggregate if it is in memory. It neither starts nor waits for it.
+// Whereis describes the aggregate if it is in memory. It neither starts the aggregate nor waits for
+// it.
 func (r *Root[S]) Whereis(id hlc.Timestamp) (Live, bool) {
 	m := r.sup.registry.Find(id)
 	if m == nil || m.Family() != &r.family.Family {

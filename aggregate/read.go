@@ -11,15 +11,17 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Get returns the state in memory, which may be stale if other processes use the same store; a
-// cold aggregate is read first. An aggregate without events is in its initial state. Where a newer version of the program has
-// written an event that this one doesn't know, it is still the state in memory. The caller owns the result.
+// Get returns the state in memory, which may be stale if other processes use the same store; a cold
+// aggregate is read first. An aggregate without events is in its initial state. If a newer version
+// of the program wrote an event that this one doesn't know, Get still returns the state in memory.
+// The caller owns the result.
 func (r *Root[S]) Get(ctx context.Context, id hlc.Timestamp) (S, error) {
 	current, err := r.instance(ctx, id, false)
 	return current.State, err
 }
 
-// Fetch returns the state as of now: what other processes stored before the call is in it.
+// Fetch returns the state as of now. It contains everything that other processes stored before the
+// call.
 func (r *Root[S]) Fetch(ctx context.Context, id hlc.Timestamp) (S, error) {
 	current, err := r.instance(ctx, id, true)
 	return current.State, err
@@ -57,9 +59,9 @@ func (c *core[S]) instance() (Instance[S], error) {
 	return Instance[S]{ID: c.ID(), Sequence: c.seq, State: state}, err
 }
 
-// Call runs f with a copy of the latest state in the aggregate's own goroutine: no command of
-// this process is evaluated meanwhile. It returns f's error. f must not wait for another request to
-// the same aggregate. It is not run if ctx ends before its turn; ctx ending later doesn't stop it.
+// Call runs f with a copy of the latest state in the aggregate's own goroutine. No command of this
+// process is evaluated meanwhile. It returns f's error. f must not wait for another request to the
+// same aggregate. If ctx ends before its turn, f is not run. If ctx ends later, f goes on.
 func (r *Root[S]) Call(ctx context.Context, id hlc.Timestamp, f func(ctx context.Context, current Instance[S]) error) error {
 	return r.do(ctx, id, theirs, func(c *core[S]) error {
 		if _, err := c.refresh(ctx); err != nil {
@@ -90,8 +92,8 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 }
 
 // ReplayAt returns the state as it was at a time: with all events before the first one whose
-// timestamp is later than t. Timestamps count whole milliseconds, by the clock of the process that wrote the event:
-// all events of t's own millisecond are in, those a moment after t, too.
+// timestamp is later than t. Timestamps count whole milliseconds, by the clock of the process that
+// wrote the event. So all events of t's own millisecond are in, even those a moment after t.
 func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (S, error) {
 	return r.replay(ctx, id, func(ctx context.Context, c *core[S]) (S, error) {
 		d, err := c.root.kind.hydrateAt(ctx, c.reads(), id, t)
@@ -113,9 +115,9 @@ func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(contex
 	return state, nil
 }
 
-// History yields the stored events of an aggregate with a sequence in in, as they are in the
-// log: without upcasts, in the order of their sequences. It reads as the loop asks and doesn't
-// start the aggregate. An error is the last thing it yields.
+// History yields the stored events of an aggregate whose sequences are in the range, in order and
+// without upcasts. It reads as the loop asks and doesn't start the aggregate. An error is the last
+// thing it yields.
 func (r *Root[S]) History(ctx context.Context, id hlc.Timestamp, in store.Range) iter.Seq2[types.Event, error] {
 	return func(yield func(types.Event, error) bool) {
 		if id.IsZero() {

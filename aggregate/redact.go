@@ -13,16 +13,18 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Redact replaces the body of one stored event: to mend what can't be read. Everything else about the event stays. body is encoded
-// like that of an [types.Uncommitted]; it has to be one of the event's stored type. To forget a person, use Erase.
+// Redact replaces the body of one stored event, to repair what can't be read. Everything else about
+// the event stays. body is encoded like that of a [types.Uncommitted], and must fit the event's
+// stored type. To forget a person, use Erase.
 //
-// The event is refused, and nothing is changed, if it could not be applied with the new body, or if a
-// later event that could be applied before no longer could: an *EventError. Where several
-// events are bad, mend them in their order. An event that isn't there is store.ErrNoEvent, and a
-// store that can't do it store.ErrUnsupported.
+// It returns an *EventError and changes nothing if the event can't be applied with the new body, or
+// if a later event can't be applied any more. If several events are bad, repair them in their
+// order. If the event isn't there the error is store.ErrNoEvent; if the store can't do it,
+// store.ErrUnsupported.
 //
-// This process reads the aggregate anew afterwards. Others go on with the state they have in memory until they are about
-// to store a snapshot of it: that one is refused, and they read anew, too.
+// This process reads the aggregate anew afterwards. Other processes go on with the state in memory
+// until they are about to store a snapshot of it. That snapshot is refused, and they read the
+// aggregate anew too.
 func (r *Root[S]) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence, body any) error {
 	raw, err := encode(body)
 	if err != nil {

@@ -88,8 +88,8 @@ func projectionsRun(a store.Adapter) (of string, known bool) {
 // the state's type.
 func (r *Root[S]) Name() string { return r.family.name }
 
-// New returns the id of a new aggregate. Nothing is stored before its first event. It fails
-// only where the clock does, or the supervisor is closed.
+// New returns the id of a new aggregate. Nothing is stored before its first event. It fails only if
+// the clock fails or the supervisor is closed.
 func (r *Root[S]) New(ctx context.Context) (hlc.Timestamp, error) {
 	if err := ctx.Err(); err != nil {
 		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)

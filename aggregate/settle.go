@@ -179,10 +179,10 @@ func inLog(ctx context.Context, a store.Adapter, commit store.Commit, timeout ti
 }
 
 // Lookup returns those events of an aggregate that have one of the timestamps, in the order of
-// their sequences. It answers the question that an *OutcomeUnknownError leaves: all of its
-// timestamps found, if it has any, means that the command was carried out. None found means that it was
-// not so far; it never will be once a later event of the aggregate is in the log. What is found is
-// as durable as a commit that was acknowledged. It reads the aggregate's whole history.
+// their sequences. It answers the question that an *OutcomeUnknownError leaves. If all of its
+// timestamps are found, and there are any, the command was carried out. If none is found, it was
+// not carried out so far, and never will be once a later event of the aggregate is in the log. What
+// is found is as durable as an acknowledged commit. Lookup reads the aggregate's whole history.
 func (r *Root[S]) Lookup(ctx context.Context, id hlc.Timestamp, timestamps []hlc.Timestamp) ([]types.Event, error) {
 	wanted := make(map[hlc.Timestamp]bool, len(timestamps))
 	for _, t := range timestamps {

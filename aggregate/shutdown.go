@@ -25,10 +25,10 @@ func (e *ShutdownError) Error() string {
 // Unwrap returns the context's error.
 func (e *ShutdownError) Unwrap() error { return e.Err }
 
-// Shutdown stops taking requests, which are refused with ErrClosed from then on, lets those in
-// the mailboxes end, saves the snapshots that the policies ask for, and waits for
-// all goroutines. When ctx ends first, what still waits is refused, work on the store
-// is interrupted, and a *ShutdownError says what was given up. A second call waits like the first.
+// Shutdown refuses new requests with ErrClosed, lets those in the mailboxes end, saves the
+// snapshots that the policies ask for, and waits for all goroutines. If ctx ends first, it refuses
+// the requests that still wait, interrupts work on the store, and returns a *ShutdownError that
+// says what was given up. A second call waits like the first.
 func (s *Supervisor) Shutdown(ctx context.Context) error {
 	s.registry.Close()
 	for s.registry.Busy() || s.saver.busy() {

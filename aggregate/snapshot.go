@@ -48,9 +48,9 @@ func (c *core[S]) capture() (material[S], error) {
 	return material[S]{Instance: current, at: c.last, generation: c.generation}, err
 }
 
-// Snapshot stores a snapshot of the latest state, unless there is a newer one. An aggregate
-// without events has nothing to store. A snapshot from which a cold start would get another state than the one it was made
-// of is not stored: a *DefinitionError names the field and the remedy.
+// Snapshot stores a snapshot of the latest state, unless there is a newer one. An aggregate without
+// events has nothing to store. If a cold start from the snapshot would give another state, the
+// snapshot is not stored: a *DefinitionError names the field and the remedy.
 func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
 	var current material[S]
 	err := r.do(ctx, id, ours, func(c *core[S]) (err error) {

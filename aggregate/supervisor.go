@@ -47,8 +47,8 @@ type Options struct {
 	// DefaultMaxBatch.
 	MaxBatch int
 
-	// MaxAttempts is how often a command is evaluated, at most, when other processes keep
-	// coming first. 0 means DefaultMaxAttempts.
+	// MaxAttempts is how often a command is evaluated at most if other processes are first each
+	// time. 0 means DefaultMaxAttempts.
 	MaxAttempts int
 
 	// MaxLive bounds the aggregates in memory; the least recently used leave first. When all are

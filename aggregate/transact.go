@@ -11,23 +11,26 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// Transact runs f in a transaction of the library, and commits it: commands of any roots of this
-// supervisor, by EvaluateTx, and the application's own statements, on what the store makes of tx, such
-// as postgres.TxOf. All of it is stored, or nothing is. After a conflict with another process, or a
-// deadlock, it runs f again from the start, at most Options.MaxAttempts times; so f must have no effect
-// but what it does with tx. An error of f rolls back and is returned as it is; so does a panic.
+// Transact runs f in a transaction of the library and commits it. f may evaluate commands of any
+// roots of this supervisor with EvaluateTx, and run statements of its own on what the store makes
+// of tx, such as postgres.TxOf. All of it is stored, or nothing is. After a conflict with another
+// process or a deadlock it runs f again from the start, at most Options.MaxAttempts times, so f
+// must have no effect but what it does with tx. An error of f rolls back and is returned as it is;
+// a panic rolls back too.
 //
-// Events are kept back until the transaction ends, or the application uses it, and then sent together.
-// So a refusal by the database may be told only at the end. A transaction reserves each aggregate
-// until it ends: other transactions of this process wait for it, in the order of arrival.
+// Events are held back until the transaction ends or the application uses it, and are then sent
+// together. So a refusal by the database may appear only at the end. A transaction reserves each of
+// its aggregates until it ends. Other transactions of this process wait for it, in the order of
+// arrival.
 //
-// When the answer to COMMIT gets lost, the log tells by the events' timestamps. An
-// *OutcomeUnknownError is returned where it can't: the database stays away, f stored no event, or f
-// came to something else when it was run again. Commands with an ID make a repeat of the whole safe. What
-// f hands out of its last run is not what is stored where an earlier run turns out to be.
+// If the answer to COMMIT gets lost, the timestamps of the events in the log decide. If they can't,
+// an *OutcomeUnknownError is returned: the database stays away, f stored no event, or f decided
+// something else when it ran again. Commands with an ID make a repeat of the whole safe. If an
+// earlier run turns out to be the stored one, what f handed out of its last run is not what is
+// stored.
 //
-// A store that can't do it is store.ErrUnsupported. f must not keep tx, end it, or call Transact or
-// Evaluate for an aggregate that it has.
+// If the store can't do it, the error is store.ErrUnsupported. f must not keep tx, end it, or call
+// Transact or Evaluate for an aggregate that the transaction has.
 func (s *Supervisor) Transact(ctx context.Context, f func(ctx context.Context, tx store.Tx) error) error {
 	begins, ok := s.store.(store.Transactor)
 	if !ok {

@@ -14,8 +14,8 @@ type Upcasts map[string]Upcast
 
 // Upcast turns a stored event of one type into any number of events of other types.
 type Upcast struct {
-	// To lists the types that Func can return; New follows them to find cycles and
-	// dead ends. It must not be empty: Drop makes an Upcast that passes events over.
+	// To lists the types that Func can return; New follows them to find cycles and dead ends. It
+	// must not be empty; use Drop for an Upcast that ignores events.
 	To []string
 
 	// Func returns the events that are applied instead, in order. Nil means one event of
@@ -48,7 +48,7 @@ func Rewrite(to string, f func(body json.RawMessage) (json.RawMessage, error)) U
 	}}
 }
 
-// Drop returns an Upcast that passes the event over.
+// Drop returns an Upcast that ignores the event.
 func Drop() Upcast { return Upcast{drop: true} }
 
 // apply returns what the upcast makes of e.
