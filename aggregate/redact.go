@@ -35,18 +35,20 @@ func (r *Root[S]) Redact(ctx context.Context, id hlc.Timestamp, s types.Sequence
 	})
 }
 
-// Erase forgets somebody in an aggregate, in one transaction: forget is called with each stored event, in order, and returns it with the
-// body and the metadata that it is to have from now on; whatever else it changes is passed over. The records of the
-// aggregate's command IDs are dropped, so a repeat of an earlier command runs again, and the snapshot is replaced by one of
-// the state that the new log gives. It takes time in proportion to the number of events.
+// Erase takes a person out of an aggregate, in one transaction. It calls forget with each stored
+// event, in order. forget returns the event with its new body and metadata; other changes are
+// ignored. The records of the aggregate's command IDs are dropped, so a repeat of an earlier
+// command runs again. The snapshot is replaced by one of the state that the new log gives. The time
+// that it takes grows with the number of events.
 //
-// A body that could not be applied any more, or an event later in the log because of it, refuses it all: an *EventError, and nothing is
-// changed. So does a log that can't be read in the first place: mend it with Redact. A store that can't do it is store.ErrUnsupported.
+// If a new body, or because of it a later event, can't be applied, Erase returns an *EventError and
+// changes nothing. The same happens if the log can't be read in the first place: repair it with
+// Redact. If the store can't do it, the error is store.ErrUnsupported.
 //
-// This process reads the aggregate anew afterwards. No other process can undo it: a snapshot of the state that it had
-// in memory is refused, whenever it comes, and then it reads the aggregate anew. Until then it decides and
-// answers with what it has: see the guide for how to be sure. forget may be called several times with the same event, if
-// another erasure of the aggregate is under way.
+// This process reads the aggregate anew afterwards. No other process can undo it: a snapshot of the
+// state that it has in memory is always refused, and then it reads the aggregate anew. Until then
+// it decides and answers with the old state; the guide says how to be sure. forget may be called
+// several times with the same event, if another erasure of the aggregate is under way.
 func (r *Root[S]) Erase(ctx context.Context, id hlc.Timestamp, forget func(event types.Event) types.Event) error {
 	return r.rewrite(ctx, id, "erase", func(k *kind[S], a store.Adapter) (rewriting[S], error) {
 		w, err := k.rewritten(ctx, a, id, func(e *types.Event) error {

@@ -104,13 +104,13 @@ func (r *Root[S]) New(ctx context.Context) (hlc.Timestamp, error) {
 	return id, nil
 }
 
-// Evaluate evaluates a command against the latest state and commits the events it leads to.
-// It returns nil when they are stored, or when the command leads to none.
+// Evaluate evaluates a command against the latest state and commits the resulting events. It
+// returns nil when they are stored, or if there are none.
 //
-// A handler's refusal is returned as it is. After every error but an *OutcomeUnknownError
-// the command's events are not stored and never will be. When ctx ends before they
-// were sent to the store, nothing is stored; when it ends later, the library sees the commit through
-// and the caller gets an *OutcomeUnknownError.
+// A handler's refusal is returned as it is. After every error but an *OutcomeUnknownError the
+// command's events are not stored and never will be. If ctx ends before they were sent to the
+// store, nothing is stored. If it ends later, the library completes the commit and the caller gets
+// an *OutcomeUnknownError.
 func (r *Root[S]) Evaluate(ctx context.Context, command types.Command) error {
 	_, err := r.evaluate(ctx, nil, errand{command: command})
 	return err

@@ -9,21 +9,21 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// EvaluateTx is EvaluateEvents as part of a transaction: the one that Supervisor.Transact hands out,
-// or one that the application began, of which the Tx method of the supervisor's store makes tx, or that of
-// the store to which a router deals the aggregate.
-// Events, projections and command ID are stored with it or not at all. The command sees what earlier
-// commands in the transaction did; nobody else does before it commits. When it returns an error, a
-// transaction of the application is still usable.
+// EvaluateTx is EvaluateEvents as part of a transaction: the one that Supervisor.Transact hands
+// out, or one that the application began. For the latter make tx with the Tx method of the
+// supervisor's store, or of the store to which a router deals the aggregate. Events, projections
+// and command ID are stored with the transaction or not at all. The command sees what earlier
+// commands in the transaction did; nobody else sees it before the transaction commits. After an
+// error a transaction of the application is still usable.
 //
-// Until the transaction ends, commands of the same aggregate elsewhere wait for it in the
-// database, up to the store's bound; do not wait for one within the transaction. Two transactions of
-// the application that take the same aggregates in different orders may wait for each other, until
-// the database ends one. ctx ending makes the transaction's statements end; EvaluateTx returns only
-// after that, so the transaction is never used by two goroutines.
+// Until the transaction ends, commands of the same aggregate elsewhere wait for it in the database,
+// up to the store's bound. So don't wait for such a command within the transaction. Two
+// transactions of the application that take the same aggregates in different orders may wait for
+// each other until the database ends one. If ctx ends, the transaction's statements end, and
+// EvaluateTx returns only after that. So two goroutines never use the transaction at the same time.
 //
-// Handlers run in the goroutine of the caller, while no other handler of the aggregate does. It does
-// not wait for commands of the aggregate that wait for the database.
+// Handlers run in the goroutine of the caller, never at the same time as another handler of the
+// aggregate. EvaluateTx does not wait for commands of the aggregate that wait for the database.
 func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Command) ([]types.Event, error) {
 	if tx == nil {
 		return nil, ErrOtherStore

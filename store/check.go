@@ -6,8 +6,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// CheckSnapshot reports what makes s unfit to be stored, as an *InvalidEventError, or nil. Adapters call
-// it first. What is in the body is not looked at.
+// CheckSnapshot returns an *InvalidEventError if s can't be stored, else nil. Adapters call it
+// first. It doesn't look into the body.
 func CheckSnapshot(s types.Snapshot) error {
 	fault := &InvalidEventError{AggregateID: s.AggregateID, Sequence: s.Sequence}
 	switch {

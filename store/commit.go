@@ -20,13 +20,13 @@ type Commit struct {
 	Events []types.Event
 
 	// Predecessor is the timestamp of the event that Events were decided on: the one at the
-	// sequence before theirs. It is looked for together with the commit, so that nothing is ever
-	// stored behind a gap, nor behind an event of a log that went back. Zero asks only that there
-	// is such an event; it means nothing where Events begin with sequence 1.
+	// sequence before theirs. The commit itself checks it, so nothing is ever stored behind a gap,
+	// or behind an event of a log that went back. Zero asks only that there is such an event. If
+	// Events begin with sequence 1 it means nothing.
 	Predecessor hlc.Timestamp
 
-	// Projections run with the commit, each for every event in order. An adapter
-	// skips those of another kind than its own.
+	// Projections run with the commit, each for every event in order. An adapter skips projections
+	// of another kind.
 	Projections []Projection
 
 	// Commands are the command IDs that are used up by this commit.
@@ -48,12 +48,13 @@ type CommandRecord struct {
 	// Fingerprint is a hash of the command's type and data.
 	Fingerprint [32]byte
 
-	// Events of the command are those in (After, Last]; equal if it had none.
+	// The command's events are those with sequences in (After, Last]. Both are equal if it had
+	// none.
 	After, Last types.Sequence
 }
 
-// Check reports what makes c unfit to be stored, as an *InvalidEventError, or nil. Adapters
-// call it first. Bodies are not looked at.
+// Check returns an *InvalidEventError if c can't be stored, else nil. Adapters call it first. It
+// doesn't look into bodies.
 func (c Commit) Check() error {
 	if c.AggregateID.IsZero() {
 		return c.invalid(0, "aggregate id", "is zero")

@@ -9,9 +9,9 @@ import (
 )
 
 var (
-	// ErrConflict is returned when another event stands at the sequence of a commit:
-	// somebody was first. Nothing was stored; read what is new and decide again. A
-	// *ConflictError, which matches it, brings what is new along.
+	// ErrConflict is returned if another event has the sequence of a commit: somebody was first.
+	// Nothing was stored; read what is new and decide again. A *ConflictError matches it and
+	// contains what is new.
 	ErrConflict = errors.New("store: sequence conflict")
 
 	// ErrNoPredecessor is matched by a *PredecessorError: the event that a commit was decided on is
@@ -19,47 +19,46 @@ var (
 	// read the aggregate again and decide again.
 	ErrNoPredecessor = errors.New("store: predecessor is not in the log")
 
-	// ErrDuplicateTimestamp is returned when another event has the timestamp of one
-	// in the commit: two clocks share a node id. Nothing was stored. A partitioned
-	// table notices it only within a partition.
+	// ErrDuplicateTimestamp is returned if another event has the same timestamp as one in the
+	// commit: two clocks share a node id. Nothing was stored. A partitioned table notices it only
+	// within a partition.
 	ErrDuplicateTimestamp = errors.New("store: duplicate timestamp")
 
-	// ErrDuplicateCommand is returned when a command ID of the commit was used before,
-	// or is in it twice.
-	// Nothing was stored; CommandLog tells the first outcome.
+	// ErrDuplicateCommand is returned if a command ID of the commit was used before, or is in the
+	// commit twice. Nothing was stored; CommandLog tells the first outcome.
 	ErrDuplicateCommand = errors.New("store: duplicate command id")
 
 	// ErrInvalidEvent is matched by an *InvalidEventError: the commit or snapshot can't be
 	// stored, now or later.
 	ErrInvalidEvent = errors.New("store: invalid event")
 
-	// ErrOutcomeUnknown is returned when a commit was sent and its answer got
-	// lost: it may be stored now, later or never.
+	// ErrOutcomeUnknown is returned if a commit was sent and its answer got lost: it may be stored
+	// now, later or never.
 	ErrOutcomeUnknown = errors.New("store: outcome unknown")
 
-	// ErrUnavailable is returned when the database could not be asked, or is too busy to
-	// answer. Nothing was stored; the same call may succeed later.
+	// ErrUnavailable is returned if the database can't be reached, or is too busy to answer.
+	// Nothing was stored; the same call may succeed later.
 	ErrUnavailable = errors.New("store: unavailable")
 
-	// ErrDeadlock is returned by a transaction that waits for another one which waits for it. It
-	// can only be aborted, and may succeed when it is repeated.
+	// ErrDeadlock is returned by a transaction that waits for another one, which waits for it. It
+	// can only be aborted. A repeat may succeed.
 	ErrDeadlock = errors.New("store: deadlock")
 
-	// ErrNoEvent is returned when an event that was named is not in the log.
+	// ErrNoEvent is returned if a named event is not in the log.
 	ErrNoEvent = errors.New("store: no such event")
 
-	// ErrUnsupported is returned when the store lacks an optional capability; the text says which
+	// ErrUnsupported is returned if the store lacks an optional capability. The text says which,
 	// and how to get it.
 	ErrUnsupported = errors.New("store: not supported")
 )
 
-// ConflictError is an ErrConflict that brings along what was stored meanwhile, which saves the
-// caller a round trip.
+// ConflictError is an ErrConflict with what was stored meanwhile, which saves the caller a round
+// trip.
 type ConflictError struct {
 	AggregateID hlc.Timestamp
 
-	// Events are those from the sequence before the commit's first on, in order: first the
-	// predecessor, unless the commit began with sequence 1. They belong to the receiver.
+	// Events are the stored ones, in order, beginning with the sequence before the commit's first:
+	// the predecessor comes first, unless the commit began with sequence 1. The receiver owns them.
 	Events []types.Event
 
 	// More says that there may be events after these.
@@ -133,8 +132,9 @@ func (e *ProjectionError) Error() string {
 // Unwrap returns what the projection returned.
 func (e *ProjectionError) Unwrap() error { return e.Err }
 
-// PanicError is what a projection panicked with: the cause in a *ProjectionError. What else panicked in an adapter, such
-// as a tracer of the driver, is the cause behind ErrOutcomeUnknown, or behind ErrUnavailable before anything was sent.
+// PanicError is a panic of a projection, and the cause in a *ProjectionError. If something else
+// panics in an adapter, such as a tracer of the driver, the panic is the cause behind
+// ErrOutcomeUnknown, or behind ErrUnavailable if nothing was sent yet.
 type PanicError struct {
 	Value any    // what was passed to panic
 	Stack []byte // the stack at the panic, as debug.Stack formats it

@@ -15,11 +15,12 @@ const MarkKey = "maestro"
 // Mark is the part of a snapshot's body that an adapter looks at when it stores one; see Adapter.CommitSnapshot. The zero
 // value is that of a body without a mark, such as one that Maestro wrote.
 type Mark struct {
-	// At is the timestamp of the event at the snapshot's sequence, in the form that Stamp gives it; empty where that is not known.
+	// At is the timestamp of the event at the snapshot's sequence, in the form of Stamp; empty if
+	// it is not known.
 	At string `json:"at,omitempty"`
 
-	// Generation rises where all snapshots so far are void, because the log was changed: by a redaction, or because the
-	// database became an older one. It is 0 at first.
+	// Generation rises when all earlier snapshots become void because the log changed: by a
+	// redaction, or because the database went back. It is 0 at first.
 	Generation int64 `json:"generation,omitempty"`
 }
 
@@ -33,10 +34,11 @@ func MarkOf(body json.RawMessage) Mark {
 	return m
 }
 
-// Stamp returns a timestamp as it stands in a Mark: its 32 hexadecimal digits.
+// Stamp returns a timestamp in the form that a Mark has: 32 hexadecimal digits.
 func Stamp(t hlc.Timestamp) string { return fmt.Sprintf("%x", t[:]) }
 
-// Replaces reports whether Adapter.CommitSnapshot stores s where present, which may be nil, is there already.
+// Replaces reports whether Adapter.CommitSnapshot stores s if the store already has present, which
+// may be nil.
 func Replaces(s, present *types.Snapshot) bool {
 	if present == nil {
 		return true

@@ -22,9 +22,10 @@ type CommandLog interface {
 // Redactor is an optional capability of an Adapter: it changes what is stored of an aggregate, for a person's right to be
 // forgotten or to repair what can't be read.
 type Redactor interface {
-	// Redact does what r says, all of it or nothing. Events keep their place, type and timestamp. An event that is
-	// not there is ErrNoEvent, a body that Commit would refuse, or a snapshot that CommitSnapshot would, ErrInvalidEvent. Processes that
-	// hold the aggregate in memory notice when they store a snapshot: theirs is of an older generation.
+	// Redact does what r says, all of it or nothing. Events keep their place, type and timestamp.
+	// If an event is not there, the error is ErrNoEvent. If Commit would refuse a body, or
+	// CommitSnapshot the snapshot, it is ErrInvalidEvent. Processes that hold the aggregate in
+	// memory notice when they store a snapshot, because theirs is of an older generation.
 	Redact(ctx context.Context, r Redaction) error
 }
 
@@ -33,17 +34,18 @@ type Redaction struct {
 	// AggregateID names the aggregate.
 	AggregateID hlc.Timestamp
 
-	// Events are those that change, in any order: each names its Sequence and has the Body and the Metadata that it is
-	// to have. Where the store keeps no metadata, that is passed over, and so are all other fields.
+	// Events are those that change, in any order. Each names its Sequence and has its new Body and
+	// Metadata. A store that keeps no metadata ignores it. All other fields are ignored.
 	Events []types.Event
 
-	// Commands says that the records of all command IDs of the aggregate are dropped: a repeat of one of
-	// those commands runs again.
+	// Commands says that the records of all command IDs of the aggregate are dropped. A repeat of
+	// one of those commands then runs again.
 	Commands bool
 
-	// Snapshot takes the place of the present one, whatever its sequence is. It has to be of a later generation, see Mark: else
-	// somebody else redacted the aggregate meanwhile, which is ErrConflict, and nothing is changed. Nil drops the present
-	// one if it contains one of the events.
+	// Snapshot replaces the present one, whatever its sequence is. It must be of a later
+	// generation, see Mark. If it is not, somebody else redacted the aggregate meanwhile: the error
+	// is ErrConflict, and nothing is changed. Nil drops the present snapshot if it contains one of
+	// the events.
 	Snapshot *types.Snapshot
 }
 
@@ -60,61 +62,62 @@ func (r Redaction) First() (first types.Sequence) {
 // Chronology is an optional capability of an Adapter: it compares timestamps where they are stored, which saves reading
 // all events for it.
 type Chronology interface {
-	// Rises reports whether the timestamps of an aggregate's events in r rise with their sequences. Those of no
-	// event or of one do.
+	// Rises reports whether the timestamps of an aggregate's events in r rise with their sequences.
+	// It is true for no event and for one event.
 	Rises(ctx context.Context, id hlc.Timestamp, r Range) (bool, error)
 }
 
-// Follower is an optional capability of an Adapter: it reads what is new for many aggregates at once, where their readers
-// ask at the same moment. Events in its place takes a statement for each.
+// Follower is an optional capability of an Adapter: it reads what is new for many aggregates at
+// once if their readers ask at the same moment. Without it Events takes a statement for each.
 type Follower interface {
 	// Follow returns the events of an aggregate from sequence from on, in order, and whether there may be more. It
 	// sees all that was committed before the call. The events are the caller's.
 	Follow(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
 }
 
-// Projector is an optional capability of an Adapter: it says which projections it runs, so that a
-// definition none of whose projections are among them can be told from one that has them for several stores.
+// Projector is an optional capability of an Adapter: it says which projections the adapter runs. So
+// the library notices a definition with projections of which the store runs none.
 type Projector interface {
 	// StoreKind is that of the projections that the adapter runs.
 	StoreKind() string
 }
 
-// Flusher is an optional capability of an Adapter: it makes sure that what can be read is as durable
-// as what was acknowledged. Without it, visible is taken for durable.
+// Flusher is an optional capability of an Adapter: it makes sure that what can be read is as
+// durable as what was acknowledged. Without it the library takes what is visible for durable.
 type Flusher interface {
-	// Flush returns nil once all that was visible of an aggregate when it was called is as durable as a
-	// commit that is acknowledged now: written to disk, and on the standbys that a commit has to wait
-	// for. Until then nothing is known; an error may be followed by another try. The zero id stands for
-	// all aggregates. An adapter may flush more than it is asked for.
+	// Flush returns nil once everything that was visible of an aggregate at the call is as durable
+	// as a commit that is acknowledged now: written to disk, and on the standbys that a commit has
+	// to wait for. After an error nothing is known, and the caller may try again. The zero id
+	// stands for all aggregates. An adapter may flush more than it is asked for.
 	Flush(ctx context.Context, id hlc.Timestamp) error
 }
 
 // Transactor is an optional capability of an Adapter: transactions that the library begins and ends.
 type Transactor interface {
-	// BeginTx returns a transaction at READ COMMITTED. The values of ctx, not its end, may be kept for
-	// its statements. Nothing need be sent yet.
+	// BeginTx returns a transaction at READ COMMITTED. Its statements may use the values of ctx,
+	// but don't end with it. BeginTx need not send anything yet.
 	BeginTx(ctx context.Context) (OwnTx, error)
 }
 
-// OwnTx is a transaction that the library began. It ends with exactly one call of End or Abort, after
-// which every other method is an error. It is not safe for concurrent use.
+// OwnTx is a transaction that the library began. It ends with exactly one call of End or Abort.
+// After that every other method returns an error. It is not safe for concurrent use.
 type OwnTx interface {
 	Tx
 
 	// Lock waits until no other OwnTx, in any process, has the aggregate locked, and holds the lock
-	// until the end of the transaction: a line that the server keeps, in the order of arrival. It
-	// then returns the events from sequence from on, in order, and whether there may be more: with
-	// the beginning of the transaction it is one round trip. Who doesn't lock is not kept out. The
-	// wait is bounded by the adapter, which answers ErrUnavailable, and by ctx. Where locks are
-	// taken in opposite orders, one of the transactions is refused with ErrDeadlock within
-	// milliseconds.
+	// until the end of the transaction. The server keeps the line, in the order of arrival. Lock
+	// then returns the events from sequence from on, in order, and whether there may be more.
+	// Together with the beginning of the transaction it is one round trip. It does not keep out
+	// writers that don't lock. The adapter bounds the wait, with ErrUnavailable, and so does ctx.
+	// If locks are taken in opposite orders, one of the transactions is refused with ErrDeadlock
+	// within milliseconds.
 	Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
 
-	// Stage keeps a commit until Send or End, or until the application uses the transaction by itself.
-	// What is refused then is an error of that call, as Commit of Adapter has it; the transaction can
-	// only be aborted after it. Staged commits are sent in one round trip, in the order of their
-	// aggregates' ids where they are of different ones. The caller must not modify c meanwhile.
+	// Stage keeps a commit until Send or End, or until the application uses the transaction itself.
+	// If it is refused then, that call returns the error, as Adapter.Commit would, and the
+	// transaction can only be aborted. Staged commits are sent in one round trip; commits of
+	// different aggregates are sent in the order of their ids. The caller must not modify c
+	// meanwhile.
 	Stage(c Commit) error
 
 	// Send sends what is staged.
@@ -127,7 +130,8 @@ type OwnTx interface {
 	// Abort rolls back. After End it does nothing.
 	Abort(ctx context.Context)
 
-	// Repeatable reports whether err, of one of the application's own statements in the transaction,
-	// is a conflict with another transaction, so that the whole may succeed when it is repeated.
+	// Repeatable reports whether err, an error of one of the application's own statements in the
+	// transaction, is a conflict with another transaction, so that a repeat of the whole may
+	// succeed.
 	Repeatable(err error) bool
 }

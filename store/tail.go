@@ -13,7 +13,7 @@ type TailProgress struct {
 	SavedAt   time.Time     // when the place was saved last, by the database's clock; in memory by the process'
 }
 
-// TailRefusal is a reason why a tail does nothing until somebody changes something.
+// TailRefusal is the reason why a tail refuses to work until somebody changes something.
 type TailRefusal string
 
 // The reasons.
@@ -26,7 +26,7 @@ const (
 	TailOtherParts  TailRefusal = "dealt out anew"          // another process has changed the number of parts
 )
 
-// TailError is what a tail returns that refuses to work. Its text says what to do.
+// TailError is returned by a tail that refuses to work. Its text says what to do.
 type TailError struct {
 	Tail   string
 	Reason TailRefusal

@@ -23,8 +23,8 @@ const (
 
 // Commit stores the events of one aggregate; see store.Adapter.
 //
-// Its values in ctx reach the pool's hooks and tracers only if the commit does not travel in another caller's
-// statement. What it waits for after it was sent is bounded by Options.CommitTimeout.
+// The values of ctx reach the pool's hooks and tracers only if the commit does not travel in
+// another caller's statement. Options.CommitTimeout bounds the wait after it was sent.
 func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	if err := s.check(&c); err != nil {
 		return err

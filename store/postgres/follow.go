@@ -9,8 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Follow reads what is new of an aggregate; see store.Follower. Those who ask at the same moment share a statement, as commits
-// do. Options.CommitTimeout bounds it, and the end of ctx while it waits for its turn.
+// Follow reads what is new of an aggregate; see store.Follower. Calls at the same moment share a
+// statement, as commits do. Options.CommitTimeout bounds the call, and the end of ctx ends its wait
+// for a turn.
 func (s *Store) Follow(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
 	p := s.pendings.of(store.Commit{AggregateID: id})
 	p.from = max(from, 1)

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Load reads snapshot and events in one statement; see store.Adapter. It streams: while the loop runs, it holds one connection of
-// the pool, so the body of the loop must not need the last one.
+// Load reads snapshot and events in one statement; see store.Adapter. It streams: while the loop
+// runs it holds one connection of the pool, so the body of the loop must not need the last one.
 func (s *Store) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
 	return s.loadFrom(ctx, s.pool, id, r)
 }

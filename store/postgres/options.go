@@ -19,7 +19,7 @@ const (
 
 // Options of a Store. The zero value is good for the tables that Maestro makes.
 type Options struct {
-	// Schema holds the tables. Empty, they are found through the connection's search_path.
+	// Schema holds the tables. If it is empty, they are found through the connection's search_path.
 	Schema string
 
 	// Metadata says that the optional metadata column exists. Without it the metadata of
@@ -30,34 +30,37 @@ type Options struct {
 	// with command IDs is store.ErrUnsupported.
 	Commands bool
 
-	// Committers is how many shared statements may be under way at once: more of them make
-	// smaller crowds. Where other processes often write to the same aggregates, small crowds are better and there may be up to 8,
-	// if the pool has the connections. 0 means DefaultCommitters.
+	// Committers is how many shared statements may be under way at once. With more of them fewer
+	// commits share a statement. If other processes often write to the same aggregates, that is
+	// better, and there may be up to 8 if the pool has the connections. 0 means DefaultCommitters.
 	Committers int
 
 	// MaxBatch is how many commits share a statement at most. 0 means DefaultMaxBatch; 1 turns sharing off.
 	MaxBatch int
 
-	// CommitTimeout bounds the wait for the database's answer to a commit, once that is sent, and
-	// for a connection on behalf of others. When it is over, the outcome is unknown. 0 means DefaultCommitTimeout.
+	// CommitTimeout bounds the wait for the database's answer to a commit that was sent, and the
+	// wait for a connection on behalf of other callers. When the former is over, the outcome is
+	// unknown. 0 means DefaultCommitTimeout.
 	CommitTimeout time.Duration
 
-	// LockTimeout bounds how long a commit waits for another transaction that is about
-	// to store the same sequence. When it is over, the commit is store.ErrUnavailable and not
-	// stored. It should be shorter than CommitTimeout. 0 means DefaultLockTimeout.
+	// LockTimeout bounds how long a commit waits for another transaction that is about to store the
+	// same sequence. When it is over, the commit is not stored and the error is
+	// store.ErrUnavailable. It should be shorter than CommitTimeout. 0 means DefaultLockTimeout.
 	LockTimeout time.Duration
 
-	// Distributed says that the tables are spread over several servers by aggregate_id, as Citus does with those of
-	// maestro-migrations -sharded: each commit travels in statements of its own then, which one server can carry out
-	// alone, and commits that wait at the same moment share a round trip instead of a statement. Validate finds Citus' tables by
-	// itself. It is right everywhere, and on a single server slower.
+	// Distributed says that the tables are spread over several servers by aggregate_id, as Citus
+	// does with those of maestro-migrations -sharded. Each commit then travels in statements of its
+	// own, which one server can carry out alone, and commits that wait at the same moment share a
+	// round trip instead of a statement. Validate finds Citus' tables by itself. The option is
+	// correct everywhere, but slower on a single server.
 	Distributed bool
 
-	// Logger is told what an operator should know and no caller is. Nil means none.
+	// Logger is told what an operator should know and no caller hears. Nil means none.
 	Logger *slog.Logger
 }
 
-// OptionsError is what New and NewTail return for options that can't be meant. It names the field and the remedy.
+// OptionsError is returned by New and NewTail for invalid options. It names the field and the
+// remedy.
 type OptionsError struct {
 	Field  string // a field of Options, or of TailOptions
 	Reason string // what is wrong with it, and what is right

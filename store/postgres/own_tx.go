@@ -37,17 +37,19 @@ var errNotEnded = errors.New("postgres: the transaction ends with the function o
 
 var errOwnTxEnded = fmt.Errorf("postgres: the transaction has ended: %w", pgx.ErrTxClosed)
 
-// BeginTx returns a transaction of the library; see store.Transactor. It takes a connection when it first has to
-// send something, and gives it back at its end. Where that is the end, it may travel together with other transactions of the
-// store that end at the same moment, in one transaction of the server: its values in ctx then reach the pool's hooks and tracers
-// only if it leads. It is stored whole or not at all, whatever becomes of the others.
+// BeginTx returns a transaction of the library; see store.Transactor. It takes a connection when it
+// first has to send something, and gives it back at its end. If it sends nothing before its end, it
+// may share one transaction of the server with other transactions of the store that end at the same
+// moment. The values of ctx then reach the pool's hooks and tracers only if it leads. It is stored
+// as a whole or not at all, whatever becomes of the others.
 func (s *Store) BeginTx(context.Context) (store.OwnTx, error) {
 	return &ownTx{s: s, locked: make(map[hlc.Timestamp]struct{})}, nil
 }
 
-// TxOf returns the driver's transaction that tx works in, for statements of the application. It begins one
-// of [Store.BeginTx] if it has not begun, and sends what is staged, then and before every later statement. Commit and Rollback
-// of such a one return an error: who began it ends it.
+// TxOf returns the driver's transaction that tx works in, for statements of the application. If tx
+// is of [Store.BeginTx], TxOf begins it on the server if necessary, and sends what is staged, now
+// and before every later statement. Commit and Rollback of such a transaction return an error:
+// whoever began it ends it.
 func TxOf(ctx context.Context, tx store.Tx) (pgx.Tx, error) {
 	switch tx := tx.(type) {
 	case *txStore:

@@ -14,12 +14,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Projection returns a projection that f carries out inside of the transaction that commits the event. The event is already
-// stored, as far as tx can see. An error or a panic of f refuses the commit with a *store.ProjectionError; so does an error
-// that tx reported and f ignored. What f reads from tx it must read to the end. Commit and Rollback of tx return an error, Begin makes a savepoint.
+// Projection returns a projection: f runs inside of the transaction that commits the event. tx
+// already sees the event. An error or a panic of f refuses the commit with a
+// *store.ProjectionError, and so does an error that tx reported and f ignored. f must read to the
+// end what it reads from tx. Commit and Rollback of tx return an error, Begin makes a savepoint.
 //
-// f may be called again for the same event, in another transaction, where the first was rolled back. It runs in the goroutine of Commit's caller,
-// with the values of its context, and has Options.CommitTimeout together with the whole commit.
+// f may be called again for the same event in another transaction, after the first was rolled back.
+// It runs in the goroutine of Commit's caller, with the values of its context.
+// Options.CommitTimeout bounds it together with the whole commit.
 func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error, refusals ...Refusals) store.Projection {
 	if f == nil {
 		return nil // which aggregate.New refuses
@@ -27,13 +29,14 @@ func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error, ref
 	return &projection{direct: f, refusals: refusals}
 }
 
-// BatchProjection returns a projection for which f queues statements on b; they are carried out inside of the transaction
-// that commits the event, in order, and all in the round trip that the commit needs anyway. It is the fast form:
-// commits with batched projections only, that wait at the same moment, share a transaction. If a statement fails, the
-// commit is refused with a *store.ProjectionError, and the others are not affected.
+// BatchProjection returns a projection for which f queues statements on b. They run inside of the
+// transaction that commits the event, in order, and in the round trip that the commit needs anyway.
+// It is the fast form: commits that have only batched projections and wait at the same moment share
+// a transaction. If a statement fails, its commit is refused with a *store.ProjectionError, and the
+// others are not affected.
 //
-// f is called once an event, before anything is sent. A result is available to callbacks of the queued query, which
-// makes the commit travel alone; an error of theirs refuses it.
+// f is called once for each event, before anything is sent. Callbacks of a queued query get its
+// result. A commit with callbacks travels alone, and an error of a callback refuses it.
 func BatchProjection(f func(b *pgx.Batch, e types.Event) error, refusals ...Refusals) store.Projection {
 	if f == nil {
 		return nil // which aggregate.New refuses
@@ -41,10 +44,11 @@ func BatchProjection(f func(b *pgx.Batch, e types.Event) error, refusals ...Refu
 	return &projection{batch: f, refusals: refusals}
 }
 
-// Refusals says of a projection's tables what the violation of a constraint means to whoever sent the command: by the
-// constraint's name the error, such as one of aggregate.Reject, which the *store.ProjectionError then has as its cause, before the
-// driver's. The name is the one that the server says: a primary key's is that of its table and _pkey, and on a table with
-// partitions it is the partition's own. The map must not be changed any more.
+// Refusals says what violations of a projection's constraints mean to whoever sent the command. It
+// leads from a constraint's name to an error, such as one of aggregate.Reject. That error becomes
+// the cause of the *store.ProjectionError, before the driver's. The name is the one in the server's
+// message: for a primary key the name of its table and _pkey, and on a partitioned table the
+// partition's own. Don't change the map afterwards.
 //
 //	postgres.BatchProjection(names, postgres.Refusals{"names_pkey": aggregate.Reject("the name is taken")})
 type Refusals map[string]error

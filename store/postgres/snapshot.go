@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// CommitSnapshot stores a snapshot, unless there is a newer one; see store.Adapter. A body that jsonb refuses is
-// store.ErrInvalidEvent. To store the same snapshot again is harmless, so an answer that got lost is store.ErrOutcomeUnknown
-// and may be forgotten.
+// CommitSnapshot stores a snapshot, unless there is a newer one; see store.Adapter. A body that
+// jsonb refuses is store.ErrInvalidEvent. If the answer gets lost the error is
+// store.ErrOutcomeUnknown. The caller may ignore it, or store the same snapshot again.
 func (s *Store) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) error {
 	conn, err := s.acquire(ctx)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Store) saveSnapshot(ctx context.Context, q querier, snapshot types.Snap
 	return bodyError(ctx, "commit snapshot", snapshot.AggregateID, snapshot.Sequence, err)
 }
 
-// Rises compares the timestamps of an aggregate's events where they are; see store.Chronology.
+// Rises lets the server compare the timestamps of an aggregate's events; see store.Chronology.
 func (s *Store) Rises(ctx context.Context, id hlc.Timestamp, r store.Range) (rise bool, err error) {
 	return s.risesIn(ctx, s.pool, id, r)
 }

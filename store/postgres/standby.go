@@ -67,11 +67,13 @@ func (s *Store) heard(conn *pgxpool.Conn, err error) error {
 	return err
 }
 
-// WatchStandbys makes the connections of a pool notice that a commit's wait for a synchronous standby was cancelled, by
-// pg_cancel_backend or a statement_timeout: the server then says that the commit is done, with a warning that it may not be
-// on the standby, and the driver hands warnings to nobody but the application. A store whose pool notices answers
-// store.ErrOutcomeUnknown, which the library settles. Call it on a config before pgxpool.NewWithConfig, where
-// synchronous_standby_names is set; [Store.Validate] logs a warning where it was forgotten. Handlers that the config has are kept.
+// WatchStandbys makes the connections of a pool notice when a commit's wait for a synchronous
+// standby is cancelled, by pg_cancel_backend or a statement_timeout. The server then reports
+// success, with a warning that the commit may not be on the standby, and the driver shows warnings
+// only to the application. With WatchStandbys the commit is store.ErrOutcomeUnknown, which the
+// library settles. If synchronous_standby_names is set, call it on the config before
+// pgxpool.NewWithConfig; [Store.Validate] logs a warning if it was forgotten. It keeps handlers
+// that the config already has.
 func WatchStandbys(config *pgxpool.Config) {
 	c := &config.ConnConfig.Config
 	connected, noticed := c.AfterConnect, c.OnNotice
@@ -118,9 +120,10 @@ func cancelsWait(n *pgconn.Notice) bool {
 	return n.Routine == "SyncRepWaitForLSN" || n.Code == "01000" && strings.Contains(n.Message, "synchronous replication")
 }
 
-// Flush waits until all that is visible is as durable as a commit that is acknowledged now; see store.Flusher. Where commits wait for a
-// standby it is a commit of its own, which writes a message of some bytes to the server's log and nothing else;
-// where they don't, what is visible is on disk, and it is a statement that reads a setting. Options.CommitTimeout bounds it.
+// Flush waits until all that is visible is as durable as a commit that is acknowledged now; see
+// store.Flusher. If commits wait for a standby, Flush is a commit of its own that writes only a
+// short message to the server's log. Otherwise what is visible is on disk, and Flush is a statement
+// that reads a setting. Options.CommitTimeout bounds it.
 func (s *Store) Flush(ctx context.Context, _ hlc.Timestamp) error {
 	conn, err := s.acquire(ctx)
 	if err != nil {

@@ -51,9 +51,9 @@ var (
 	_ store.Flusher    = (*Store)(nil)
 )
 
-// New returns a store on pool; o may be nil. It doesn't talk to the database, nor does it
-// close the pool; Validate does the first at the start of a program. An invalid option is an *[OptionsError], and a
-// nil pool is refused as well.
+// New returns a store on pool; o may be nil. It doesn't talk to the database and never closes the
+// pool. Call Validate at the start of a program to ask the database. An invalid option is an
+// *[OptionsError], and a nil pool is refused too.
 //
 // A pool of one connection is enough for commits. A loop over Load or Events holds one
 // of its own until it ends.
@@ -85,23 +85,25 @@ func New(pool *pgxpool.Pool, o *Options) (*Store, error) {
 // StoreKind is Kind.
 func (*Store) StoreKind() string { return Kind }
 
-// Tx returns an adapter that works inside of tx, a transaction of the application on the
-// store's tables. Its commits never share a statement and wait for
-// locks as long as the transaction's own settings allow. Serializable and repeatable read transactions may be used:
-// what another one committed since tx began is a store.ErrConflict then.
+// Tx returns an adapter that works inside of tx, a transaction of the application on the store's
+// tables. Its commits never share a statement and wait for locks as long as the transaction's own
+// settings allow. Serializable and repeatable read transactions may be used. What another
+// transaction committed since tx began is then a store.ErrConflict.
 //
-// Projections run with the commit, inside of tx; one that leaves rows open takes tx with it. A loop over Load or Events keeps
-// tx busy until it ends.
+// Projections run with the commit, inside of tx. A projection that leaves rows open makes tx
+// unusable. A loop over Load or Events keeps tx busy until it ends.
 func (s *Store) Tx(tx pgx.Tx) store.Tx { return &txStore{s: s, tx: tx} }
 
-// Validate asks the database whether the store can work with it: tables, columns and
-// the unique index exist, and the user may use them. It changes nothing, and is quick enough for every start of a program.
+// Validate asks the database whether the store can work with it: whether tables, columns and the
+// unique index exist, and the user may use them. It changes nothing, and is quick enough for every
+// start of a program.
 //
-// It lets the server plan the store's own statements, and its error is what the server says to the first that it can't:
-// so it knows the user's rights, which migrations.Validate does not ask for. A server that takes no writes, such as a standby, is
-// store.ErrUnavailable. That one compares the tables with what
-// they should be: it finds what a plan does not show, such as a missing check or a column of the wrong type, lists
-// everything at once, and prints the DDL.
+// It lets the server plan the store's own statements, and returns the server's error for the first
+// one that fails. So it also checks the user's rights, which migrations.Validate does not. For a
+// server that takes no writes, such as a standby, the error is store.ErrUnavailable.
+// migrations.Validate compares the tables with what they should be: it finds what a plan does not
+// show, such as a missing check or a column of the wrong type, lists everything at once, and prints
+// the DDL.
 func (s *Store) Validate(ctx context.Context) error {
 	conn, err := s.acquire(ctx)
 	if err != nil {

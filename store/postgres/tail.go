@@ -25,29 +25,32 @@ const (
 	MaxTailParts          = 64
 )
 
-// TailChannel is what a Tail listens to while it waits. Nobody has to notify it: without, a tail looks every
-// TailOptions.Poll. A NOTIFY inside of the transaction that stores events makes all such transactions commit one after the other,
-// so send it afterwards.
+// TailChannel is what a Tail listens to while it waits. Nobody has to notify it: without a NOTIFY a
+// tail looks every TailOptions.Poll. Send the NOTIFY after the transaction that stores events.
+// Inside of that transaction it would make all such transactions commit one after the other.
 //
-// Nobody is heard through a proxy that pools connections, nor where the pool has no connection to spare: the Logger is told so, once.
+// A tail can't listen through a proxy that pools connections, or if the pool has no connection to
+// spare. The Logger is told so once.
 const TailChannel = "maestro_tail"
 
 // TailOptions of a Tail. The Name is required.
 type TailOptions struct {
-	// Name is the tail's own, 1 to 256 bytes. Tails with the same name in the same schema are one: they share the work, or
-	// one stands by.
+	// Name is the tail's name, 1 to 256 bytes. Tails with the same name in the same schema are one
+	// tail: they share the work, or one stands by.
 	Name string
 
-	// Types are the events that are handed out, by type string, in any order. Empty means all. The types of a root are the keys of its
-	// Definition.Events, and of its Upcasts: events come as they were stored. A name keeps its types for ever.
+	// Types are the type strings of the events that are handed out, in any order. Empty means all.
+	// The types of a root are the keys of its Definition.Events and of its Upcasts, because events
+	// come as they were stored. A name keeps its types for ever.
 	Types []string
 
-	// Of is how many consumers share the events, 1 to MaxTailParts: each has the aggregates whose ids hash to it, its own place and
-	// its own goroutine in Run. 0 means 1. It may be changed: what was under way is finished in the old parts first.
+	// Of is how many consumers share the events, 1 to MaxTailParts. Each has the aggregates whose
+	// ids hash to it, its own place and its own goroutine in Run. 0 means 1. You may change it:
+	// what was under way is finished in the old parts first.
 	Of int
 
-	// MaxBatch is how many events a call is given at most, and how many are read at once. It is also what can come twice
-	// to where no transaction takes it back. 0 means DefaultTailBatch.
+	// MaxBatch is how many events a call gets at most, and how many are read at once. Effects
+	// outside of the transaction can happen twice for as many events. 0 means DefaultTailBatch.
 	MaxBatch int
 
 	// Poll is how long a tail that has nothing to do waits before it looks again, and a tail that stands by before
@@ -57,12 +60,15 @@ type TailOptions struct {
 	// MaxBackoff bounds the pause after a failure, which begins with 100 ms and doubles. 0 means DefaultTailMaxBackoff.
 	MaxBackoff time.Duration
 
-	// Failed is told of every failure after which a batch is tried again: an error or a panic (*store.PanicError) of the function, or the
-	// database's. It may be called by several goroutines at once. Nil means nobody.
+	// Failed is called for every failure after which a batch is tried again: an error or a panic
+	// (*store.PanicError) of the function, or an error of the database. It may be called by several
+	// goroutines at once. Nil means nobody.
 	Failed func(err error, attempt int)
 
-	// Known returns the last sequences that the consumer has of some aggregates; an aggregate that it has nothing of may be missing. It is asked only
-	// after Adopt, when the log is gone through from the beginning: what is known is not handed out. Nil means that nothing is known.
+	// Known returns the last sequences that the consumer has of some aggregates; an aggregate of
+	// which it has nothing may be missing. It is called only after Adopt, when the tail goes
+	// through the log from the beginning: what is known is not handed out. Nil means that nothing
+	// is known.
 	Known func(ctx context.Context, tx pgx.Tx, ids []hlc.Timestamp) (map[hlc.Timestamp]types.Sequence, error)
 
 	Schema   string       // holds the tables; empty, they are found through the search_path
@@ -103,9 +109,9 @@ func (o *TailOptions) withDefaults() (TailOptions, error) {
 	return full, nil
 }
 
-// Tail is a cursor over the log. It hands out every committed event of some types, those of an aggregate in their order, and
-// each once as far as what its function writes into the same database is concerned. There is no order between aggregates. Make it with NewTail;
-// it is safe for concurrent use.
+// Tail is a cursor over the log. It hands out every committed event of some types, and those of one
+// aggregate in order. What its function writes into the same database is written once per event.
+// There is no order between aggregates. Make it with NewTail; it is safe for concurrent use.
 //
 // It needs the tables of migrations.Options.Tail, on the server that takes the writes.
 type Tail struct {
@@ -116,8 +122,9 @@ type Tail struct {
 
 // NewTail returns a tail on the pool, which the application owns. It does not talk to the database. Its error is an *[OptionsError].
 //
-// Run needs a connection for each of TailOptions.Of, while there is something to do; where the pool has two more, one of them listens
-// to TailChannel; where it has twice as many and two more, each part reads on with a second one while the function works.
+// While there is something to do, Run needs a connection for each of TailOptions.Of. If the pool
+// has two more, one of them listens to TailChannel. If it has twice as many and two more, each part
+// reads ahead on a second one while the function works.
 func NewTail(pool *pgxpool.Pool, o *TailOptions) (*Tail, error) {
 	full, err := o.withDefaults()
 	if err != nil {
@@ -129,8 +136,8 @@ func NewTail(pool *pgxpool.Pool, o *TailOptions) (*Tail, error) {
 	return &Tail{pool: pool, o: full, sql: newTailStatements(full)}, nil
 }
 
-// Progress counts what is committed and not handed out yet. It reads all of that, and takes its time where that is much. For a name that has never
-// run, that is the whole log.
+// Progress counts what is committed and not handed out yet. It reads all of that, so it takes long
+// if there is much. For a name that has never run, it is the whole log.
 func (t *Tail) Progress(ctx context.Context) (store.TailProgress, error) {
 	var p store.TailProgress
 	rows, err := t.places(ctx, t.pool)

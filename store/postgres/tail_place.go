@@ -247,9 +247,11 @@ func (t *Tail) now(ctx context.Context, tx pgx.Tx) (snapshot, string, error) {
 	return s, cluster, err
 }
 
-// Adopt lets a tail go on in a cluster that the database was restored into, where the place that came with it means nothing: a
-// cluster counts its transactions itself. The log is gone through from the beginning, and TailOptions.Known says what is not handed out
-// again. Numbers of the other cluster are removed from the log, which rewrites those rows: as many as the other cluster was ahead of this one.
+// Adopt lets a tail go on after the database was restored into another cluster. The saved place
+// means nothing there, because each cluster counts its own transactions. The tail goes through the
+// log from the beginning, and TailOptions.Known says what is not handed out again. Adopt removes
+// numbers of the other cluster from the log, which rewrites as many rows as the other cluster was
+// ahead of this one.
 //
 // It waits for a batch that is under way, and may be called while the application writes.
 func (t *Tail) Adopt(ctx context.Context) error {
@@ -288,11 +290,12 @@ func (t *Tail) begin(ctx context.Context, tx pgx.Tx, rows []place, at place) err
 	return t.deal(ctx, tx, at)
 }
 
-// Rewind makes the tail hand out again all events from a time on, or with the zero time from the beginning; it never goes
-// forward. The time is that of the events' timestamps. Some older events may come again too, but no aggregate's order is broken.
+// Rewind makes the tail hand out again all events from a time on, or from the beginning with the
+// zero time. It never goes forward. The time is that of the events' timestamps. Some older events
+// may come again too, but no aggregate's order is broken.
 //
-// It waits for a batch that is under way. with runs in the same transaction, to empty what is to be rebuilt; it may be nil. Its
-// tx can't be committed by it.
+// It waits for a batch that is under way. with runs in the same transaction, to empty what is to be
+// rebuilt; it may be nil. It can't commit tx.
 func (t *Tail) Rewind(ctx context.Context, to time.Time, with func(ctx context.Context, tx pgx.Tx) error) error {
 	err := t.locked(ctx, pgx.ReadCommitted, func(tx pgx.Tx, rows []place) error {
 		if with != nil {

@@ -13,19 +13,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TailFunc is given a batch of events: those of an aggregate stand together and in order, and none is left out between two of them. What
-// it writes through tx is kept if and only if the tail goes on behind the batch; an error or a panic takes both back, and the same batch
-// comes again. What it does elsewhere may happen more than once.
+// TailFunc gets a batch of events. Those of an aggregate stand together and in order, and none is
+// left out between two of them. What it writes through tx is kept if and only if the tail moves on
+// behind the batch. An error or a panic rolls both back, and the same batch comes again. What it
+// does elsewhere may happen more than once.
 //
-// tx can't be committed by it. The events are the function's own.
+// It can't commit tx. It owns the events.
 type TailFunc func(ctx context.Context, tx pgx.Tx, events []types.Event) error
 
-// Run hands out events until ctx ends, whose error it returns then, or until the tail refuses to work, by a *[store.TailError]. All
-// other failures it tries again. In which goroutine f runs is not said; with TailOptions.Of there are as many calls at once.
+// Run hands out events until ctx ends, and then returns its error, or until the tail refuses to
+// work, and then returns a *[store.TailError]. After all other failures it tries again. f may run
+// in any goroutine; with TailOptions.Of there are as many calls at once.
 //
-// Several processes may run the same tail: the transaction of a batch holds the row of its part, so that one of them works
-// on it, and another one takes over as soon as the server has noticed the death of that one. Where that may take long, as a host can vanish without a word,
-// set the server's tcp_keepalives_idle or tcp_user_timeout.
+// Several processes may run the same tail. The transaction of a batch holds the row of its part, so
+// only one of them works on it. Another one takes over as soon as the server has noticed the death
+// of the first. If a host vanishes silently that may take long; set the server's
+// tcp_keepalives_idle or tcp_user_timeout.
 func (t *Tail) Run(ctx context.Context, f TailFunc) error {
 	if f == nil {
 		return errors.New("postgres: the function is nil: give Run one")
