@@ -82,7 +82,8 @@ func (m *Mailbox) Put(r *Request) Delivery {
 		}
 		return Refused
 	}
-	if m.family.Refuse && int(m.depth.Load()) >= m.family.Size {
+	r.crowded = int(m.depth.Load()) >= m.family.Size
+	if r.crowded && m.family.Refuse {
 		m.mu.Unlock()
 		return Overfull
 	}
@@ -125,13 +126,9 @@ func (m *Mailbox) Withdraw(r *Request) (waiting, full bool) {
 	if r.Phase() != Queued {
 		return false, false
 	}
-	before := 0
-	for p := r.prev; p != nil && before < m.family.Size; p = p.prev {
-		before++
-	}
 	m.unlink(r)
 	r.phase.Store(uint32(Gone))
-	return true, before >= m.family.Size
+	return true, r.crowded
 }
 
 func (m *Mailbox) unlink(r *Request) {

@@ -22,6 +22,7 @@ const (
 type Request struct {
 	next, prev *Request // guarded by Mailbox.mu while queued
 	phase      atomic.Uint32
+	crowded    bool // guarded by Mailbox.mu: it found no room
 	ctx        context.Context
 	wish       any
 	err        error

@@ -43,6 +43,7 @@ var cases = []benchmark{
 	{"clock64", "clock, 64 goroutines", "the same", 0.80, perSecond, clockCase(64)},
 	{"allocs", "allocations per warm command, memory store", "12", 1, plainCount, allocations},
 	{"idle", "memory of a hibernated aggregate beside its state, of 1,000,000", "400 bytes", 1, byteCount, idle},
+	{"waiting", "memory of a caller who waits for room in a full mailbox and of his goroutine, of 1,000,000", "8 KiB", 1, byteCount, waiting},
 	{"live", "memory of a live aggregate and its goroutine, of 100,000", "6 KiB", 1, byteCount, live},
 }
 
