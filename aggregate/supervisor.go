@@ -36,8 +36,8 @@ type Options struct {
 	Hooks Hooks
 
 	// MailboxSize is how many requests of one aggregate have room in its mailbox. Further callers wait,
-	// in the order of arrival, until their context ends, which is ErrMailboxFull. A caller who waits
-	// costs about 2 KiB beside its goroutine. 0 means DefaultMailboxSize.
+	// in the order of arrival, until their context ends, which is ErrMailboxFull. One who waits costs
+	// about 5 kB, most of it the stack of its goroutine. 0 means DefaultMailboxSize.
 	MailboxSize int
 
 	// RefuseWhenFull answers a request that finds no room with ErrMailboxFull at once.
