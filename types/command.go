@@ -37,3 +37,15 @@ const Exists Sequence = -1
 
 // Expect returns a pointer to s, for Command.Expected.
 func Expect(s Sequence) *Sequence { return &s }
+
+// CommandData is command data that names its own type, so that the Go type and the string can't drift apart:
+// Root.Send finds the handler by it, and aggregate.Handle lists the handler under it.
+type CommandData interface {
+	// CommandType returns the command's type, the same for every value of the Go type, the zero value included.
+	CommandType() string
+}
+
+// CommandOf returns the command with such data. Set its ID and Expected where you need them. data must not be nil.
+func CommandOf(id hlc.Timestamp, data CommandData) Command {
+	return Command{AggregateID: id, Type: data.CommandType(), Data: data}
+}

@@ -75,3 +75,16 @@ func ExampleExpect() {
 	// 0
 	// -1
 }
+
+// Doubled is the data of a command that names its type.
+type Doubled struct{}
+
+func (Doubled) CommandType() string { return "double_counter" }
+
+func ExampleCommandOf() {
+	id, _ := hlc.NewClock(nil).Now()
+	command := types.CommandOf(id, Doubled{})
+	command.ID = "request 7"
+	fmt.Println(command.Type, command.AggregateID == id)
+	// Output: double_counter true
+}

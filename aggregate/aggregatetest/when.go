@@ -27,6 +27,12 @@ func (c *Case[S]) When(commandType string, data any) *Case[S] {
 	return c.WhenCommand(types.Command{Type: commandType, Data: data})
 }
 
+// WhenSent is When for data that names its own type, as Root.Send takes it.
+func (c *Case[S]) WhenSent(data types.CommandData) *Case[S] {
+	c.t.Helper()
+	return c.WhenCommand(types.Command{Type: data.CommandType(), Data: data})
+}
+
 // WhenCommand is When for a command with an ID or an expected sequence. Its AggregateID may be left out.
 func (c *Case[S]) WhenCommand(command types.Command) *Case[S] {
 	c.t.Helper()

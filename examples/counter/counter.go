@@ -18,6 +18,9 @@ type (
 	CounterIncremented struct{ By int }
 )
 
+// CommandType is the command's type: what the handler is found by.
+func (Increment) CommandType() string { return "increment_counter" }
+
 // increment decides: it looks at the state and returns events, or refuses.
 func increment(_ context.Context, c aggregate.Instance[Counter], cmd Increment) ([]types.Uncommitted, error) {
 	if cmd.By < 1 {
@@ -39,7 +42,7 @@ func incremented(c Counter, e CounterIncremented) Counter {
 func definition() aggregate.Definition[Counter] {
 	return aggregate.Definition[Counter]{
 		Name:     "counter",
-		Commands: aggregate.Commands[Counter]{"increment_counter": aggregate.Command(increment)},
+		Commands: aggregate.CommandsOf(aggregate.Handle(increment)),
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(incremented)},
 	}
 }

@@ -10,7 +10,7 @@ import (
 func TestACounterCountsUp(t *testing.T) {
 	aggregatetest.New(t, definition()).
 		Given(types.New("counter_incremented", CounterIncremented{By: 40})).
-		When("increment_counter", Increment{By: 2}).
+		WhenSent(Increment{By: 2}).
 		Then(types.New("counter_incremented", CounterIncremented{By: 2})).
 		ThenState(Counter{Value: 42})
 }
@@ -18,12 +18,12 @@ func TestACounterCountsUp(t *testing.T) {
 func TestACounterEndsAtAHundred(t *testing.T) {
 	aggregatetest.New(t, definition()).
 		Given(types.New("counter_incremented", CounterIncremented{By: 99})).
-		When("increment_counter", Increment{By: 2}).
+		WhenSent(Increment{By: 2}).
 		ThenRejected("increment by 2: the counter is at 99 and ends at 100")
 }
 
 func TestAnIncrementIsAtLeastOne(t *testing.T) {
 	aggregatetest.New(t, definition()).
-		When("increment_counter", Increment{By: 0}).
+		WhenSent(Increment{By: 0}).
 		ThenRejected("must be at least 1")
 }

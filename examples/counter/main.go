@@ -15,7 +15,6 @@ import (
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -66,7 +65,7 @@ func run(ctx context.Context, adapter store.Adapter, out io.Writer) error {
 		return err
 	}
 	for _, by := range []int{1, 2, 39} {
-		if err := counters.Evaluate(ctx, types.Command{AggregateID: id, Type: "increment_counter", Data: Increment{By: by}}); err != nil {
+		if err := counters.Send(ctx, id, Increment{By: by}); err != nil {
 			return err
 		}
 	}
@@ -76,7 +75,7 @@ func run(ctx context.Context, adapter store.Adapter, out io.Writer) error {
 	}
 	fmt.Fprintln(out, "value:", now.Value)
 
-	err = counters.Evaluate(ctx, types.Command{AggregateID: id, Type: "increment_counter", Data: Increment{By: 60}})
+	err = counters.Send(ctx, id, Increment{By: 60})
 	if !errors.Is(err, aggregate.ErrRejected) {
 		return fmt.Errorf("want a rejection, got %w", err)
 	}

@@ -23,6 +23,11 @@ type (
 	Withdrawn struct{ Cents int64 }
 )
 
+// CommandType is the type of each command, by which its handler is found.
+func (Open) CommandType() string     { return "open_account" }
+func (Deposit) CommandType() string  { return "deposit_money" }
+func (Withdraw) CommandType() string { return "withdraw_money" }
+
 func open(_ context.Context, a aggregate.Instance[Account], cmd Open) ([]types.Uncommitted, error) {
 	if a.Sequence > 0 {
 		return nil, aggregate.Reject("the account is open already")
@@ -48,11 +53,11 @@ func withdraw(_ context.Context, a aggregate.Instance[Account], cmd Withdraw) ([
 func Accounts() aggregate.Definition[Account] {
 	return aggregate.Definition[Account]{
 		Name: "account",
-		Commands: aggregate.Commands[Account]{
-			"open_account":   aggregate.Command(open),
-			"deposit_money":  aggregate.Command(deposit),
-			"withdraw_money": aggregate.Command(withdraw),
-		},
+		Commands: aggregate.CommandsOf(
+			aggregate.Handle(open),
+			aggregate.Handle(deposit),
+			aggregate.Handle(withdraw),
+		),
 		Events: aggregate.Events[Account]{
 			"account_opened":  aggregate.Event(func(a Account, e Opened) Account { a.Owner = e.Owner; return a }),
 			"money_deposited": aggregate.Event(func(a Account, e Deposited) Account { a.Balance += e.Cents; return a }),

@@ -13,9 +13,9 @@ func TestABalanceIsNeverNegative(t *testing.T) {
 			types.New("account_opened", Opened{Owner: "Ada"}),
 			types.New("money_deposited", Deposited{Cents: 500}),
 		).
-		When("withdraw_money", Withdraw{Cents: 200}).
+		WhenSent(Withdraw{Cents: 200}).
 		Then(types.New("money_withdrawn", Withdrawn{Cents: 200})).
 		ThenState(Account{Owner: "Ada", Balance: 300}).
-		When("withdraw_money", Withdraw{Cents: 301}).
+		WhenSent(Withdraw{Cents: 301}).
 		ThenRejected("withdraw 301: the balance is 300")
 }

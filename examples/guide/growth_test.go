@@ -14,7 +14,7 @@ func TestOldEventsAreReadInTheirNewShape(t *testing.T) {
 			types.New("money_paid_in", map[string]int{"Units": 5}),
 			types.New("page_printed", nil),
 		).
-		When("withdraw_money", Withdraw{Cents: 200}).
+		WhenSent(Withdraw{Cents: 200}).
 		ThenState(Account{Owner: "Ada", Balance: 300})
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
-	"github.com/eventmaestro/maestro/types"
 	"github.com/stretchr/testify/require"
 )
 
@@ -69,9 +68,9 @@ func TestTwoProcessesShareAnAccount(t *testing.T) {
 	ctx := t.Context()
 	id, err := banks[0].accounts.New(ctx)
 	require.NoError(t, err)
-	require.NoError(t, banks[0].accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open_account", Data: Open{Owner: "Ada"}}))
+	require.NoError(t, banks[0].accounts.Send(ctx, id, Open{Owner: "Ada"}))
 	for i := range 20 {
-		require.NoError(t, banks[i%2].accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit_money", Data: Deposit{Cents: 100}}))
+		require.NoError(t, banks[i%2].accounts.Send(ctx, id, Deposit{Cents: 100}))
 	}
 	account, err := banks[1].accounts.Fetch(ctx, id)
 	require.NoError(t, err)

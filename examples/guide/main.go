@@ -63,7 +63,7 @@ func (b *Bank) command(ctx context.Context, args []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		answer, err := b.Do(ctx, types.Command{AggregateID: id, Type: "open_account", Data: Open{Owner: args[1]}})
+		answer, err := b.Do(ctx, types.CommandOf(id, Open{Owner: args[1]}))
 		return id.String() + " " + answer, err
 	}
 	if len(args) < 2 {
@@ -86,9 +86,9 @@ func (b *Bank) command(ctx context.Context, args []string) (string, error) {
 	}
 	switch args[0] {
 	case "deposit":
-		return b.Do(ctx, types.Command{AggregateID: id, Type: "deposit_money", Data: Deposit{Cents: cents}})
+		return b.Do(ctx, types.CommandOf(id, Deposit{Cents: cents}))
 	case "withdraw":
-		return b.Do(ctx, types.Command{AggregateID: id, Type: "withdraw_money", Data: Withdraw{Cents: cents}})
+		return b.Do(ctx, types.CommandOf(id, Withdraw{Cents: cents}))
 	}
 	return "", errUsage
 }
