@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+	"strings"
 )
 
 // ErrNoPrograms is returned when the PostgreSQL server programs are neither on
@@ -47,11 +48,17 @@ func Programs() (string, error) {
 }
 
 // Program returns the path of one PostgreSQL program, such as pg_dump: the one
-// beside the server programs, so that the versions agree, else the one on PATH.
+// beside the server programs, so that the versions agree, else the one on PATH. One
+// whose name begins with pg_ refuses a newer server, or makes what an older one can't
+// read, so it must be beside the server's where there are such.
 func Program(name string) (string, error) {
 	if dir, err := Programs(); err == nil {
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+		path, err := exec.LookPath(filepath.Join(dir, name))
+		switch {
+		case err == nil:
 			return path, nil
+		case strings.HasPrefix(name, "pg_"):
+			return "", fmt.Errorf("pgserver: find %s beside the server's programs: %w", name, err)
 		}
 	}
 	path, err := exec.LookPath(name)

@@ -24,6 +24,12 @@ func TestProgramsFollowsPathToThePlaceOfAllPrograms(t *testing.T) {
 	require.Equal(t, filepath.Join(real, "pg_dump"), path)
 	_, err = Program("pg_nonsense")
 	require.ErrorContains(t, err, "pgserver: find pg_nonsense")
+	fakes(t, links, "pg_basebackup", "psql")
+	_, err = Program("pg_basebackup")
+	require.ErrorContains(t, err, "beside the server's programs", "one of another version is of no use")
+	path, err = Program("psql")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(links, "psql"), path)
 }
 
 func TestProgramsTakesTheHighestPackagedVersion(t *testing.T) {
