@@ -183,7 +183,7 @@ func (r *Root[S]) Inspect(ctx context.Context, id hlc.Timestamp) (*Inspection[S]
 	}
 	found := make(chan answer, 1) // the caller may leave before it is there
 	err := r.do(ctx, id, ours, func(c *core[S]) error {
-		in, err := c.root.kind.inspect(ctx, c.reads(), id)
+		in, err := c.root.kind.inspect(ctx, c.past(), id)
 		found <- answer{in, err}
 		return nil
 	})

@@ -86,7 +86,7 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 		if s == 0 {
 			return c.root.kind.initial()
 		}
-		l, err := c.root.kind.hydrate(ctx, c.reads(), id, s)
+		l, err := c.root.kind.hydrate(ctx, c.past(), id, s)
 		return l.state, err
 	})
 }
@@ -96,7 +96,7 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 // wrote the event. So all events of t's own millisecond are in, even those a moment after t.
 func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (S, error) {
 	return r.replay(ctx, id, func(ctx context.Context, c *core[S]) (S, error) {
-		d, err := c.root.kind.hydrateAt(ctx, c.reads(), id, t)
+		d, err := c.root.kind.hydrateAt(ctx, c.past(), id, t)
 		return d.state, err
 	})
 }
@@ -124,7 +124,7 @@ func (r *Root[S]) History(ctx context.Context, id hlc.Timestamp, in store.Range)
 			yield(types.Event{}, ErrInvalidID)
 			return
 		}
-		for e, err := range r.sup.store.Events(ctx, id, in) {
+		for e, err := range pastOf(r.sup.store).Events(ctx, id, in) {
 			if err != nil {
 				yield(types.Event{}, fmt.Errorf("aggregate: history: %w", err))
 				return

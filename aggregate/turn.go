@@ -38,6 +38,24 @@ func (c *core[S]) yield() {
 // so that nobody who has it waits for a connection.
 func (c *core[S]) reads() store.Adapter { return reads[S]{c.adapter(), c} }
 
+// past is reads for what has long been there: on a replica, where the store has one.
+func (c *core[S]) past() store.Adapter {
+	if c.tx != nil {
+		return c.reads()
+	}
+	return reads[S]{pastOf(c.family.sup.store), c}
+}
+
+// pastOf returns the adapter for reads of an aggregate's past.
+func pastOf(a store.Adapter) store.Adapter {
+	if r, ok := a.(store.Replicated); ok {
+		if replica := r.Replica(); replica != nil {
+			return replica
+		}
+	}
+	return a
+}
+
 type reads[S any] struct {
 	store.Adapter
 	c *core[S]

@@ -92,6 +92,15 @@ type Flusher interface {
 	Flush(ctx context.Context, id hlc.Timestamp) error
 }
 
+// Replicated is an optional capability of an Adapter: it reads long stretches of a log on another server, so that the one that
+// takes the commits is spared.
+type Replicated interface {
+	// Replica returns an adapter to read an aggregate's past by, or nil if there is none now. Its answers are no later
+	// than the Adapter's own, but what Redact changed may be read as it was for a while. Only its Load, Events and
+	// LatestSnapshot are used.
+	Replica() Adapter
+}
+
 // Transactor is an optional capability of an Adapter: transactions that the library begins and ends.
 type Transactor interface {
 	// BeginTx returns a transaction at READ COMMITTED. Its statements may use the values of ctx,

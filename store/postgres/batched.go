@@ -219,7 +219,7 @@ func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pend
 	switch {
 	case answered && r.phase == phaseQueries:
 		return r.p, &store.ProjectionError{Event: r.p.commit.Events[r.query.event], Err: projections{r.query.by}.meaning(err)}
-	case answered && r.phase == phaseCommit && len(batch) > 0:
+	case answered && r.phase == phaseCommit && len(batch) > 0 && fateOf(err) != fateUnknown:
 		// A deferred constraint: anyone's.
 		return nil, atTheEnd(batch, err)
 	case pgError(err) == nil && r.phase == phaseBegin && !conn.Conn().IsClosed():

@@ -31,3 +31,17 @@
 // before the commit's own, and pgxpool.Config.ShouldPing turns it off. That is safe: a commit on a
 // dead connection is an unknown outcome, which the library resolves.
 package postgres
+
+// The ways to commit have files of their own; commit.go chooses among them:
+//
+//	shared, shared_isolate     a statement of all commits that wait; the search for the one that spoils it
+//	batched                    a transaction of all that wait, whose projections only queue statements
+//	single                     one commit on its own, where a crowd could not decide
+//	single_projected           the same, whose projections use the transaction
+//	caller_tx                  a savepoint in a transaction of the application
+//	own_…                      a transaction of the library over several aggregates
+//	routed, routed_sql, …_gap  a distributed database: a transaction for each aggregate, pipelined
+//
+// What they have in common: combiner (who waits, who sends), insert and sql (the statements), conflicts (which of them), news and
+// refusal (why a commit was not stored), translate (what an error says). tail_… is the cursor over the log, and what has no such name
+// reads: load, follow, replica, snapshot, commands.

@@ -10,7 +10,7 @@ func (t *Tail) ReadBeside(ctx context.Context, server string, limit string) (n i
 	}
 	s := &tailStep{tailWorker: &tailWorker{t: t}, started: server, limit: shown}
 	sql, args := s.question(place{parts: 1, seen: &nothing}, shown)
-	err = s.readBeside(ctx, ctx, &s.spare, sql, args)
+	err = s.readBeside(ctx, ctx, "", &s.spare, sql, args)
 	return len(s.spare.all), err
 }
 

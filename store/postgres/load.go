@@ -60,6 +60,14 @@ func (s *Store) read(ctx context.Context, q querier, doing, sql string, id hlc.T
 	if !some {
 		return nil
 	}
+	if _, inTx := q.(pgx.Tx); s.routes() && !inTx {
+		return s.readWhole(ctx, q, doing, sql, id, after, last, each)
+	}
+	return s.readRows(ctx, q, doing, sql, id, after, last, each)
+}
+
+// readRows is read for bounds.
+func (s *Store) readRows(ctx context.Context, q querier, doing, sql string, id hlc.Timestamp, after, last int32, each func(store.Entry) bool) error {
 	// Cancelled only to get rid of what an early end of the loop leaves unread.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

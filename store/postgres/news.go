@@ -64,7 +64,7 @@ func (p *pending) since() int32 {
 func (s *Store) askNews(ctx context.Context, q querier, batch []*pending) error {
 	if s.routes() {
 		for _, p := range batch {
-			if err := s.askRouted(ctx, q, p); err != nil {
+			if err := s.newsWhole(ctx, q, p); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/internal/pgname"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Defaults of Options.
@@ -32,7 +33,8 @@ type Options struct {
 
 	// Committers is how many shared statements may be under way at once. With more of them fewer
 	// commits share a statement. If other processes often write to the same aggregates, that is
-	// better, and there may be up to 8 if the pool has the connections. 0 means DefaultCommitters.
+	// better, and there may be up to 8 if the pool has the connections. With Distributed, where
+	// commits share no statement, there may be up to 16. 0 means DefaultCommitters.
 	Committers int
 
 	// MaxBatch is how many commits share a statement at most. 0 means DefaultMaxBatch; 1 turns sharing off.
@@ -54,6 +56,13 @@ type Options struct {
 	// round trip instead of a statement. Validate finds Citus' tables by itself. The option is
 	// correct everywhere, but slower on a single server.
 	Distributed bool
+
+	// Replica is a pool on a hot standby of the server, which takes long reads off that server.
+	// Root.History, Replay, ReplayAt and Inspect read there what the standby has, and the rest from
+	// the primary, so they are no later than without it. Everything that decides, commits or
+	// promises the state as of now asks the primary alone. The application owns the pool; its
+	// connections may be to any of several standbys. Nil means none.
+	Replica *pgxpool.Pool
 
 	// Logger is told what an operator should know and no caller hears. Nil means none.
 	Logger *slog.Logger

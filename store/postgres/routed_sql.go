@@ -18,15 +18,30 @@ import (
 type routedSQL struct {
 	guard, events, commands string
 	metadata                bool
+
+	few [preparedRows + 1]string // the statements for so many events
 }
 
 func newRoutedSQL(fill func(string) string, metadata bool) routedSQL {
-	return routedSQL{
+	r := routedSQL{
 		guard:    fill(routedGuardSQL),
 		events:   fill(insert(metadata)) + " VALUES ",
 		commands: fill(`INSERT INTO {commands} (aggregate_id, command_id, fingerprint, first_sequence, last_sequence) VALUES `),
 		metadata: metadata,
 	}
+	for n := range r.few {
+		r.few[n] = r.eventsText(n)
+	}
+	return r
+}
+
+// eventsText is the statement for n events.
+func (r *routedSQL) eventsText(n int) string {
+	row, each := "($%d::bytea, $1::bytea, $%d::int4, $%d::text, $%d::text::jsonb", 4
+	if r.metadata {
+		row, each = row+", nullif($%d::text, '')::jsonb", 5
+	}
+	return r.events + rows(row+")", each, n)
 }
 
 // routedGuardSQL raises where the event before a commit is not in the log, with the timestamp $3 where that is not empty.
@@ -78,12 +93,13 @@ func (r *routedSQL) store(id hlc.Timestamp, events []types.Event) statement {
 			args = append(args, metadataText(e.Metadata))
 		}
 	}
-	row := "($%d::bytea, $1::bytea, $%d::int4, $%d::text, $%d::text::jsonb"
-	each := 4
-	if r.metadata {
-		row, each = row+", nullif($%d::text, '')::jsonb", 5
+	var text string
+	if n := len(events); n < len(r.few) {
+		text = r.few[n]
+	} else {
+		text = r.eventsText(n)
 	}
-	return statement{r.events + rows(row+")", each, len(events)), args, int64(len(events)), " " + onConflict}
+	return statement{text, args, int64(len(events)), " " + onConflict}
 }
 
 // record is the statement for the command records of c.

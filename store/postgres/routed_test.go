@@ -11,19 +11,34 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmaestro/maestro/aggregate"
+	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
 
 // coordinator plays a server that asks others and passes on what they say in words of its own: while it is on, a refusal for a
-// unique index comes as an internal error, without code, schema and constraint. So Citus does with some statements.
-type coordinator struct{ on atomic.Bool }
+// unique index comes as an internal error, without code, schema and constraint. So Citus does with some statements. While down
+// is set, the server that has the rows dies before it can say that a statement is done.
+type coordinator struct {
+	on   atomic.Bool
+	down atomic.Pointer[death]
+	told atomic.Int64 // how often it said so
+}
+
+// death is what a coordinator says in place of a result.
+type death struct {
+	pgproto3.ErrorResponse
+	tag string // of the statements whose results don't come: what it begins with
+}
 
 func (x *coordinator) tap(c *pgxpool.Config) {
 	dial := c.ConnConfig.DialFunc
@@ -38,10 +53,11 @@ type rewritten struct {
 	net.Conn
 	by   *coordinator
 	rest bytes.Buffer
+	dead bool // an error was said, and nothing else is before the server is ready for the next query
 }
 
 func (c *rewritten) Read(b []byte) (int, error) {
-	if c.rest.Len() == 0 {
+	for c.rest.Len() == 0 {
 		head := make([]byte, 5)
 		if _, err := io.ReadFull(c.Conn, head); err != nil {
 			return 0, err
@@ -55,6 +71,17 @@ func (c *rewritten) Read(b []byte) (int, error) {
 		if head[0] == 'E' && c.by.on.Load() && said.Decode(body) == nil && said.Code == "23505" {
 			internal := pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "XX000", Message: said.Message}
 			message, _ = internal.Encode(nil)
+		}
+		down := c.by.down.Load()
+		switch {
+		case head[0] == 'Z':
+			c.dead = false
+		case c.dead:
+			continue
+		case down != nil && head[0] == 'C' && bytes.HasPrefix(body, []byte(down.tag)):
+			c.dead = true
+			c.by.told.Add(1)
+			message, _ = down.Encode(nil)
 		}
 		c.rest.Write(message)
 	}
@@ -170,4 +197,102 @@ func TestValidateFindsTablesThatAreSpread(t *testing.T) {
 	require.Contains(t, log.String(), "event_log is spread over servers")
 	require.NoError(t, s.Commit(t.Context(), commit(stamp(), 1, 2)))
 	require.NoError(t, s.Validate(t.Context()))
+}
+
+// invisible stores event 2 of an aggregate whose event 1 is another transaction's, which the caller ends: so a two-phase commit looks that
+// has come to one server and not to another.
+func invisible(t *testing.T, pool *pgxpool.Pool, c store.Commit) pgx.Tx {
+	t.Helper()
+	config := pool.Config()
+	config.MaxConns = 2
+	config.ConnConfig.Tracer = nil
+	other, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(other.Close)
+	insert := func(ctx context.Context, q interface {
+		Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
+	}, e types.Event) {
+		_, err := q.Exec(ctx, `INSERT INTO event_log ("timestamp", aggregate_id, sequence, type, body) VALUES ($1, $2, $3, $4, $5)`,
+			e.Timestamp[:], e.AggregateID[:], int32(e.Sequence), e.Type, string(e.Body))
+		require.NoError(t, err)
+	}
+	tx, err := other.Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	insert(t.Context(), tx, c.Events[0])
+	insert(t.Context(), other, c.Events[1])
+	return tx
+}
+
+// stamped gives the events of a commit timestamps from then on.
+func stamped(t *testing.T, c store.Commit, then time.Time) store.Commit {
+	t.Helper()
+	for i := range c.Events {
+		at, err := hlc.New(then.UnixMilli()+int64(i), 0, 7)
+		require.NoError(t, err)
+		c.Events[i].Timestamp = at
+	}
+	return c
+}
+
+func TestAGapThatHasJustAppearedIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	looks := map[string]func(s *postgres.Store, id hlc.Timestamp) (int, error){
+		"load": func(s *postgres.Store, id hlc.Timestamp) (n int, err error) {
+			for _, err := range s.Load(t.Context(), id, store.Range{}) {
+				if err != nil {
+					return n, err
+				}
+				n++
+			}
+			return n, nil
+		},
+		"follow": func(s *postgres.Store, id hlc.Timestamp) (int, error) {
+			events, _, err := s.Follow(t.Context(), id, 1)
+			return len(events), err
+		},
+	}
+	for name, look := range looks {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sent tracer
+			s, pool := spread(t, traced(&sent))
+			c := stamped(t, commit(stamp(), 1, 2), time.Now())
+			tx := invisible(t, pool, c)
+			sent.take()
+			read := 0
+			done := make(chan error, 1)
+			go func() {
+				n, err := look(s, c.AggregateID)
+				read = n
+				done <- err
+			}()
+			require.Eventually(t, func() bool {
+				sent.mu.Lock()
+				defer sent.mu.Unlock()
+				return len(sent.statements) >= 2
+			}, time.Minute, time.Millisecond)
+			require.NoError(t, tx.Commit(t.Context()))
+			require.NoError(t, <-done)
+			require.Equal(t, 2, read)
+		})
+	}
+}
+
+func TestAGapThatStaysIsUnavailableWhileItIsYoung(t *testing.T) {
+	t.Parallel()
+	s, pool := spread(t)
+	c := stamped(t, commit(stamp(), 1, 2), time.Now())
+	invisible(t, pool, c)
+	root := counted(t, s)
+	_, err := root.Fetch(t.Context(), c.AggregateID)
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	require.ErrorContains(t, err, "an event is not visible yet")
+	require.NotErrorAs(t, err, new(*aggregate.EventError))
+
+	old := stamped(t, commit(stamp(), 1, 2), time.Now().Add(-time.Hour))
+	invisible(t, pool, old)
+	_, err = root.Fetch(t.Context(), old.AggregateID)
+	var fault *aggregate.EventError
+	require.ErrorAs(t, err, &fault, "a log that is wrong")
 }

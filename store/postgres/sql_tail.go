@@ -34,7 +34,7 @@ t.after_aggregate, t.after_sequence, t.known, t.delivered, t.saved_at`
 	startedSQL = `pg_postmaster_start_time()::text`
 
 	// Rows that have a stop are of an earlier round: they come first, and nothing of a later one before they are gone.
-	tailLockSQL = `SELECT ` + placeColumns + `, ` + serverColumns + `, ` + startedSQL + ` FROM {tails} t
+	tailLockSQL = `SELECT ` + placeColumns + `, ` + serverColumns + `, ` + startedSQL + `, {reached} FROM {tails} t
 WHERE t.name = $1::text AND (t.stop IS NOT NULL OR t.parts = $2::int4 AND t.part = $3::int4
 	AND NOT EXISTS (SELECT FROM {tails} o WHERE o.name = $1::text AND o.stop IS NOT NULL))
 ORDER BY t.stop IS NULL, t.round LIMIT 1 FOR UPDATE OF t SKIP LOCKED`
@@ -144,7 +144,11 @@ func newTailStatements(o TailOptions) tailStatements {
 	if o.Metadata {
 		columns += `, e.metadata`
 	}
-	fill := strings.NewReplacer("{log}", log, "{tails}", tails, "{columns}", columns).Replace
+	reached := `''`
+	if o.Replica != nil {
+		reached = reachedSQL
+	}
+	fill := strings.NewReplacer("{reached}", reached, "{log}", log, "{tails}", tails, "{columns}", columns).Replace
 	return tailStatements{
 		log: log, tails: tails,
 		admit: tailAdmitSQL, foreign: fill(tailForeignSQL),

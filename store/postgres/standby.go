@@ -141,7 +141,7 @@ func (s *Store) Flush(ctx context.Context, _ hlc.Timestamp) error {
 		return nil
 	case ctx.Err() == nil && bound.Err() != nil:
 		return fmt.Errorf("%w: flush: no answer within %v (Options.CommitTimeout): is the synchronous standby there?", store.ErrUnavailable, s.o.CommitTimeout)
-	case ctx.Err() == nil && pgError(err) != nil && definite(pgError(err)) && !busy(pgError(err).Code):
+	case ctx.Err() == nil && pgError(err) != nil && refuses(pgError(err)):
 		return plainError("flush", err)
 	}
 	return notSent(ctx, "flush", err)

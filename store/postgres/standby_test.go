@@ -28,7 +28,7 @@ func pair(t *testing.T) (primary, standby *pgserver.Server) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, primary.Close()) })
 	pool := pgtest.Open(t, primary.URL("postgres"))
-	require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Commands: true}))
+	require.NoError(t, migrations.Apply(t.Context(), pool, &migrations.Options{Commands: true, Tail: true}))
 	standby, err = primary.Standby(t.Context(), "copy")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, standby.Close()) })

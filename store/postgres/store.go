@@ -49,6 +49,7 @@ var (
 	_ store.Chronology = (*Store)(nil)
 	_ store.Projector  = (*Store)(nil)
 	_ store.Flusher    = (*Store)(nil)
+	_ store.Replicated = (*Store)(nil)
 )
 
 // New returns a store on pool; o may be nil. It doesn't talk to the database and never closes the
@@ -71,6 +72,8 @@ func New(pool *pgxpool.Pool, o *Options) (*Store, error) {
 	s.joint = s.newCombiner(s.runJoint)
 	s.follows = s.newCombiner(s.runFollow)
 	s.crowd = s.newCombiner(s.runRouted)
+	many := max(s.o.Committers, min(manyRouted, int(pool.Config().MaxConns)-1)) // which leaves one to the application
+	s.crowd.bounds = func() (int, int) { return many, s.o.MaxBatch }
 	s.routed.Store(s.o.Distributed)
 	s.mode = pool.Config().ConnConfig.DefaultQueryExecMode
 	s.conflicts.begin(s.o.Committers, int(pool.Config().MaxConns))
@@ -116,13 +119,16 @@ func (s *Store) Validate(ctx context.Context) error {
 	if err := s.findShards(ctx, conn); err != nil {
 		return err
 	}
+	if err := s.checkReplica(ctx, conn); err != nil {
+		return err
+	}
 	for _, probe := range s.probes() {
 		err := s.planned(ctx, conn, func(q querier) error {
 			_, err := q.Exec(ctx, "EXPLAIN "+probe.sql, probe.args...)
 			return err
 		})
 		if err != nil {
-			return plainError("validate: "+probe.what, err)
+			return readError(ctx, "validate: "+probe.what, err)
 		}
 	}
 	return nil

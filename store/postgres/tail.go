@@ -71,6 +71,11 @@ type TailOptions struct {
 	// is known.
 	Known func(ctx context.Context, tx pgx.Tx, ids []hlc.Timestamp) (map[hlc.Timestamp]types.Sequence, error)
 
+	// Replica is a pool on a hot standby of the server, which spares that server most of the reading: what the standby
+	// has is read there. The place, its lock and what the function writes stay on the pool of NewTail, and so do the newest events,
+	// which a standby lacks. Nil means none.
+	Replica *pgxpool.Pool
+
 	Schema   string       // holds the tables; empty, they are found through the search_path
 	Metadata bool         // the optional metadata column exists, and is read
 	Logger   *slog.Logger // is told of failures; nil means nobody

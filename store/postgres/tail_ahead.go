@@ -15,17 +15,20 @@ type tailAhead struct {
 	read   bool // of this server, without an error
 }
 
-// readsAhead reports whether the pool has a second connection for each part, and two more.
-func (t *Tail) readsAhead() bool { return int(t.pool.Config().MaxConns) >= 2*t.o.Of+2 }
+// readsAhead reports whether the pool has a second connection for each part, and two more, or there is a replica.
+func (t *Tail) readsAhead() bool {
+	return t.o.Replica != nil || int(t.pool.Config().MaxConns) >= 2*t.o.Of+2
+}
 
 // readAhead begins to read what comes after a place.
 func (s *tailStep) readAhead(ctx context.Context, p place) *tailAhead {
 	waiting, giveUp := context.WithCancel(ctx)
 	a := &tailAhead{giveUp: giveUp, done: make(chan struct{}), into: &s.spare}
 	sql, args := s.question(p, s.limit)
+	cluster := p.cluster
 	go func() {
 		defer close(a.done)
-		a.read = s.readBeside(ctx, waiting, a.into, sql, args) == nil
+		a.read = s.readBeside(ctx, waiting, cluster, a.into, sql, args) == nil
 	}()
 	return a
 }
@@ -44,9 +47,12 @@ func (a *tailAhead) end() *[]*tailRow {
 	return &rows
 }
 
-// readBeside reads on another connection, which must be one to the same server: where a pool knows several, another one may lack
-// what this one shows.
-func (s *tailStep) readBeside(ctx, waiting context.Context, into *tailRows, sql string, args []any) error {
+// readBeside reads on the replica or on another connection, which must be one to the same server: where a pool knows several,
+// another one may lack what this one shows.
+func (s *tailStep) readBeside(ctx, waiting context.Context, cluster string, into *tailRows, sql string, args []any) error {
+	if s.onReplica(ctx, waiting, cluster, into, sql, args) == nil {
+		return nil
+	}
 	conn, err := s.t.pool.Acquire(waiting)
 	if err != nil {
 		return err

@@ -76,6 +76,8 @@ type tailWorker struct {
 	last    map[hlc.Timestamp]types.Sequence
 	rows    tailRows // what is worked on
 	spare   tailRows // what is read ahead
+	reached string   // how far the server was once all that the limit shows was done; see tail_replica.go
+	told    bool     // that the replica can't be read
 }
 
 // manyAggregates bounds what a worker remembers of those it has seen.

@@ -52,7 +52,7 @@ func (s *tailStep) begin(ctx context.Context) (bool, error) {
 	var text, cluster string
 	_, err := results.Exec()
 	if err == nil {
-		err = s.place.scan(results.QueryRow(), &text, &cluster, &s.started)
+		err = s.place.scan(results.QueryRow(), &text, &cluster, &s.started, &s.reached)
 	}
 	if closed := results.Close(); err == nil {
 		err = closed
@@ -184,7 +184,7 @@ func (s *tailStep) end(ctx context.Context, next *window, ahead *tailAhead) (has
 		b.Queue("COMMIT AND CHAIN")
 		b.Queue(s.t.sql.again, s.t.o.Name, p.round, p.part)
 	}
-	if next.more && ahead == nil {
+	if next.more && ahead == nil && s.t.o.Replica == nil {
 		sql, args := s.question(p, s.limit)
 		b.Queue(sql, args...)
 	}
@@ -224,6 +224,9 @@ func (s *tailStep) receive(results pgx.BatchResults, next *window, ahead *tailAh
 		s.ahead = ahead.end()
 		s.rows, s.spare = s.spare, s.rows
 		return has, nil
+	}
+	if s.ahead = nil; s.t.o.Replica != nil {
+		return has, nil // window reads, there
 	}
 	rows, err := results.Query()
 	if err != nil {

@@ -159,6 +159,9 @@ func (w *tailWorker) answer(ctx context.Context, tx pgx.Tx, p place, limit snaps
 		return *ahead, nil
 	}
 	sql, args := w.question(p, limit)
+	if w.onReplica(ctx, ctx, p.cluster, &w.rows, sql, args) == nil {
+		return w.rows.all, nil
+	}
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err

@@ -133,6 +133,12 @@ func unknownClass(code string) bool {
 		"40", "42", "44", "53", "54", "55", "57", "P0")
 }
 
+// refuses reports whether the server refused a statement that stores nothing, and would refuse it again. XX001 and XX002 say that what
+// is stored is damaged.
+func refuses(e *pgconn.PgError) bool {
+	return definite(e) && !busy(e.Code) && (!unknownClass(e.Code) || hasClass(e.Code, "XX001", "XX002"))
+}
+
 func hasClass(code string, classes ...string) bool {
 	for _, class := range classes {
 		if strings.HasPrefix(code, class) {
@@ -212,7 +218,7 @@ func readError(ctx context.Context, doing string, err error) error {
 	var undecoded *decodeError
 	pgErr := pgError(err)
 	switch {
-	case errors.As(err, &undecoded), ctx.Err() == nil && pgErr != nil && definite(pgErr) && !busy(pgErr.Code):
+	case errors.As(err, &undecoded), ctx.Err() == nil && pgErr != nil && refuses(pgErr):
 		return plainError(doing, err)
 	}
 	return notSent(ctx, doing, err)

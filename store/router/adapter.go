@@ -19,6 +19,7 @@ var (
 	_ store.Chronology = (*Store)(nil)
 	_ store.Follower   = (*Store)(nil)
 	_ store.Projector  = (*Store)(nil)
+	_ store.Replicated = (*Store)(nil)
 )
 
 // on calls f with the store that has an aggregate.
@@ -152,6 +153,29 @@ func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 		}
 		return redactor.Redact(ctx, r)
 	})
+}
+
+// Replica is a router of the stores' own replicas, so that each reads its aggregates' past as it does by itself.
+func (s *Store) Replica() store.Adapter { return past{s} }
+
+type past struct{ *Store }
+
+// pastOf is the adapter for an aggregate's past.
+func pastOf(a store.Adapter) store.Adapter {
+	if r, ok := a.(store.Replicated); ok {
+		if replica := r.Replica(); replica != nil {
+			return replica
+		}
+	}
+	return a
+}
+
+func (p past) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[store.Entry, error] {
+	return each(ctx, p.Store, id, func(a store.Adapter) iter.Seq2[store.Entry, error] { return pastOf(a).Load(ctx, id, r) })
+}
+
+func (p past) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
+	return each(ctx, p.Store, id, func(a store.Adapter) iter.Seq2[types.Event, error] { return pastOf(a).Events(ctx, id, r) })
 }
 
 // StoreKind is that of the stores inside.

@@ -135,6 +135,7 @@ func TestARouterHasEveryCapability(t *testing.T) {
 	_, capabilities["Follower"] = a.(store.Follower)
 	_, capabilities["Projector"] = a.(store.Projector)
 	_, capabilities["Flusher"] = a.(store.Flusher)
+	_, capabilities["Replicated"] = a.(store.Replicated)
 	_, capabilities["Transactor"] = a.(store.Transactor)
 	require.Implements(t, (*store.CommandLog)(nil), tx)
 	file, err := parser.ParseFile(token.NewFileSet(), "../optional.go", nil, 0)

@@ -21,10 +21,10 @@ var postgresMutants = []mutant{
 	{"store/postgres/combiner.go", "committers are never replaced", `	go c.drain()
 `, `	c.active--
 `, postgresSuites},
-	{"store/postgres/commit.go", "rows that are not there count as stored", `	if p.stored {
+	{"store/postgres/shared.go", "rows that are not there count as stored", `	if p.stored {
 		p.err = nil`, `	if p.stored || len(p.commit.Commands) == 0 {
 		p.err = nil`, postgresSuites},
-	{"store/postgres/commit.go", "a bad row spoils the statement for all", `	default:
+	{"store/postgres/shared.go", "a bad row spoils the statement for all", `	default:
 		s.blocked(err, budget)
 		s.isolate(batch, err, func(part []*pending) { s.share(ctx, conn, part, s.isolatingLock, budget) })`, `	default:
 		s.blocked(err, budget)

@@ -70,4 +70,5 @@ WHERE false AND`, tailSuites},
 	{"store/postgres/tail_ahead.go", "a tail reads ahead on another server", `	if started != s.started {`, `	if false && started != s.started {`, tailSuites},
 	{"store/postgres/tail_cut.go", "a tail sweeps all that it is behind", `	shown, err := w.reach(ctx, tx, p, last+1, limit)`, `	shown, err := limit, error(nil)`, tailSuites},
 	{"store/postgres/tail_cut.go", "a tail sweeps an event before the one that it follows", `		if len(out) == 0 {`, `		if true {`, tailSuites},
+	{"store/postgres/tail_replica.go", "a tail takes what its replica has for all", `	if !there {`, `	if false {`, tailSuites},
 }
