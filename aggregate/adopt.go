@@ -11,7 +11,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-var errNilState = errors.New("is null, which no state is")
+var errNilState = errors.New("is null, which is not a state")
 
 // adopt makes the snapshot's state the draft's. Its error says why it can't be used.
 func (k *kind[S]) adopt(l *loaded[S], id hlc.Timestamp, s *types.Snapshot) error {

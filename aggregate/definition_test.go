@@ -190,7 +190,7 @@ func TestAStateThatASnapshotWouldLoseIsNamedByItsField(t *testing.T) {
 		Kind int
 		K    int `json:"Kind"`
 	}](t)
-	requireDefinitionError(t, err, "s", "S.K", `has the name "Kind" in JSON as Kind has, so a snapshot's JSON would lose it: give it another, or set`)
+	requireDefinitionError(t, err, "s", "S.K", `has the same JSON name "Kind" as Kind, so a snapshot's JSON would lose it: give it another name, or set`)
 
 	type secret struct{ total int }
 	_, err = define(t, func(d *aggregate.Definition[secret]) {

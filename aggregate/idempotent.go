@@ -87,7 +87,7 @@ func lookUp(ctx context.Context, log store.CommandLog, id hlc.Timestamp, want *s
 	record, err := log.LookupCommand(ctx, id, want.ID)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("aggregate: look the command id up: %w", err)
+		return nil, fmt.Errorf("aggregate: look up the command id: %w", err)
 	case record != nil && record.Fingerprint != want.Fingerprint:
 		return record, &CommandReusedError{AggregateID: id, CommandID: want.ID, After: record.After, Last: record.Last}
 	}

@@ -13,9 +13,8 @@ const cacheLine = 128
 // process is enough. All methods are safe for concurrent use and take no lock; none
 // blocks. A Clock must not be copied.
 //
-// Between two timestamps of one Clock that were not issued by [Clock.NowAfter]
-// beyond the drift bound, the first eight bytes differ, so they are unique also when
-// [Clock.Renew] falls between them.
+// The first eight bytes of two timestamps of one Clock differ, unless [Clock.NowAfter] issued them
+// beyond the drift bound. So they are unique even if [Clock.Renew] is called between them.
 type Clock struct {
 	node     atomic.Uint64
 	now      func() time.Time // nil: time.Now, called directly
@@ -43,7 +42,7 @@ func (c *Clock) Renew() uint64 {
 	}
 }
 
-// Now issues a timestamp: after all that this clock issued or met before, and not
+// Now issues a timestamp that is after all timestamps that this clock issued or met before, and not
 // before the physical clock.
 //
 // It returns [ErrDrift], with a [*DriftError], when that would be more than MaxDrift
@@ -69,7 +68,7 @@ func (c *Clock) Now() (t Timestamp, err error) {
 	}
 }
 
-// Recv issues a timestamp that is after remote as well, for what was caused by it.
+// Recv issues a timestamp that is also after remote, for what remote caused.
 //
 // It returns [ErrDuplicateNode], with a [*DuplicateNodeError], when remote has this
 // clock's node id; [ErrDrift], with a [*DriftError], when remote is more than
@@ -91,10 +90,10 @@ func (c *Clock) Recv(remote Timestamp) (Timestamp, error) {
 	return join(next, c.node.Load()), nil
 }
 
-// Observe takes note of remote, so that all later timestamps of the clock are after
-// it, without issuing one. It is for timestamps that are read, such as those of
-// events in a log. What the clock has already passed is fine and costs no look at
-// the physical clock, whoever issued it.
+// Observe takes note of remote, so that all later timestamps of the clock are after it, without
+// issuing one. It is for timestamps that are read, such as those of events in a log. A timestamp
+// that the clock has already passed is accepted without a look at the physical clock, whoever
+// issued it.
 //
 // It returns [ErrDuplicateNode], with a [*DuplicateNodeError], when remote has this
 // clock's node id and is beyond what the clock issued; and [ErrDrift], with a
@@ -126,11 +125,11 @@ func (c *Clock) Observe(remote Timestamp) error {
 // note of it and issues as [Clock.Now] does, whatever its node id, and even when the
 // clock is itself too far ahead.
 //
-// A t further ahead is followed without letting it move the clock, or any history
-// but its own: the result is t's time with the counter one up, and 64 random bits
-// in place of the node id, which keep it unique although no clock counts there. At
-// the end of the 48 bits, where time and counter can't rise, the node id does; only
-// the very last timestamp, 16 bytes of 0xFF, has no successor and is returned itself.
+// If t is further ahead, it moves neither the clock nor any history but its own. The result is t's
+// time with the next counter, and 64 random bits in place of the node id, which keep it unique
+// although no clock counts there. At the end of the 48 bits, where time and counter can't rise, the
+// node id rises. Only the very last timestamp, 16 bytes of 0xFF, has no successor and is returned
+// itself.
 func (c *Clock) NowAfter(t Timestamp) Timestamp {
 	physical, bits := c.physical(), t.bits()
 	if bits <= c.limit(physical) {

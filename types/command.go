@@ -20,15 +20,15 @@ type Command struct {
 	// the command returns.
 	Data any
 
-	// ID makes the command idempotent: a second command of the same aggregate with the
-	// same ID returns the outcome of the first instead of running again, in any process
-	// and after any time, until the record is pruned. Empty, the command has no ID. At most
-	// MaxTypeLength bytes. It needs a store that keeps command IDs.
+	// ID makes the command idempotent: a second command of the same aggregate with the same ID does
+	// not run but returns the outcome of the first, in any process and after any time, until the
+	// record is pruned. It has at most MaxTypeLength bytes; an empty ID is none. It needs a store
+	// that keeps command IDs.
 	ID string
 
-	// Expected, if not nil, is the sequence on which the caller's decision rests: what Expect returns. The
-	// command is refused, and not retried, if the aggregate has another one. 0 says that it must not have
-	// events, Exists that it must have some.
+	// Expected, if not nil, is the sequence on which the caller's decision rests; Expect returns
+	// such a pointer. If the aggregate has another sequence the command is refused and not retried.
+	// 0 means that it must not have events, Exists that it must have some.
 	Expected *Sequence
 }
 

@@ -41,8 +41,8 @@ type Uncommitted struct {
 	Body any
 }
 
-// New returns an uncommitted event: its type, by which it is found again for ever, and its body,
-// which is encoded once the command handler has returned.
+// New returns an uncommitted event. Its type is stored for ever. Its body is encoded once the
+// command handler has returned.
 func New(eventType string, body any) Uncommitted {
 	return Uncommitted{Type: eventType, Body: body}
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 )
 
-// Snapshot is the state of an aggregate at one sequence. A store keeps one an
-// aggregate and replaces it only by a newer one. It saves time and holds no
-// information: the events alone give the same state.
+// Snapshot is the state of an aggregate at one sequence. A store keeps one per aggregate and
+// replaces it only by a newer one. It saves time and holds no information of its own: the events
+// alone give the same state.
 type Snapshot struct {
 	// AggregateID names the aggregate.
 	AggregateID hlc.Timestamp

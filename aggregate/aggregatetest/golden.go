@@ -153,7 +153,7 @@ func (g *goldens[S]) check() {
 			case kindState:
 				fault = g.checkState(c)
 			default:
-				fault = fmt.Sprintf("is of kind %q, which is none", f.Kind)
+				fault = fmt.Sprintf("is of kind %q, which does not exist", f.Kind)
 			}
 			if fault != "" {
 				g.t.Errorf("aggregatetest: golden: %s, case %d: %s", filepath.Join(g.dir, name), i+1, fault)
@@ -165,7 +165,7 @@ func (g *goldens[S]) check() {
 func (g *goldens[S]) checkEvent(eventType string, c goldenCase) string {
 	handler := g.d.Events[eventType]
 	if _, upcast := g.d.Upcasts[eventType]; !upcast && handler == nil {
-		return fmt.Sprintf("event type %q has vanished: logs have events of it, so add an upcast from it (aggregate.Drop passes them over), or delete the file if no log has it", eventType)
+		return fmt.Sprintf("event type %q has vanished: logs have events of it, so add an upcast from it (aggregate.Drop ignores them), or delete the file if no log has it", eventType)
 	}
 	if typed, ok := handler.(aggregate.Typed); ok {
 		if fault := survivesAs(typed.GoType(), c.Body); fault != "" {
@@ -177,7 +177,7 @@ func (g *goldens[S]) checkEvent(eventType string, c goldenCase) string {
 		return fmt.Sprintf("a stored event of type %q can't be read: %v", eventType, err)
 	}
 	if diff := lost("state", c.State, state); diff != "" {
-		return fmt.Sprintf("a stored event of type %q is read to another state%s", eventType, diff)
+		return fmt.Sprintf("a stored event of type %q gives another state%s", eventType, diff)
 	}
 	return ""
 }
@@ -207,7 +207,7 @@ func (g *goldens[S]) checkSnapshot(c goldenCase) string {
 		return "" // passed over: the events are replayed
 	}
 	if diff := lost("state", c.State, state); diff != "" {
-		return "a stored snapshot is read to another state: give Definition.SnapshotVersion another number, so that it is passed over" + diff
+		return "a stored snapshot gives another state: give Definition.SnapshotVersion another number, so that it is passed over" + diff
 	}
 	return ""
 }

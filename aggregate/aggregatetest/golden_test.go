@@ -201,7 +201,7 @@ func TestGoldenFailsForAnUpcastThatReadsAnotherState(t *testing.T) {
 	d.Upcasts["paid_in_units"] = aggregate.Rename("paid") // which knows no Units
 	texts := failures(t, d)
 	require.Len(t, texts, 1)
-	require.Contains(t, texts[0], "is read to another state")
+	require.Contains(t, texts[0], "gives another state")
 	require.Contains(t, texts[0], "state.balance: was 300, is 0")
 }
 
@@ -276,7 +276,7 @@ func TestGoldenFailsForASnapshotOfAnotherMeaning(t *testing.T) {
 	next.SnapshotVersion = 3
 	f := &told{}
 	golden(f, next, dir, false, ledgerSamples())
-	require.Contains(t, fmt.Sprint(f.texts), "snapshot.json, case 1: a stored snapshot is read to another state: give Definition.SnapshotVersion another number")
+	require.Contains(t, fmt.Sprint(f.texts), "snapshot.json, case 1: a stored snapshot gives another state: give Definition.SnapshotVersion another number")
 	next.SnapshotVersion = 4
 	f = &told{}
 	golden(f, next, dir, false, ledgerSamples())

@@ -87,7 +87,7 @@ func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[st
 		}
 		name = cmp.Or(name, f.Name)
 		if first := named[name]; first != "" {
-			return &deepcopy.Fault{Path: at, Reason: fmt.Sprintf("has the name %q in JSON as %s has, so a snapshot's JSON would lose it: give it another", name, first)}
+			return &deepcopy.Fault{Path: at, Reason: fmt.Sprintf("has the same JSON name %q as %s, so a snapshot's JSON would lose it: give it another name", name, first)}
 		}
 		named[name] = strings.TrimPrefix(at, "S.")
 		if fault := lost(f.Type, at, seen); fault != nil {
@@ -128,7 +128,7 @@ func lostToPromotion(t reflect.Type, path string) *deepcopy.Fault {
 		return nil
 	}
 	f := t.Field(inner)
-	return &deepcopy.Fault{Path: path + "." + t.Field(beside).Name, Reason: fmt.Sprintf("stands beside an embedded %v, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field %s a name of its own", f.Type, f.Name)}
+	return &deepcopy.Fault{Path: path + "." + t.Field(beside).Name, Reason: fmt.Sprintf("is next to an embedded %v, whose JSON replaces that of the whole struct, so a snapshot's JSON would lose it: give the field %s a name of its own", f.Type, f.Name)}
 }
 
 // fill gives v another value than its zero one, as far as it can be known how.

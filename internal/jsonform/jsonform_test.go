@@ -39,11 +39,11 @@ func (o overridden) MarshalJSON() ([]byte, error) { return json.Marshal([]any{o.
 func TestEmbeddedFieldsThatJSONWouldLoseAreNamed(t *testing.T) {
 	t.Parallel()
 	for text, state := range map[string]any{
-		`S.EmbB.N has the name "N" in JSON as EmbA.N has, so a snapshot's JSON would lose it: give it another`: struct {
+		`S.EmbB.N has the same JSON name "N" as EmbA.N, so a snapshot's JSON would lose it: give it another name`: struct {
 			EmbA
 			EmbB
 		}{},
-		`S.N has the name "N" in JSON as EmbA.N has, so a snapshot's JSON would lose it: give it another`: struct {
+		`S.N has the same JSON name "N" as EmbA.N, so a snapshot's JSON would lose it: give it another name`: struct {
 			EmbA
 			N int
 		}{},
@@ -55,11 +55,11 @@ func TestEmbeddedFieldsThatJSONWouldLoseAreNamed(t *testing.T) {
 			*embA
 			Other int
 		}{},
-		"S.Others stands beside an embedded time.Time, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field Time a name of its own": struct {
+		"S.Others is next to an embedded time.Time, whose JSON replaces that of the whole struct, so a snapshot's JSON would lose it: give the field Time a name of its own": struct {
 			time.Time
 			Others []int
 		}{},
-		"S.At.Unit stands beside an embedded jsonform.unit, whose JSON form becomes that of the whole, so a snapshot's JSON would lose it: give the field unit a name of its own": struct {
+		"S.At.Unit is next to an embedded jsonform.unit, whose JSON replaces that of the whole struct, so a snapshot's JSON would lose it: give the field unit a name of its own": struct {
 			At struct {
 				unit
 				Unit string

@@ -118,7 +118,7 @@ func (c *comparison) interfaces(path string, a, b reflect.Value) *deepcopy.Fault
 	}
 	a, b = a.Elem(), b.Elem()
 	if a.Type() != b.Type() {
-		return &deepcopy.Fault{Path: path, Reason: fmt.Sprintf("holds a %v, which comes back as a %v: give the field that type, or put into it what encoding/json does", a.Type(), b.Type())}
+		return &deepcopy.Fault{Path: path, Reason: fmt.Sprintf("holds a %v, which comes back as a %v: give the field that type, or store in it what encoding/json decodes to", a.Type(), b.Type())}
 	}
 	return c.values(path, a, b)
 }

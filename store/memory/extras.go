@@ -12,8 +12,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// CommitSnapshot keeps a copy of sn unless there is a newer snapshot. It answers [store.ErrInvalidEvent] for
-// what [store.CheckSnapshot] refuses, and a body that a commit would refuse too.
+// CommitSnapshot keeps a copy of sn unless there is a newer snapshot. It returns
+// [store.ErrInvalidEvent] for what [store.CheckSnapshot] refuses, and for a body that a commit
+// would refuse.
 func (s *Store) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 	kept, err := prepareSnapshot(ctx, sn)
 	if err != nil {

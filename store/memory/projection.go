@@ -14,17 +14,18 @@ type projection func(ctx context.Context, tx *ProjectionTx, e types.Event) error
 // StoreKind is Kind.
 func (projection) StoreKind() string { return Kind }
 
-// Projection makes a projection from f, which is called for every event of a commit in order, before
-// the next event is given to any projection of the commit. What f writes through tx is seen by the calls that
-// follow in the same commit, and by everyone else once the commit is stored. An error or a panic refuses
-// the whole commit, and one of aggregate.Reject is told to whoever sent the command like a handler's:
+// Projection makes a projection from f. It is called for every event of a commit in order, before
+// any projection of the commit gets the next event. Later calls in the same commit see what f
+// writes through tx; everyone else sees it once the commit is stored. An error or a panic refuses
+// the whole commit. An error of aggregate.Reject reaches the sender of the command like a
+// handler's:
 //
 //	if errors.Is(names.In(tx).Insert(name, e.AggregateID), memory.ErrExists) {
 //		return aggregate.Reject("the name is taken")
 //	}
 //
-// The event is f's own copy. While f runs, all other commits with projections wait, so it must neither
-// commit to the same store itself nor wait for somebody who does. f must not be nil.
+// The event is f's own copy. While f runs, all other commits with projections wait. So f must not
+// commit to the same store, nor wait for somebody who does. f must not be nil.
 func Projection(f func(ctx context.Context, tx *ProjectionTx, e types.Event) error) store.Projection {
 	if f == nil {
 		return nil // which aggregate.New refuses

@@ -6,8 +6,8 @@ import (
 	"maps"
 )
 
-// ProjectionTx is the part of a commit that its projections write to. It is valid in the call
-// that it is given to, and not safe for concurrent use. [Table.In] makes use of it.
+// ProjectionTx is the part of a commit that its projections write to. It is valid only during the
+// call that gets it, and not safe for concurrent use. [Table.In] takes it.
 type ProjectionTx struct {
 	store  *Store
 	tables map[any]written // by *Table
@@ -35,8 +35,9 @@ func (tx *ProjectionTx) mustBeOpen() {
 	}
 }
 
-// Rows is a [Table] inside of a commit: what is committed, with the changes of the commit so far. It is valid as
-// long as its ProjectionTx, and not safe for concurrent use; its methods panic afterwards.
+// Rows is a [Table] inside of a commit: the committed rows with the changes of the commit so far.
+// It is valid as long as its ProjectionTx; after that its methods panic. It is not safe for
+// concurrent use.
 type Rows[K comparable, V any] struct {
 	table *Table[K, V]
 	tx    *ProjectionTx
@@ -90,7 +91,8 @@ func (r *Rows[K, V]) Get(k K) (v V, ok bool) {
 // Put sets the row with key k, whether or not there is one.
 func (r *Rows[K, V]) Put(k K, v V) { r.changes().rows[k] = &v }
 
-// Insert adds a row. If there is one with the key, it is left alone and the error is [ErrExists].
+// Insert adds a row. If there is a row with that key already, Insert changes nothing and returns
+// [ErrExists].
 func (r *Rows[K, V]) Insert(k K, v V) error {
 	if _, ok := r.Get(k); ok {
 		return fmt.Errorf("%w: %v", ErrExists, k)
@@ -106,8 +108,8 @@ func (r *Rows[K, V]) Delete(k K) bool {
 	return ok
 }
 
-// All returns the rows as they are when the loop begins, in no order. The loop may change them. It
-// costs a copy of the whole table.
+// All returns the rows as they are when the loop begins, in no particular order. The loop may
+// change them. It copies the whole table.
 func (r *Rows[K, V]) All() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		rows := r.table.copied()

@@ -82,10 +82,11 @@ func (c *content) keep(sn *types.Snapshot) {
 	}
 }
 
-// Checkpoint remembers what is stored at this moment, tables and the places of tails included. The function that it returns
-// takes the store back to that, as a failover to a standby that lags behind does, or a backup that is
-// restored; what was made since is empty again. It may be called more than once. Transactions that began before are lost:
-// their End fails. It is for tests of what happens then.
+// Checkpoint remembers what is stored at this moment, including tables and the places of tails. The
+// function that it returns takes the store back to that state, as a failover to a standby that lags
+// behind does, or a restored backup. What was made since is empty again. The function may be called
+// more than once. Transactions that began before are lost: their End fails. Checkpoint is for tests
+// of what happens then.
 func (s *Store) Checkpoint() (goBack func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

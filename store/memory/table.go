@@ -6,13 +6,12 @@ import (
 	"sync"
 )
 
-// Table is what projections write and the application reads: rows with a key, of one
-// store. Make it with [NewTable].
+// Table is what projections write and the application reads: rows of one store, each with a key.
+// Make it with [NewTable].
 //
 // Its own methods see what is committed. They are safe for concurrent use, and none waits for a
-// projection. Writing goes through [Table.In]. Rows are kept as they are given: a V with pointers,
-// slices or maps in it is shared by everyone who gets it, so treat it as a value that is replaced, never
-// modified.
+// projection. Write through [Table.In]. Rows are not copied: everyone who gets a V shares its
+// pointers, slices and maps, so replace it and never modify it.
 type Table[K comparable, V any] struct {
 	store *Store
 
@@ -44,7 +43,7 @@ func (t *Table[K, V]) Len() int {
 	return len(t.rows)
 }
 
-// All returns the rows as they are when the loop begins, in no order.
+// All returns the rows as they are when the loop begins, in no particular order.
 func (t *Table[K, V]) All() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) { maps.All(t.copied())(yield) }
 }
@@ -65,8 +64,8 @@ func (t *Table[K, V]) save() (restore func()) {
 	}
 }
 
-// In returns the table as the commit sees it that tx belongs to. It panics if tx is of another
-// store or of a commit that has ended.
+// In returns the table as the commit of tx sees it. It panics if tx is of another store or of a
+// commit that has ended.
 func (t *Table[K, V]) In(tx *ProjectionTx) *Rows[K, V] {
 	tx.mustBeOpen()
 	if tx.store != t.store {

@@ -36,9 +36,9 @@ type Tail struct {
 	o     TailOptions
 }
 
-// TailFunc is given a batch of events, those of an aggregate together and in order. An error or a panic takes back what it wrote
-// through tx, and the same batch comes again. It must neither commit to the same store itself, where that has projections, nor
-// wait for somebody who does.
+// TailFunc gets a batch of events, those of an aggregate together and in order. An error or a panic
+// takes back what it wrote through tx, and the same batch comes again. It must not make a commit
+// with projections to the same store, nor wait for somebody who does.
 type TailFunc func(ctx context.Context, tx *ProjectionTx, events []types.Event) error
 
 // tailPlace is how far a tail is: the last sequence handed out of each aggregate. Nothing has to be known of transactions, as in a
@@ -67,7 +67,7 @@ type tailBatch struct {
 	version int
 }
 
-// NewTail returns a tail of s. Its error says which option can't be meant.
+// NewTail returns a tail of s. Its error names an invalid option.
 func NewTail(s *Store, o *TailOptions) (*Tail, error) {
 	if o == nil {
 		o = &TailOptions{}

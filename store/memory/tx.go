@@ -18,17 +18,17 @@ var (
 	_ store.CommandLog = (*Tx)(nil)
 )
 
-// Tx is a transaction, and the adapter in it. What is stored through it is visible to it alone until [Tx.End];
-// [Tx.Abort] forgets it. A Tx is not safe for concurrent use.
+// Tx is a transaction, and the adapter in it. What is stored through it is visible only to itself
+// until [Tx.End]; [Tx.Abort] forgets it. A Tx is not safe for concurrent use.
 //
 // It behaves as a Postgres transaction at READ COMMITTED does: every read sees what was committed by then, and
 // the transaction's own rows; a commit that is refused leaves it usable. It differs in one point. Where
 // Postgres would make a second writer of the same aggregate wait for the transaction, this one
 // lets it go first, and End answers [store.ErrConflict]: the transaction is the one that loses.
 //
-// With its first commit that has projections, the transaction becomes the one that may write into tables,
-// until it ends: other commits with projections wait for it, for up to 5 seconds. A test that begins one
-// and commits beside it in the same goroutine would wait for itself.
+// From its first commit with projections until its end, only this transaction may write into
+// tables: other commits with projections wait for it, for up to 5 seconds. A test that begins a
+// transaction and commits outside of it in the same goroutine would wait for itself.
 type Tx struct {
 	reader // with the transaction's own rows
 
@@ -42,8 +42,8 @@ type Tx struct {
 	broken bool // it can only be aborted
 }
 
-// BeginTx starts a transaction, of the application or of the library. It takes nothing that others could
-// miss, but it has to be ended:
+// BeginTx starts a transaction, of the application or of the library. It holds no lock yet, but it
+// must be ended:
 //
 //	tx, err := s.BeginTx(ctx)
 //	defer tx.Abort(ctx)
@@ -95,7 +95,7 @@ func (tx *Tx) take(ctx context.Context, id hlc.Timestamp) error {
 	return err
 }
 
-// Stage keeps c until the next call of another method, but for Lock.
+// Stage keeps c until the next call of another method than Lock.
 func (tx *Tx) Stage(c store.Commit) error {
 	tx.staged = append(tx.staged, c)
 	return tx.check(context.Background(), "stage")
@@ -128,8 +128,8 @@ func (tx *Tx) check(ctx context.Context, what string) error {
 	return ended(ctx, what)
 }
 
-// Commit stores c in the transaction, with the errors of [Store.Commit]. It stays refusable until the
-// transaction commits: somebody else may store the same sequence first.
+// Commit stores c in the transaction, with the errors of [Store.Commit]. It may still be refused
+// until the transaction commits, because somebody else may store the same sequence first.
 func (tx *Tx) Commit(ctx context.Context, c store.Commit) error {
 	if err := tx.send(ctx, "commit"); err != nil {
 		return err

@@ -90,7 +90,7 @@ func (o *ownTx) lockOutOfOrder(ctx context.Context, id hlc.Timestamp, from types
 			return nil, readError(ctx, "look for a deadlock", err)
 		}
 		if circle {
-			return nil, fmt.Errorf("%w: who has aggregate %v waits for this transaction", store.ErrDeadlock, id)
+			return nil, fmt.Errorf("%w: the transaction that has aggregate %v waits for this one", store.ErrDeadlock, id)
 		}
 	}
 }

@@ -94,7 +94,7 @@ var numbered = regexp.MustCompile(`^([0-9]+)_(.+?)((\.up|\.down)?\.sql)$`)
 func (f format) accepts(schema string) error {
 	for _, r := range schema {
 		if r < ' ' || r == 0x7f {
-			return fmt.Errorf("schema name %q holds a control character, which no migration file can", schema)
+			return fmt.Errorf("schema name %q contains a control character, which a migration file must not", schema)
 		}
 	}
 	for _, sequence := range f.forbidden {

@@ -146,7 +146,7 @@ func TestWhatCanNotBeWrittenIsAUsageError(t *testing.T) {
 		`version "v1"`:                              func(c *generate.Config) { c.Version = "v1" },
 		`version "1111111111111111111"`:             func(c *generate.Config) { c.Version = "1111111111111111111" },
 		`files of format sql have none`:             func(c *generate.Config) { c.Format, c.Version = "sql", "1" },
-		`holds a control character`:                 func(c *generate.Config) { c.Options.Schema = "a\n-- +goose Down" },
+		`contains a control character`:              func(c *generate.Config) { c.Options.Schema = "a\n-- +goose Down" },
 		`means something to the migration tool`:     func(c *generate.Config) { c.Format, c.Options.Schema = "tern", "{{x}}" },
 		`holds "--"`:                                func(c *generate.Config) { c.Options.Schema = "a -- b" },
 		`is 64 bytes long`:                          func(c *generate.Config) { c.Options.Schema = sixtyFour },
