@@ -56,7 +56,7 @@ func (c *core[S]) answerSenders(r *round, cause error, unknown bool) {
 				kept = append(kept, q)
 			}
 		case unknown:
-			q.Answer(q.unknown(c.ID(), cause))
+			q.Answer(q.unknown(c.ID, cause))
 		case errors.Is(cause, store.ErrDuplicateCommand):
 			// Who leaves now is told that the outcome is unknown, since a first time had one; but
 			// none of these timestamps is in the log.

@@ -56,20 +56,13 @@ func (r *Root[S]) newCore(id hlc.Timestamp) *mailbox.Mailbox {
 	return &a.live.Mailbox
 }
 
-// Serve answers a batch.
+// Serve answers a batch: runs of commands together, functions one by one.
 func (c *core[S]) Serve(batch []*mailbox.Request) {
 	r := rounds.Get().(*round)
 	for _, q := range batch {
-		r.all = append(r.all, q.Wish().(*request))
+		r.all = append(r.all, q.Wish.(*request))
 	}
 	c.round, r.batch = r, r.all
-	c.serve(r)
-	c.round = nil
-	r.free() // not deferred: after a runtime.Goexit Aborted answers those in it
-}
-
-// serve answers runs of commands together, functions one by one.
-func (c *core[S]) serve(r *round) {
 	c.fresh = false
 	for len(r.batch) > 0 {
 		n := 1
@@ -90,6 +83,8 @@ func (c *core[S]) serve(r *round) {
 		c.show()
 	}
 	c.yield()
+	c.round = nil
+	r.free() // not deferred: after a runtime.Goexit Aborted answers those in it
 }
 
 // show lets those outside see the state's sequence, before anybody is told what led to it. The core has the turn.
@@ -112,15 +107,15 @@ func (c *core[S]) function(r *round, q *request) {
 	if q.Left() {
 		return
 	}
-	err := q.Context().Err()
+	err := q.Ctx.Err()
 	if err == nil {
 		if q.manner == theirs {
 			c.current.Store(q)
 		}
-		_ = c.hold(q.Context()) // which can't fail here
+		_ = c.hold(q.Ctx) // which can't fail here
 		err = q.protected(c)
 		c.current.Store(nil)
-		c.reportPanic(q.Context(), "", err)
+		c.reportPanic(q.Ctx, "", err)
 	}
 	_ = c.hold(context.Background()) // which can't fail here
 	c.show()
@@ -151,9 +146,9 @@ func (c *core[S]) Aborted() {
 			continue
 		}
 		told[q] = true
-		err := error(&PanicError{Root: c.family.name, AggregateID: c.ID(), Type: q.command.Type, Value: errGoexit})
+		err := error(&PanicError{Root: c.family.name, AggregateID: c.ID, Type: q.command.Type, Value: errGoexit})
 		if q.Phase() == mailbox.Claimed {
-			err = q.unknown(c.ID(), errors.Join(store.ErrOutcomeUnknown, err))
+			err = q.unknown(c.ID, errors.Join(store.ErrOutcomeUnknown, err))
 		}
 		q.Answer(err)
 	}
@@ -176,16 +171,16 @@ func (c *core[S]) ensure(ctx context.Context) error {
 	sup := c.family.sup
 	start := time.Now()
 	read, cancel := c.reading(ctx)
-	l, err := c.root.kind.hydrate(read, c.reads(), c.ID(), 0)
+	l, err := c.root.kind.hydrate(read, c.reads(), c.ID, 0)
 	cancel()
 	if hook := sup.options.Hooks.Load; hook != nil {
 		hook(ctx, Loaded{
-			Root: c.family.name, AggregateID: c.ID(), Sequence: l.seq, Snapshot: l.snapshot,
+			Root: c.family.name, AggregateID: c.ID, Sequence: l.seq, Snapshot: l.snapshot,
 			Events: l.replayed, Start: start, Duration: time.Since(start), Err: err,
 		})
 	}
 	if l.unused != nil {
-		sup.log.Log(ctx, unusedLevel(l.unused), "snapshot passed over", "root", c.family.name, "aggregate", c.ID(), "err", l.unused)
+		sup.log.Log(ctx, unusedLevel(l.unused), "snapshot passed over", "root", c.family.name, "aggregate", c.ID, "err", l.unused)
 	}
 	c.reportPanic(ctx, "", err)
 	if err != nil {
@@ -214,7 +209,7 @@ func (c *core[S]) restore(ctx context.Context, cause error) error {
 	}
 	read, cancel := c.reading(ctx)
 	defer cancel()
-	l, err := c.root.kind.hydrate(read, c.reads(), c.ID(), c.had)
+	l, err := c.root.kind.hydrate(read, c.reads(), c.ID, c.had)
 	if err != nil || c.hold(ctx) != nil {
 		return cause
 	}
@@ -240,7 +235,7 @@ func (c *core[S]) observe() {
 		return
 	}
 	if err := c.family.sup.clock.Observe(c.last); errors.Is(err, hlc.ErrDrift) {
-		c.family.sup.log.Warn("the log is ahead of the clock", "root", c.family.name, "aggregate", c.ID(), "timestamp", c.last, "err", err)
+		c.family.sup.log.Warn("the log is ahead of the clock", "root", c.family.name, "aggregate", c.ID, "timestamp", c.last, "err", err)
 	}
 }
 
@@ -249,7 +244,7 @@ func (c *core[S]) renewClock() {
 	old := c.family.sup.clock.Node()
 	renewed := c.family.sup.clock.Renew()
 	c.family.sup.log.Warn("another clock has the same node id; this one has a new id now",
-		"root", c.family.name, "aggregate", c.ID(), "node", old, "renewed", renewed)
+		"root", c.family.name, "aggregate", c.ID, "node", old, "renewed", renewed)
 }
 
 // background is a context with the supervisor's life and the values of a caller's, such as

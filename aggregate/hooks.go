@@ -143,8 +143,8 @@ func (l *live) reportStuck(r *request) {
 	if last != 0 && now-last < int64(time.Second) || !s.stuckAt.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Warn("handler outlasts its caller", "root", l.family.name, "aggregate", l.ID(), "type", r.command.Type)
+	s.log.Warn("handler outlasts its caller", "root", l.family.name, "aggregate", l.ID, "type", r.command.Type)
 	if hook != nil {
-		hook(r.Context(), Stuck{Root: l.family.name, AggregateID: l.ID(), Type: r.command.Type})
+		hook(r.Ctx, Stuck{Root: l.family.name, AggregateID: l.ID, Type: r.command.Type})
 	}
 }

@@ -46,31 +46,31 @@ func (c *core[S]) repeat(q *request) {
 // untold is the error for a command that was carried out an earlier time, but whose outcome then
 // could not be read: one that says nothing was stored would be wrong.
 func (c *core[S]) untold(cause error) error {
-	return &OutcomeUnknownError{AggregateID: c.ID(), Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
+	return &OutcomeUnknownError{AggregateID: c.ID, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
 }
 
 // first looks a command's ID up. If it was used before, q gets the outcome of that time.
 func (c *core[S]) first(q *request) (found bool, err error) {
-	defer func() { c.reportPanic(q.Context(), q.command.Type, err) }()
+	defer func() { c.reportPanic(q.Ctx, q.command.Type, err) }()
 	defer recovered(&err) // an adapter's panic
 	a := c.adapter()
-	ctx, cancel := c.reading(q.Context())
+	ctx, cancel := c.reading(q.Ctx)
 	defer cancel()
 	log, ok := a.(store.CommandLog)
 	if !ok { // a transaction that doesn't keep command ids by itself
 		log = c.family.sup.store.(store.CommandLog)
 	}
-	record, err := lookUp(ctx, log, c.ID(), q.record)
+	record, err := lookUp(ctx, log, c.ID, q.record)
 	if found = record != nil; !found || err != nil {
 		return found, err
 	}
 	// The first time may have been in doubt. To have found it proves that it is visible.
-	if err := flush(ctx, a, c.ID(), c.family.sup.options.ReadTimeout); err != nil {
+	if err := flush(ctx, a, c.ID, c.family.sup.options.ReadTimeout); err != nil {
 		return true, c.untold(err)
 	}
 	q.seq, q.repeat = record.Last, true
 	if q.wantEvents {
-		q.events, err = eventsOf(ctx, a, c.ID(), record)
+		q.events, err = eventsOf(ctx, a, c.ID, record)
 	}
 	if q.wantState && err == nil {
 		q.state, err = c.stateAt(ctx, record.Last)
@@ -112,6 +112,6 @@ func (c *core[S]) stateAt(ctx context.Context, s types.Sequence) (any, error) {
 	if s == 0 {
 		return c.root.kind.initial()
 	}
-	l, err := c.root.kind.hydrate(ctx, c.reads(), c.ID(), s)
+	l, err := c.root.kind.hydrate(ctx, c.reads(), c.ID, s)
 	return l.state, err
 }

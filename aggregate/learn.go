@@ -27,7 +27,7 @@ func (c *core[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _
 	read, cancel := c.reading(ctx)
 	defer cancel()
 	rest := func() iter.Seq2[types.Event, error] {
-		return c.reads().Events(read, c.ID(), store.Range{After: max(0, c.seq-1)})
+		return c.reads().Events(read, c.ID, store.Range{After: max(0, c.seq-1)})
 	}
 	together, ok := c.adapter().(store.Follower)
 	if !ok {
@@ -35,7 +35,7 @@ func (c *core[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _
 	}
 	began, last := c.seq, c.last
 	c.yield()
-	events, more, err := readTogether(read, together, c.ID(), max(1, began))
+	events, more, err := readTogether(read, together, c.ID, max(1, began))
 	if err != nil {
 		return false, c.family.sup.orClosed(fmt.Errorf("aggregate: read events: %w", err))
 	}
@@ -72,7 +72,7 @@ func (c *core[S]) learnAll(ctx context.Context, began types.Sequence, events []t
 // with the same node id.
 func (c *core[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error], rival hlc.Timestamp) (news bool, _ error) {
 	began, last := c.seq, c.last
-	n, proved, err := c.root.kind.follow(events, c.ID(), &c.draft, func(e *types.Event) {
+	n, proved, err := c.root.kind.follow(events, c.ID, &c.draft, func(e *types.Event) {
 		if e.Timestamp == rival && !rival.IsZero() {
 			c.renewClock()
 		}
@@ -103,7 +103,7 @@ func (c *core[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 
 // lost drops a state that the log does not have, the one that ended with last, and tells of it.
 func (c *core[S]) lost(ctx context.Context, seq types.Sequence, last hlc.Timestamp) {
-	e := &LogWentBackError{Root: c.family.name, AggregateID: c.ID(), Sequence: seq, Timestamp: last}
+	e := &LogWentBackError{Root: c.family.name, AggregateID: c.ID, Sequence: seq, Timestamp: last}
 	c.drop()
 	if h := c.host; h != nil && h.loaded && !h.ahead && h.last == e.Timestamp {
 		h.draft, h.loaded = draft[S]{}, false

@@ -39,7 +39,7 @@ type live struct {
 func (l *live) place() *live { return l }
 
 // liveOf returns the aggregate of a mailbox, whatever its root is.
-func liveOf(m *mailbox.Mailbox) *live { return m.Owner().(interface{ place() *live }).place() }
+func liveOf(m *mailbox.Mailbox) *live { return m.Owner.(interface{ place() *live }).place() }
 
 // Live describes an aggregate in memory at one moment.
 type Live struct {
@@ -54,7 +54,7 @@ type Live struct {
 func (l *live) describe() Live {
 	s := l.Status()
 	return Live{
-		Root: l.family.name, AggregateID: l.ID(), Sequence: types.Sequence(l.at.Load()),
+		Root: l.family.name, AggregateID: l.ID, Sequence: types.Sequence(l.at.Load()),
 		Depth: s.Depth, Awake: s.Awake, Idle: s.Idle,
 	}
 }
@@ -75,7 +75,7 @@ func (s *Supervisor) Aggregates() iter.Seq[Live] {
 // it.
 func (r *Root[S]) Whereis(id hlc.Timestamp) (Live, bool) {
 	m := r.sup.registry.Find(id)
-	if m == nil || m.Family() != &r.family.Family {
+	if m == nil || m.Family != &r.family.Family {
 		return Live{}, false
 	}
 	return liveOf(m).describe(), true
@@ -91,16 +91,13 @@ func (r *Root[S]) reach(ctx context.Context, id hlc.Timestamp, enter func(*mailb
 		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
 	}
 	for {
-		if r.sup.registry.Closed() {
-			return nil, ErrClosed
-		}
 		m, err := r.sup.find(ctx, &r.family, id, func() *mailbox.Mailbox { return r.newCore(id) })
 		if err != nil {
 			return nil, err
 		}
 		switch enter(m) {
 		case mailbox.Delivered:
-			return m.Owner().(*core[S]), nil
+			return m.Owner.(*core[S]), nil
 		case mailbox.Refused:
 			return nil, ErrClosed
 		case mailbox.Overfull:
@@ -116,7 +113,7 @@ func (s *Supervisor) find(ctx context.Context, f *family, id hlc.Timestamp, crea
 	for tries := 1; ; tries++ {
 		m, err := s.registry.Get(ctx, id, create)
 		switch {
-		case err == nil && m.Family() == &f.Family:
+		case err == nil && m.Family == &f.Family:
 			return m, nil
 		case errors.Is(err, mailbox.ErrClosed):
 			return nil, ErrClosed

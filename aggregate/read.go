@@ -56,7 +56,7 @@ func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (
 func (c *core[S]) instance() (Instance[S], error) {
 	_ = c.hold(context.Background()) // which can't fail here
 	state, err := c.root.kind.copied(c.state)
-	return Instance[S]{ID: c.ID(), Sequence: c.seq, State: state}, err
+	return Instance[S]{ID: c.ID, Sequence: c.seq, State: state}, err
 }
 
 // Call runs f with a copy of the latest state in the aggregate's own goroutine. No command of this

@@ -17,7 +17,7 @@ func (c *core[S]) stopwatch() (now time.Time) {
 func (c *core[S]) reportCommit(ctx context.Context, commands, events int, start time.Time, err error) {
 	if hook := c.family.sup.options.Hooks.Commit; hook != nil {
 		hook(ctx, Committed{
-			Root: c.family.name, AggregateID: c.ID(), Commands: commands, Events: events,
+			Root: c.family.name, AggregateID: c.ID, Commands: commands, Events: events,
 			Start: start, Duration: time.Since(start), Err: err,
 		})
 	}
@@ -25,7 +25,7 @@ func (c *core[S]) reportCommit(ctx context.Context, commands, events int, start 
 
 func (c *core[S]) reportConflict(ctx context.Context, commands, attempt int) {
 	if hook := c.family.sup.options.Hooks.Conflict; hook != nil {
-		hook(ctx, Conflict{Root: c.family.name, AggregateID: c.ID(), Sequence: c.seq, Commands: commands, Attempt: attempt})
+		hook(ctx, Conflict{Root: c.family.name, AggregateID: c.ID, Sequence: c.seq, Commands: commands, Attempt: attempt})
 	}
 }
 
@@ -38,10 +38,10 @@ func (c *core[S]) reportPanic(ctx context.Context, command string, err error) {
 		return
 	}
 	if err == error(p) { //nolint:errorlint // what is around another one says where
-		p.Root, p.AggregateID, p.Type = c.family.name, c.ID(), command
+		p.Root, p.AggregateID, p.Type = c.family.name, c.ID, command
 	}
-	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.ID(), "type", command, "value", p.Value)
+	c.family.sup.log.Error("panic in a handler", "root", c.family.name, "aggregate", c.ID, "type", command, "value", p.Value)
 	if hook := c.family.sup.options.Hooks.Panic; hook != nil {
-		hook(ctx, Panicked{Root: c.family.name, AggregateID: c.ID(), Type: command, Err: p})
+		hook(ctx, Panicked{Root: c.family.name, AggregateID: c.ID, Type: command, Err: p})
 	}
 }

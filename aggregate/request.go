@@ -89,14 +89,14 @@ func (s *Supervisor) newRequest(ctx context.Context) *request {
 
 // free gives the request back. Only the caller may, and only after its answer.
 func (s *Supervisor) free(r *request) {
-	r.Reset()
+	r.Prepare(context.Background(), nil)
 	r.wish = wish{}
 	s.requests.Put(r)
 }
 
 // claim is taken before the request's events are sent. It fails if the caller left, or is about to.
 func (r *request) claim(events []types.Event) bool {
-	if r.Context().Err() != nil {
+	if r.Ctx.Err() != nil {
 		return false
 	}
 	s := &r.first
@@ -114,14 +114,14 @@ func (r *request) claim(events []types.Event) bool {
 // wait returns the request's answer, or an earlier end of its context.
 func (r *request) wait(l *live) error {
 	if r.Wait() {
-		return r.Err()
+		return r.Err
 	}
 	return r.leave(l)
 }
 
 // leave takes the request back as far as that is still possible.
 func (r *request) leave(l *live) error {
-	cause := r.Context().Err()
+	cause := r.Ctx.Err()
 	for {
 		switch r.Phase() {
 		case mailbox.Queued:
@@ -140,7 +140,7 @@ func (r *request) leave(l *live) error {
 				return fmt.Errorf("aggregate: before the commit: %w", cause)
 			}
 		case mailbox.Claimed:
-			unknown := r.unknown(l.ID(), fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause))
+			unknown := r.unknown(l.ID, fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause))
 			if r.Leave(mailbox.Claimed) {
 				return unknown
 			}

@@ -91,11 +91,11 @@ func (c *core[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 // before the wait.
 func (c *core[S]) waitInLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
 	defer recovered(&err) // an adapter's panic
-	events, more, err := line.Lock(ctx, c.ID(), max(1, began))
+	events, more, err := line.Lock(ctx, c.ID, max(1, began))
 	if err != nil {
 		return during("wait in line", err)
 	}
 	return c.learnAll(ctx, began, events, more, func() iter.Seq2[types.Event, error] {
-		return inTurn(ctx, c, line.Events(ctx, c.ID(), store.Range{After: max(0, c.seq-1)}))
+		return inTurn(ctx, c, line.Events(ctx, c.ID, store.Range{After: max(0, c.seq-1)}))
 	}, hlc.Timestamp{})
 }

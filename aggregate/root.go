@@ -182,7 +182,7 @@ func (r *Root[S]) ask(ctx context.Context, tx store.Tx, e errand) (answer told, 
 
 // deliver puts a request into the mailbox of an aggregate and returns its answer.
 func (r *Root[S]) deliver(q *request, id hlc.Timestamp) error {
-	l, err := r.reach(q.Context(), id, func(m *mailbox.Mailbox) mailbox.Delivery { return m.Put(&q.Request) })
+	l, err := r.reach(q.Ctx, id, func(m *mailbox.Mailbox) mailbox.Delivery { return m.Put(&q.Request) })
 	if err != nil {
 		return err
 	}

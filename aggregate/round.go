@@ -48,18 +48,18 @@ func (r *round) free() {
 
 // commands makes attempts until all commands in r.open have an answer.
 func (c *core[S]) commands(r *round) {
-	if err := c.hold(r.open[0].Context()); err != nil {
+	if err := c.hold(r.open[0].Ctx); err != nil {
 		c.answerAll(r, err)
 		return
 	}
 	if c.loaded && (c.root.kind.ReadFirst || c.readsFirst()) {
-		if _, err := c.refresh(r.open[0].Context()); err != nil {
+		if _, err := c.refresh(r.open[0].Ctx); err != nil {
 			c.answerAll(r, err)
 			return
 		}
 	}
 	for len(r.open) > 0 {
-		ctx := r.open[0].Context()
+		ctx := r.open[0].Ctx
 		if err := c.ensure(ctx); err != nil {
 			c.answerAll(r, err)
 			return
@@ -109,7 +109,7 @@ func (c *core[S]) attempt(ctx context.Context, r *round) {
 		return
 	}
 	started, seq, last := c.stopwatch(), c.seq, c.last
-	commit := store.Commit{AggregateID: c.ID(), Events: r.log, Predecessor: c.last, Projections: c.root.kind.Projections, Commands: r.records}
+	commit := store.Commit{AggregateID: c.ID, Events: r.log, Predecessor: c.last, Projections: c.root.kind.Projections, Commands: r.records}
 	c.ahead = c.root.kind.clone != nil && !c.copied && d.seq != c.seq
 	err = c.commit(ctx, commit, line)
 	_ = c.hold(context.Background()) // who has it is in a handler, and is soon done
@@ -223,19 +223,19 @@ func (c *core[S]) stateOf(d *draft[S]) (any, error) { return c.root.kind.copied(
 
 // evaluate evaluates one command.
 func (c *core[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []types.Event) ([]types.Event, error) {
-	if err := q.Context().Err(); err != nil {
+	if err := q.Ctx.Err(); err != nil {
 		return log, fmt.Errorf("aggregate: before the commit: %w", err)
 	}
 	if q.excluded != nil && q.excludedAt == d.seq && q.excludedOn == base {
 		return log, q.excluded
 	}
 	q.tries++
-	if q.Context().Done() != nil && c.host == nil { // else nobody can leave while the handler runs
+	if q.Ctx.Done() != nil && c.host == nil { // else nobody can leave while the handler runs
 		c.current.Store(q)
 		defer c.current.Store(nil)
 	}
-	log, err := c.root.kind.decide(q.Context(), c.family.sup.clock, d, c.ID(), q.command, q.handler.(CommandHandler[S]), log)
-	c.reportPanic(q.Context(), q.command.Type, err)
+	log, err := c.root.kind.decide(q.Ctx, c.family.sup.clock, d, c.ID, q.command, q.handler.(CommandHandler[S]), log)
+	c.reportPanic(q.Ctx, q.command.Type, err)
 	return log, err
 }
 
@@ -335,7 +335,7 @@ func (c *core[S]) spend(ctx context.Context, r *round, cause error) bool {
 	for _, q := range r.open {
 		// Not q.tries: evaluations that neighbours in the batch are the cause of don't count.
 		if q.conflicts++; q.conflicts >= c.family.sup.options.MaxAttempts {
-			q.Answer(&RetriesSpentError{AggregateID: c.ID(), Attempts: q.conflicts, Err: cause})
+			q.Answer(&RetriesSpentError{AggregateID: c.ID, Attempts: q.conflicts, Err: cause})
 			continue
 		}
 		most = max(most, q.conflicts)

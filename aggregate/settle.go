@@ -53,12 +53,12 @@ func (c *core[S]) seeThrough(ctx context.Context, commit store.Commit, first fun
 	if !errors.Is(doubt, store.ErrOutcomeUnknown) {
 		return sup.orClosed(doubt)
 	}
-	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.ID(), "events", len(commit.Events), "err", doubt)
+	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.ID, "events", len(commit.Events), "err", doubt)
 	outcome, err := sup.settle(ctx, commit, func() error { return commitOnce(ctx, sup.store.Commit, commit) })
 	if outcome == stillUnknown {
 		return doubt
 	}
-	sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.ID(), "outcome", outcome)
+	sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.ID, "outcome", outcome)
 	return err
 }
 

@@ -18,7 +18,7 @@ func (c *core[S]) save() {
 	}
 	current, err := c.capture()
 	if err != nil {
-		c.family.sup.log.Warn("snapshot not taken", "root", c.family.name, "aggregate", c.ID(), "err", err)
+		c.family.sup.log.Warn("snapshot not taken", "root", c.family.name, "aggregate", c.ID, "err", err)
 		c.saved = c.seq // it will not be any different before the next event
 		return
 	}
@@ -44,7 +44,7 @@ type material[S any] struct {
 // capture returns a copy of the aggregate for a snapshot. The caller has the turn, or the aggregate is idle.
 func (c *core[S]) capture() (material[S], error) {
 	state, err := c.root.kind.copied(c.state)
-	current := Instance[S]{ID: c.ID(), Sequence: c.seq, State: state}
+	current := Instance[S]{ID: c.ID, Sequence: c.seq, State: state}
 	return material[S]{Instance: current, at: c.last, generation: c.generation}, err
 }
 
@@ -152,7 +152,7 @@ func (r *Root[S]) void(ctx context.Context, present *types.Snapshot, now types.S
 
 // forget lets a live aggregate read its state anew: the log is not the one any more that it was made of.
 func (r *Root[S]) forget(current material[S]) {
-	if m := r.sup.registry.Find(current.ID); m == nil || m.Family() != &r.family.Family {
+	if m := r.sup.registry.Find(current.ID); m == nil || m.Family != &r.family.Family {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.sup.base, r.sup.options.ReadTimeout)

@@ -159,7 +159,7 @@ func lifecycle(hook func(Lifecycle)) func(*mailbox.Mailbox) {
 	if hook == nil {
 		return nil
 	}
-	return func(m *mailbox.Mailbox) { hook(Lifecycle{Root: liveOf(m).family.name, AggregateID: m.ID()}) }
+	return func(m *mailbox.Mailbox) { hook(Lifecycle{Root: liveOf(m).family.name, AggregateID: m.ID}) }
 }
 
 // Clock returns the clock that stamps ids and events.

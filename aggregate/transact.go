@@ -215,7 +215,7 @@ var errReserved = fmt.Errorf("%w: another transaction of this process has the ag
 func (t *transaction) reserve(ctx context.Context, m *live) error {
 	var err error
 	switch {
-	case m.ID().Compare(t.highest) < 0:
+	case m.ID.Compare(t.highest) < 0:
 		if !m.reserved.TryLock() {
 			err = errReserved
 		}
@@ -233,8 +233,8 @@ func (t *transaction) reserve(ctx context.Context, m *live) error {
 	}
 	if err == nil {
 		t.held = append(t.held, m)
-		if m.ID().Compare(t.highest) > 0 {
-			t.highest = m.ID()
+		if m.ID.Compare(t.highest) > 0 {
+			t.highest = m.ID
 		}
 	}
 	return err
@@ -242,7 +242,7 @@ func (t *transaction) reserve(ctx context.Context, m *live) error {
 
 // reserveAll reserves what earlier attempts needed, in order.
 func (t *transaction) reserveAll(ctx context.Context) error {
-	slices.SortFunc(t.members, func(a, b member) int { return a.place().ID().Compare(b.place().ID()) })
+	slices.SortFunc(t.members, func(a, b member) int { return a.place().ID.Compare(b.place().ID) })
 	t.want()
 	for _, m := range t.members {
 		if err := t.reserve(ctx, m.place()); err != nil {
@@ -307,7 +307,7 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 		return nil, t.failed
 	}
 	for _, m := range t.members {
-		if m.place().ID() != id {
+		if m.place().ID != id {
 			continue
 		}
 		if c, ok := m.(*core[S]); ok && c.root == r {

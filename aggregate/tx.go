@@ -36,7 +36,7 @@ func (r *Root[S]) EvaluateTx(ctx context.Context, tx store.Tx, command types.Com
 func (r *Root[S]) answerIn(q *request, tx store.Tx) error {
 	q.Begin()
 	if own, ok := tx.(*transaction); ok {
-		c, err := memberOf(q.Context(), own, r, q.command.AggregateID)
+		c, err := memberOf(q.Ctx, own, r, q.command.AggregateID)
 		if err != nil {
 			return err
 		}
@@ -48,14 +48,14 @@ func (r *Root[S]) answerIn(q *request, tx store.Tx) error {
 		}
 		return c.answerHere(q)
 	}
-	host, err := r.visit(q.Context(), q.command.AggregateID)
+	host, err := r.visit(q.Ctx, q.command.AggregateID)
 	if err != nil {
 		return err
 	}
 	defer host.EndVisit()
 	c := host.guest()
 	c.tx = tx
-	if err := c.copyHost(q.Context()); err != nil {
+	if err := c.copyHost(q.Ctx); err != nil {
 		return err
 	}
 	began := c.seq
@@ -112,10 +112,10 @@ func (c *core[S]) nudge() {
 	q := c.family.sup.newRequest(context.Background())
 	q.run = func(o mailbox.Owner) error {
 		live := o.(*core[S])
-		if _, err := live.refresh(q.Context()); err != nil {
+		if _, err := live.refresh(q.Ctx); err != nil {
 			return err
 		}
-		if err := live.hold(q.Context()); err != nil {
+		if err := live.hold(q.Ctx); err != nil {
 			return err
 		}
 		live.saveIfDue()

@@ -20,26 +20,26 @@ func (m *Mailbox) Visit() Delivery {
 		return Departed
 	}
 	m.visitors++
-	m.family.registry.active.Add(1)
+	m.Family.registry.active.Add(1)
 	return Delivered
 }
 
 // EndVisit ends a visit.
 func (m *Mailbox) EndVisit() {
-	m.used.Store(m.family.registry.now())
+	m.used.Store(m.Family.registry.now())
 	m.mu.Lock()
 	m.visitors--
 	if m.draining && !m.closed && m.idle() {
 		if m.parked {
 			m.dismiss()
 		} else {
-			m.owner.BeforeExit()
+			m.Owner.BeforeExit()
 			m.depart()
 		}
 	}
 	m.mu.Unlock()
-	m.family.registry.Announce()
-	m.family.registry.ended()
+	m.Family.registry.Announce()
+	m.Family.registry.ended()
 }
 
 // hibernate gives the goroutine of an idle mailbox back.
@@ -66,7 +66,7 @@ func (m *Mailbox) Exit() bool {
 	if m.closed {
 		return true
 	}
-	if !m.idle() || !m.owner.BeforeExit() {
+	if !m.idle() || !m.Owner.BeforeExit() {
 		return false
 	}
 	if m.parked {
@@ -79,9 +79,9 @@ func (m *Mailbox) Exit() bool {
 // depart marks the mailbox as gone and takes it out of the registry. m.mu is held.
 func (m *Mailbox) depart() {
 	m.closed = true
-	m.family.registry.remove(m)
-	if m.family.registry.config.Exited != nil {
-		m.family.registry.config.Exited(m)
+	m.Family.registry.remove(m)
+	if m.Family.registry.config.Exited != nil {
+		m.Family.registry.config.Exited(m)
 	}
 }
 
@@ -99,7 +99,7 @@ func (m *Mailbox) drain() {
 	case m.parked:
 		m.dismiss()
 	default:
-		m.owner.BeforeExit()
+		m.Owner.BeforeExit()
 		m.depart()
 	}
 }
@@ -132,7 +132,7 @@ func (m *Mailbox) Status() Status {
 	defer m.mu.Unlock()
 	s := Status{Depth: int(m.depth.Load()), Awake: m.running}
 	if m.idle() {
-		s.Idle = time.Duration(m.family.registry.now() - m.used.Load())
+		s.Idle = time.Duration(m.Family.registry.now() - m.used.Load())
 	}
 	return s
 }

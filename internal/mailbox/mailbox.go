@@ -8,14 +8,14 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 )
 
-// Mailbox delivers the requests of one id to their owner.
+// Mailbox delivers the requests of one id to their owner. Init sets its fields, which are only read afterwards.
 //
 // The queue has no array, and the goroutine and its channel are there only while they are of
 // use: an idle mailbox is small.
 type Mailbox struct {
-	id     hlc.Timestamp
-	family *Family
-	owner  Owner
+	ID     hlc.Timestamp // what the registry finds it by
+	Family *Family
+	Owner  Owner
 
 	mu         sync.Mutex
 	head, tail *Request      // guarded by mu
@@ -46,18 +46,9 @@ type Owner interface {
 
 // Init makes a mailbox what it is. It is called once, before a registry gets it.
 func (m *Mailbox) Init(id hlc.Timestamp, f *Family, o Owner) {
-	m.id, m.family, m.owner = id, f, o
+	m.ID, m.Family, m.Owner = id, f, o
 	m.used.Store(f.registry.now())
 }
-
-// ID is what the registry finds the mailbox by.
-func (m *Mailbox) ID() hlc.Timestamp { return m.id }
-
-// Family is what it was made with.
-func (m *Mailbox) Family() *Family { return m.family }
-
-// Owner is what it was made with.
-func (m *Mailbox) Owner() Owner { return m.owner }
 
 // Delivery is what became of a request that was put into a mailbox, or of a visit.
 type Delivery int
@@ -82,8 +73,8 @@ func (m *Mailbox) Put(r *Request) Delivery {
 		}
 		return Refused
 	}
-	r.crowded = int(m.depth.Load()) >= m.family.Size
-	if r.crowded && m.family.Refuse {
+	r.crowded = int(m.depth.Load()) >= m.Family.Size
+	if r.crowded && m.Family.Refuse {
 		m.mu.Unlock()
 		return Overfull
 	}
@@ -97,7 +88,7 @@ func (m *Mailbox) Put(r *Request) Delivery {
 	m.depth.Add(1)
 	if m.dismissed { // it was to hibernate and has not seen it yet
 		m.dismissed = false
-		m.family.watch(m)
+		m.Family.watch(m)
 	}
 	m.rouse()
 	m.mu.Unlock()
@@ -110,7 +101,7 @@ func (m *Mailbox) rouse() {
 	case !m.running:
 		m.running = true
 		m.wake = make(chan struct{}, 1)
-		m.family.started(m)
+		m.Family.started(m)
 		go m.loop(m.wake)
 	case m.parked:
 		m.parked = false
@@ -127,7 +118,7 @@ func (m *Mailbox) Withdraw(r *Request) (waiting, full bool) {
 		return false, false
 	}
 	m.unlink(r)
-	r.phase.Store(uint32(Gone))
+	r.phase.Store(Gone)
 	return true, r.crowded
 }
 
@@ -153,7 +144,7 @@ func (m *Mailbox) loop(wake chan struct{}) {
 		if !finished {
 			m.abort()
 		}
-		m.family.registry.ended()
+		m.Family.registry.ended()
 	}()
 	buffer := make([]*Request, 0, 1)
 	for {
@@ -162,8 +153,8 @@ func (m *Mailbox) loop(wake chan struct{}) {
 			finished = true
 			return
 		}
-		m.owner.Serve(batch)
-		m.used.Store(m.family.registry.now())
+		m.Owner.Serve(batch)
+		m.used.Store(m.Family.registry.now())
 		if len(batch) > 1 {
 			m.gather(int32(len(batch)))
 		}
@@ -198,7 +189,7 @@ const maxKeptBatch = 16
 func (m *Mailbox) collect(batch []*Request, wake chan struct{}) []*Request {
 	for {
 		m.mu.Lock()
-		for m.head != nil && len(batch) < m.family.MaxBatch {
+		for m.head != nil && len(batch) < m.Family.MaxBatch {
 			r := m.head
 			m.unlink(r)
 			r.Begin()
@@ -211,7 +202,7 @@ func (m *Mailbox) collect(batch []*Request, wake chan struct{}) []*Request {
 		if m.draining || m.dismissed {
 			m.running, m.wake, m.dismissed = false, nil, false
 			if m.draining && !m.closed && m.visitors == 0 {
-				m.owner.BeforeExit()
+				m.Owner.BeforeExit()
 				m.depart()
 			}
 			m.mu.Unlock()
@@ -219,14 +210,14 @@ func (m *Mailbox) collect(batch []*Request, wake chan struct{}) []*Request {
 		}
 		m.parked = true
 		m.mu.Unlock()
-		m.family.registry.Announce()
+		m.Family.registry.Announce()
 		<-wake
 	}
 }
 
 // abort is called when the goroutine was ended from within. The next request starts a new one.
 func (m *Mailbox) abort() {
-	m.owner.Aborted()
+	m.Owner.Aborted()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.running, m.wake = false, nil

@@ -26,7 +26,7 @@ func (c *clerk) Serve(batch []*Request) {
 	c.batches = append(c.batches, len(batch))
 	c.begun = append(c.begun[:0], batch...)
 	for _, r := range batch {
-		r.Wish().(func())()
+		r.Wish.(func())()
 		r.Answer(nil)
 	}
 }
@@ -63,7 +63,7 @@ func (o *office) clerk(t *testing.T, id hlc.Timestamp) *clerk {
 		return &c.Mailbox
 	})
 	require.NoError(t, err)
-	return m.Owner().(*clerk)
+	return m.Owner.(*clerk)
 }
 
 func wishes(ctx context.Context, wish func()) *Request {
@@ -101,7 +101,7 @@ func TestRequestsAreServedInOrderAndInBatches(t *testing.T) {
 		close(gate)
 		for _, r := range all {
 			require.True(t, r.Wait())
-			require.NoError(t, r.Err())
+			require.NoError(t, r.Err)
 		}
 		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6}, order)
 		require.Equal(t, []int{1, 3, 3, 1}, c.batches)
@@ -140,10 +140,10 @@ func TestAGoroutineThatWasEndedIsReplaced(t *testing.T) {
 		bad, good := wishes(t.Context(), runtime.Goexit), wishes(t.Context(), nothing)
 		c.Put(bad)
 		require.True(t, bad.Wait())
-		require.ErrorIs(t, bad.Err(), errAborted)
+		require.ErrorIs(t, bad.Err, errAborted)
 		c.Put(good)
 		require.True(t, good.Wait())
-		require.NoError(t, good.Err())
+		require.NoError(t, good.Err)
 		require.Equal(t, 1, c.aborted)
 		o.end(t)
 	})
@@ -180,7 +180,7 @@ func TestAFullRegistryLetsTheLeastRecentlyUsedGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var left []hlc.Timestamp
-		o := newOffice(Config{MaxLive: 2, Exited: func(m *Mailbox) { left = append(left, m.ID()) }}, Family{Size: 1, MaxBatch: 1})
+		o := newOffice(Config{MaxLive: 2, Exited: func(m *Mailbox) { left = append(left, m.ID) }}, Family{Size: 1, MaxBatch: 1})
 		first := o.clerk(t, hlc.Timestamp{1})
 		time.Sleep(time.Second)
 		second := o.clerk(t, hlc.Timestamp{2})
@@ -192,7 +192,7 @@ func TestAFullRegistryLetsTheLeastRecentlyUsedGo(t *testing.T) {
 		require.Nil(t, o.Find(hlc.Timestamp{1}))
 
 		ctx, cancel := context.WithCancel(t.Context())
-		o.family.registry.Find(hlc.Timestamp{3}).Owner().(*clerk).staying = true
+		o.family.registry.Find(hlc.Timestamp{3}).Owner.(*clerk).staying = true
 		go func() { time.Sleep(time.Second); cancel() }()
 		_, err := o.Get(ctx, hlc.Timestamp{4}, nil)
 		require.ErrorIs(t, err, context.Canceled, "one is visited, one doesn't want to leave")

@@ -83,6 +83,9 @@ func (r *Registry) Get(ctx context.Context, id hlc.Timestamp, create func() *Mai
 }
 
 func (r *Registry) start(ctx context.Context, id hlc.Timestamp, create func() *Mailbox) (*Mailbox, error) {
+	if r.closed.Load() {
+		return nil, ErrClosed
+	}
 	if err := r.reserve(ctx); err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func (r *Registry) start(ctx context.Context, id hlc.Timestamp, create func() *M
 	}
 	m := create()
 	s.byID[id] = m
-	r.idle.watch(&m.family.present, m)
+	r.idle.watch(&m.Family.present, m)
 	if r.config.Started != nil {
 		r.config.Started(m)
 	}
@@ -108,10 +111,10 @@ func (r *Registry) start(ctx context.Context, id hlc.Timestamp, create func() *M
 
 // remove takes m out, if it is still the one in charge of its id.
 func (r *Registry) remove(m *Mailbox) {
-	s := r.shard(m.id)
+	s := r.shard(m.ID)
 	s.mu.Lock()
-	if s.byID[m.id] == m {
-		delete(s.byID, m.id)
+	if s.byID[m.ID] == m {
+		delete(s.byID, m.ID)
 		r.release()
 	}
 	s.mu.Unlock()
@@ -245,7 +248,7 @@ func (r *Registry) RefuseAll(err error) (requests int, busy []hlc.Timestamp) {
 		n, atWork := m.refuseAll(err)
 		requests += n
 		if atWork {
-			busy = append(busy, m.id)
+			busy = append(busy, m.ID)
 		}
 	}
 	return requests, busy

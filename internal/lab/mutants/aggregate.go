@@ -56,7 +56,7 @@ var roundMutants = []mutant{
 	{"aggregate/answer.go", "after an unknown outcome the state is kept", `	if unknown {
 		c.drop()
 	}`, ``, aggregateSuites},
-	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.Answer(q.unknown(c.ID(), cause))`, `			q.Answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
+	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.Answer(q.unknown(c.ID, cause))`, `			q.Answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
 	{"aggregate/answer.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/answer.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
 	{"aggregate/answer.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
@@ -92,11 +92,11 @@ var requestMutants = []mutant{
 	{"aggregate/request.go", "who leaves during a commit is told that nothing is stored", `			if r.Leave(mailbox.Claimed) {
 				return unknown`, `			if r.Leave(mailbox.Claimed) {
 				return cause`, aggregateSuites},
-	{"aggregate/request.go", "a commit is claimed although the caller is about to leave", `	if r.Context().Err() != nil {
+	{"aggregate/request.go", "a commit is claimed although the caller is about to leave", `	if r.Ctx.Err() != nil {
 		return false
 	}
 `, ``, aggregateSuites},
-	{"internal/mailbox/request.go", "a claim is never given back", `func (r *Request) Unclaim() { r.move(Claimed, Begun) }`, `func (r *Request) Unclaim() {}`, aggregateSuites},
+	{"internal/mailbox/request.go", "a claim is never given back", `func (r *Request) Unclaim() { r.phase.CompareAndSwap(Claimed, Begun) }`, `func (r *Request) Unclaim() {}`, aggregateSuites},
 	{"aggregate/request.go", "the timestamps to look up are missing", `	r.stamps.Store(s)
 `, ``, aggregateSuites},
 	{"aggregate/request.go", "a second attempt adds to the timestamps of the first", `	s.list = s.short[:0]

@@ -6,12 +6,12 @@ var mailboxMutants = []mutant{
 		closed :=`, aggregateSuites},
 	{"internal/mailbox/mailbox.go", "a goroutine that was dismissed ends although there is work", `	if m.dismissed { // it was to hibernate and has not seen it yet
 		m.dismissed = false
-		m.family.watch(m)
+		m.Family.watch(m)
 	}
 	m.rouse()`, `	if !m.dismissed {
 		m.rouse()
 	}`, aggregateSuites},
-	{"internal/mailbox/lifecycle.go", "an aggregate at work can leave memory", `if !m.idle() || !m.owner.BeforeExit() {`, `if !m.owner.BeforeExit() {`, aggregateSuites},
+	{"internal/mailbox/lifecycle.go", "an aggregate at work can leave memory", `if !m.idle() || !m.Owner.BeforeExit() {`, `if !m.Owner.BeforeExit() {`, aggregateSuites},
 	{"internal/mailbox/lifecycle.go", "the goroutine of a busy aggregate is given back", `	if !m.parked || m.head != nil {
 		return false
 	}
@@ -30,7 +30,7 @@ var mailboxMutants = []mutant{
 			batch = append(batch, r)`, `			m.unlink(r)
 			r.Begin()
 			batch = append([]*Request{r}, batch...)`, aggregateSuites},
-	{"internal/mailbox/mailbox.go", "batches have no bound", `m.head != nil && len(batch) < m.family.MaxBatch {`, `m.head != nil {`, aggregateSuites},
+	{"internal/mailbox/mailbox.go", "batches have no bound", `m.head != nil && len(batch) < m.Family.MaxBatch {`, `m.head != nil {`, aggregateSuites},
 	{"internal/mailbox/mailbox.go", "a crowd that was answered is not waited for", `		if len(batch) > 1 {
 `, `		if false {
 `, aggregateSuites},
