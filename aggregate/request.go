@@ -56,7 +56,7 @@ type told struct {
 	repeat bool           // an earlier command with the same ID did it
 }
 
-// trial is the mailbox' bookkeeping about one command.
+// trial is the core's bookkeeping about one command.
 type trial struct {
 	tries     int            // evaluations
 	conflicts int            // those of them that another process' events made void

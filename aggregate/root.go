@@ -182,11 +182,11 @@ func (r *Root[S]) ask(ctx context.Context, tx store.Tx, e errand) (answer told, 
 
 // deliver puts a request into the mailbox of an aggregate and returns its answer.
 func (r *Root[S]) deliver(q *request, id hlc.Timestamp) error {
-	l, err := r.reach(q.Ctx, id, func(m *mailbox.Mailbox) mailbox.Delivery { return m.Put(&q.Request) })
+	c, err := r.reach(q.Ctx, id, func(m *mailbox.Mailbox) mailbox.Delivery { return m.Put(&q.Request) })
 	if err != nil {
 		return err
 	}
-	return q.wait(l.live)
+	return q.wait(c.live)
 }
 
 // do runs f in the aggregate's own goroutine.
