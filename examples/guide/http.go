@@ -27,7 +27,7 @@ func (b *Bank) Handler() http.Handler {
 }
 
 // create makes an account. A client that repeats itself, at whichever replica, gets the first answer again: both the
-// id and the command's ID come of its key.
+// id and the command's ID are derived from its key.
 func (b *Bank) create(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
