@@ -216,12 +216,15 @@ func TestATailReadsOnAReplicaWhatThatHas(t *testing.T) {
 	for _, s := range []*pgserver.Server{primary, standby} { // each has transactions of the same numbers
 		append1(t, pgtest.Open(t, s.URL("postgres")), stamp(), 1, 25)
 	}
-	begin()
+	stop = begin()
 	await(t, pool, 205)
+	stop()
 	require.NotContains(t, log.String(), "can't read")
 	require.NoError(t, standby.Stop(t.Context(), pgserver.Fast))
 	append1(t, pool, stamp(), 1, 25)
+	stop = begin()
 	await(t, pool, 230)
+	stop()
 	require.Equal(t, 1, strings.Count(log.String(), "can't read on its replica"))
 }
 
