@@ -73,8 +73,8 @@ func (c *core[S]) answerSenders(r *round, cause error, unknown bool) {
 // refusedAtCommit is what a command is told whose commit was refused. Where a projection says that it is a refusal of
 // the command, it is one like a handler's.
 func refusedAtCommit(cause error) error {
-	if rejected, ok := errors.AsType[*InvalidCommandError](cause); ok {
-		return &InvalidCommandError{Message: rejected.Message, Err: cause}
+	if rejected, ok := errors.AsType[*RejectedError](cause); ok {
+		return &RejectedError{Message: rejected.Message, Err: cause}
 	}
 	return during("commit", cause)
 }

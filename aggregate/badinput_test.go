@@ -30,9 +30,9 @@ func TestBadCommandsAreRefusedWithATypedErrorAndNothingIsStored(t *testing.T) {
 			is      error
 			text    string
 		}{
-			"unknown type": {types.Command{AggregateID: id, Type: "nonsense"}, aggregate.ErrInvalidHandler, `aggregate: tally has no handler for command type "nonsense"`},
-			"empty type":   {types.Command{AggregateID: id}, aggregate.ErrInvalidHandler, `no handler for command type ""`},
-			"long type":    {types.Command{AggregateID: id, Type: strings.Repeat("x", 257)}, aggregate.ErrInvalidHandler, "no handler"},
+			"unknown type": {types.Command{AggregateID: id, Type: "nonsense"}, aggregate.ErrUnknownCommand, `aggregate: tally has no handler for command type "nonsense"`},
+			"empty type":   {types.Command{AggregateID: id}, aggregate.ErrUnknownCommand, `no handler for command type ""`},
+			"long type":    {types.Command{AggregateID: id, Type: strings.Repeat("x", 257)}, aggregate.ErrUnknownCommand, "no handler"},
 			"zero id":      {adds(hlc.Timestamp{}, 1), aggregate.ErrInvalidID, "the aggregate id is zero"},
 			"another type": {types.Command{AggregateID: id, Type: "add", Data: added{1}}, aggregate.ErrInvalidData, `aggregate: command "add" of tally: data is aggregate_test.added, want aggregate_test.add`},
 			"no data":      {types.Command{AggregateID: id, Type: "add"}, aggregate.ErrInvalidData, "is nil, want"},
@@ -72,7 +72,7 @@ func TestEveryEntryPointRefusesAZeroID(t *testing.T) {
 
 func TestBadEventsAreRefusedWithATypedErrorAndNothingIsStored(t *testing.T) {
 	t.Parallel()
-	raw := func(s string) types.Uncommitted { return types.New("noted", json.RawMessage(s)) }
+	raw := func(s string) types.Uncommitted { return types.NewEvent("noted", json.RawMessage(s)) }
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
 		s := open()
 		root := newRoot(t, s, nil)
@@ -84,13 +84,13 @@ func TestBadEventsAreRefusedWithATypedErrorAndNothingIsStored(t *testing.T) {
 			is    error
 			text  string
 		}{
-			"unknown type":       {types.New("mystery", nil), aggregate.ErrUnknownEvent, `new event "mystery"`},
-			"empty type":         {types.New("", nil), store.ErrInvalidEvent, "type is empty"},
-			"long type":          {types.New(strings.Repeat("x", 257), nil), store.ErrInvalidEvent, "type has 257 bytes, more than 256"},
-			"type with NUL":      {types.New("a\x00b", nil), store.ErrInvalidEvent, "type contains a NUL byte"},
-			"type not UTF-8":     {types.New("a\xff", nil), store.ErrInvalidEvent, "type is not valid UTF-8"},
+			"unknown type":       {types.NewEvent("mystery", nil), aggregate.ErrUnknownEvent, `new event "mystery"`},
+			"empty type":         {types.NewEvent("", nil), store.ErrInvalidEvent, "type is empty"},
+			"long type":          {types.NewEvent(strings.Repeat("x", 257), nil), store.ErrInvalidEvent, "type has 257 bytes, more than 256"},
+			"type with NUL":      {types.NewEvent("a\x00b", nil), store.ErrInvalidEvent, "type contains a NUL byte"},
+			"type not UTF-8":     {types.NewEvent("a\xff", nil), store.ErrInvalidEvent, "type is not valid UTF-8"},
 			"NUL in raw":         {raw(`{"Text": "a\u0000b"}`), store.ErrInvalidEvent, `\u0000`},
-			"NUL encoded":        {types.New("noted", noted{"a\x00b"}), store.ErrInvalidEvent, `\u0000`},
+			"NUL encoded":        {types.NewEvent("noted", noted{"a\x00b"}), store.ErrInvalidEvent, `\u0000`},
 			"NUL in a key":       {raw(`{"Text": "x", "\u0000": 1}`), store.ErrInvalidEvent, `\u0000`},
 			"lone surrogate":     {raw(`{"Text": "\ud800"}`), store.ErrInvalidEvent, "surrogate"},
 			"low before high":    {raw(`{"Text": "\udc00\ud800"}`), store.ErrInvalidEvent, "surrogate"},
@@ -100,13 +100,13 @@ func TestBadEventsAreRefusedWithATypedErrorAndNothingIsStored(t *testing.T) {
 			"broken JSON":        {raw(`{"Text": `), store.ErrInvalidEvent, "body can't be stored"},
 			"empty raw":          {raw(``), store.ErrInvalidEvent, "body can't be stored"},
 			"two values":         {raw(`{} {}`), store.ErrInvalidEvent, "body can't be stored"},
-			"not encodable":      {types.New("noted", func() {}), store.ErrInvalidEvent, "unsupported type"},
-			"NaN":                {types.New("noted", map[string]any{"n": nan()}), store.ErrInvalidEvent, "unsupported value"},
+			"not encodable":      {types.NewEvent("noted", func() {}), store.ErrInvalidEvent, "unsupported type"},
+			"NaN":                {types.NewEvent("noted", map[string]any{"n": nan()}), store.ErrInvalidEvent, "unsupported value"},
 			"another shape":      {raw(`{"Text": 7}`), nil, "decode the body into aggregate_test.noted"},
-			"Apply refuses":      {types.New("bomb", bomb{"error"}), errApply, "can't be applied"},
+			"Apply refuses":      {types.NewEvent("bomb", bomb{"error"}), errApply, "can't be applied"},
 			"not even an object": {raw(`[]`), nil, "decode the body"},
 		} {
-			for _, events := range [][]types.Uncommitted{{test.event}, {types.New("noted", noted{"b"}), test.event, types.New("noted", noted{"c"})}} {
+			for _, events := range [][]types.Uncommitted{{test.event}, {types.NewEvent("noted", noted{"b"}), test.event, types.NewEvent("noted", noted{"c"})}} {
 				err := root.Evaluate(t.Context(), emits(id, events...))
 				require.ErrorContains(t, err, test.text, name)
 				if test.is != nil {

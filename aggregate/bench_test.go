@@ -30,7 +30,7 @@ func counterDefinition() aggregate.Definition[counter] {
 				if cmd.By < 1 {
 					return nil, aggregate.Reject("increment by %d: must be at least 1", cmd.By)
 				}
-				return types.Events(types.New("counter_incremented", incremented(cmd))), nil
+				return types.Events(types.NewEvent("counter_incremented", incremented(cmd))), nil
 			}),
 		},
 		Events: aggregate.Events[counter]{
@@ -62,9 +62,9 @@ func BenchmarkMemory(b *testing.B) {
 		sup, err := aggregate.NewSupervisor(memory.New(), nil)
 		require.NoError(b, err)
 		defer sup.Shutdown(b.Context())
-		root, err := aggregate.New(sup, counterDefinition())
+		root, err := aggregate.NewRoot(sup, counterDefinition())
 		require.NoError(b, err)
-		id, _ := root.New(b.Context())
+		id, _ := root.NewID(b.Context())
 		ctx := b.Context()
 		b.ReportAllocs()
 		for b.Loop() {
@@ -97,11 +97,11 @@ func BenchmarkMemory(b *testing.B) {
 		sup, err := aggregate.NewSupervisor(memory.New(), nil)
 		require.NoError(b, err)
 		defer sup.Shutdown(b.Context())
-		root, err := aggregate.New(sup, counterDefinition())
+		root, err := aggregate.NewRoot(sup, counterDefinition())
 		require.NoError(b, err)
 		ids := make([]hlc.Timestamp, 64)
 		for i := range ids {
-			ids[i], _ = root.New(b.Context())
+			ids[i], _ = root.NewID(b.Context())
 		}
 		var n atomic.Int64
 		ctx := b.Context()

@@ -134,7 +134,7 @@ func TestRetriesAreBoundedAndCounted(t *testing.T) {
 			evaluations := 0
 			err := here.Evaluate(t.Context(), runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 				evaluations++
-				return types.Events(types.New("noted", noted{"mine"})), nil
+				return types.Events(types.NewEvent("noted", noted{"mine"})), nil
 			}))
 			var spent *aggregate.RetriesSpentError
 			require.ErrorAs(t, err, &spent)
@@ -211,7 +211,7 @@ func TestAHandlerThatNeverReturnsHoldsUpOnlyItsAggregate(t *testing.T) {
 func neverReturns(end chan struct{}) plan {
 	return func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 		<-end
-		return types.Events(types.New("added", added{100})), nil
+		return types.Events(types.NewEvent("added", added{100})), nil
 	}
 }
 
@@ -265,7 +265,7 @@ func TestAHandlerThatEndsItsGoroutineIsReportedAndTheOthersGoOn(t *testing.T) {
 
 	err := root.Call(t.Context(), id, func(context.Context, aggregate.Instance[tally]) error { runtime.Goexit(); return nil })
 	require.ErrorContains(t, err, "runtime.Goexit")
-	err = root.Evaluate(t.Context(), emits(id, types.New("noted", noted{"never"}), types.New("bomb", bomb{"exit"})))
+	err = root.Evaluate(t.Context(), emits(id, types.NewEvent("noted", noted{"never"}), types.NewEvent("bomb", bomb{"exit"})))
 	require.ErrorContains(t, err, "runtime.Goexit")
 	evaluate(t, root, notes(id, "c"))
 	require.Len(t, get(t, root, id).Notes, stored+1)

@@ -40,10 +40,10 @@ func orders() aggregate.Definition[order] {
 				if o.Sequence > 0 {
 					return nil, aggregate.Reject("placed already")
 				}
-				return types.Events(types.New("placed", orderPlaced(cmd))), nil
+				return types.Events(types.NewEvent("placed", orderPlaced(cmd))), nil
 			}),
 			"pay": aggregate.Command(func(_ context.Context, _ aggregate.Instance[order], cmd payOrder) ([]types.Uncommitted, error) {
-				return types.Events(types.New("paid", orderPaid(cmd))), nil
+				return types.Events(types.NewEvent("paid", orderPaid(cmd))), nil
 			}),
 		},
 		Events: aggregate.Events[order]{
@@ -74,7 +74,7 @@ func shop(t *testing.T, s store.Adapter, d aggregate.Definition[order]) *aggrega
 	require.NoError(t, err)
 	ended := context.WithoutCancel(t.Context())
 	t.Cleanup(func() { _ = sup.Shutdown(ended) })
-	root, err := aggregate.New(sup, d)
+	root, err := aggregate.NewRoot(sup, d)
 	require.NoError(t, err)
 	return root
 }
@@ -127,7 +127,7 @@ func TestWhatDoesNotExistIsSaid(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	here, there := shop(t, s, orders()), shop(t, s, orders())
-	id, err := here.New(t.Context())
+	id, err := here.NewID(t.Context())
 	require.NoError(t, err)
 	exists, err := here.Exists(t.Context(), id)
 	require.NoError(t, err)
@@ -228,7 +228,7 @@ func TestDoTellsAllThatACommandLedTo(t *testing.T) {
 	root := shop(t, memory.New(), orders())
 	id := root.IDFor("a")
 	_, err := root.Do(t.Context(), types.Command{AggregateID: id, Type: "fly"})
-	require.ErrorIs(t, err, aggregate.ErrInvalidHandler)
+	require.ErrorIs(t, err, aggregate.ErrUnknownCommand)
 	place := types.Command{AggregateID: id, Type: "place", Data: placeOrder{"tea"}, ID: "1"}
 	first, err := root.Do(t.Context(), place)
 	require.NoError(t, err)

@@ -14,13 +14,13 @@ import (
 // Go types, ids of other aggregates or words of the database. It is "" for an error that does not
 // concern the client. The text of the error itself belongs in the log in any case.
 func ClientText(err error) string {
-	if rejected, ok := errors.AsType[*InvalidCommandError](err); ok {
+	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		return rejected.Message
 	}
 	if data, ok := errors.AsType[*InvalidDataError](err); ok {
 		return dataText(data)
 	}
-	if handler, ok := errors.AsType[*InvalidHandlerError](err); ok {
+	if handler, ok := errors.AsType[*UnknownCommandError](err); ok {
 		return fmt.Sprintf("there is no command %s", quoted(handler.Type))
 	}
 	if moved, ok := errors.AsType[*UnexpectedSequenceError](err); ok {

@@ -79,7 +79,7 @@ func TestANoOpWithAnIDIsRecordedOnlyOnTheLatestState(t *testing.T) {
 		if c.State.Total == 0 {
 			return nil, nil // right only on the state that is out of date
 		}
-		return types.Events(types.New("added", added{5})), nil
+		return types.Events(types.NewEvent("added", added{5})), nil
 	}), "x"))
 	require.Equal(t, 6, fetch(t, there, id).Total)
 }
@@ -92,7 +92,7 @@ func TestARepeatThatTheFirstTimeMadeImpossibleReturnsTheFirstOutcome(t *testing.
 			if c.State.Total > 0 {
 				return nil, aggregate.Reject("taken")
 			}
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		}), "x")
 	}
 	first, err := root.EvaluateEvents(t.Context(), once())
@@ -111,7 +111,7 @@ func TestARefusedCommandDoesNotUseItsIDUp(t *testing.T) {
 		if !allowed {
 			return nil, aggregate.Reject("not now")
 		}
-		return types.Events(types.New("added", added{1})), nil
+		return types.Events(types.NewEvent("added", added{1})), nil
 	}), "x")
 	require.ErrorIs(t, root.Evaluate(t.Context(), c), aggregate.ErrRejected)
 	allowed = true
@@ -210,7 +210,7 @@ func TestMetadataTravelsFromTheCallersContextIntoTheLog(t *testing.T) {
 	ctx := context.WithValue(types.WithMetadata(t.Context(), meta), ctxKey{}, "mine")
 	events, err := root.EvaluateEvents(ctx, withID(runs(id, func(ctx context.Context, _ aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 		handled = types.MetadataFrom(ctx)
-		return types.Events(types.New("added", added{1})), nil
+		return types.Events(types.NewEvent("added", added{1})), nil
 	}), "x"))
 	require.NoError(t, err)
 	require.Equal(t, meta, handled)

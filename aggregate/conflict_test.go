@@ -96,7 +96,7 @@ func TestACallerWhoLeavesABatchTakesNobodyAlong(t *testing.T) {
 		}
 		return root.Evaluate(ctx, runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 			cancel()
-			return types.Events(types.New("noted", noted{"never"})), nil
+			return types.Events(types.NewEvent("noted", noted{"never"})), nil
 		}))
 	})
 	require.ErrorIs(t, errs[3], context.Canceled)
@@ -108,7 +108,7 @@ type plainSum struct{ Total int }
 
 func sums(t *testing.T, a store.Adapter, o *aggregate.Options) *aggregate.Root[plainSum] {
 	t.Helper()
-	root, err := aggregate.New(newSupervisor(t, a, o), aggregate.Definition[plainSum]{
+	root, err := aggregate.NewRoot(newSupervisor(t, a, o), aggregate.Definition[plainSum]{
 		Commands: aggregate.Commands[plainSum]{"run": aggregate.CommandFunc[plainSum](func(_ context.Context, _ aggregate.Instance[plainSum], c types.Command) ([]types.Uncommitted, error) {
 			return c.Data.([]types.Uncommitted), nil
 		})},
@@ -129,13 +129,13 @@ func TestAStateWithoutReferencesIsRolledBackToo(t *testing.T) {
 	run := func(events ...types.Uncommitted) error {
 		return root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "run", Data: events})
 	}
-	require.NoError(t, run(types.New("added", added{1})))
-	require.ErrorIs(t, run(types.New("added", added{10}), types.New("bomb", nil)), errApply)
+	require.NoError(t, run(types.NewEvent("added", added{1})))
+	require.ErrorIs(t, run(types.NewEvent("added", added{10}), types.NewEvent("bomb", nil)), errApply)
 	require.Equal(t, 1, get(t, root, id).Total)
 
 	for _, cause := range []error{errors.New("refused"), store.ErrUnavailable} {
 		s.set(func(s *tap) { s.commit = func(context.Context, store.Commit, func() error) error { return cause } })
-		require.ErrorIs(t, run(types.New("added", added{10})), cause)
+		require.ErrorIs(t, run(types.NewEvent("added", added{10})), cause)
 		require.Equal(t, 1, get(t, root, id).Total)
 	}
 	s.set(func(s *tap) {
@@ -145,10 +145,10 @@ func TestAStateWithoutReferencesIsRolledBackToo(t *testing.T) {
 		}
 		s.events = failEvents(store.ErrUnavailable)
 	})
-	require.ErrorIs(t, run(types.New("added", added{100})), store.ErrOutcomeUnknown)
+	require.ErrorIs(t, run(types.NewEvent("added", added{100})), store.ErrOutcomeUnknown)
 	require.Equal(t, 101, get(t, root, id).Total, "it was stored: what is in memory is read again")
 	s.set(func(s *tap) { s.commit, s.events = nil, nil })
-	require.NoError(t, run(types.New("added", added{1000})))
+	require.NoError(t, run(types.NewEvent("added", added{1000})))
 	require.Equal(t, 1101, get(t, root, id).Total)
 }
 
@@ -158,9 +158,9 @@ func TestARefusedCommandLeavesNoTraceForItsNeighbours(t *testing.T) {
 	root := sums(t, s, nil)
 	id := newID(t, root)
 	errs := inOneBatch(t, root, id, 3, func(i int) error {
-		data := types.Events(types.New("added", added{1}))
+		data := types.Events(types.NewEvent("added", added{1}))
 		if i == 1 {
-			data = types.Events(types.New("added", added{10}), types.New("bomb", nil))
+			data = types.Events(types.NewEvent("added", added{10}), types.NewEvent("bomb", nil))
 		}
 		return root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "run", Data: data})
 	})
@@ -211,7 +211,7 @@ func TestOnceInDoubtAnothersEventIsATrueConflict(t *testing.T) {
 	var seen []int
 	events, err := root.EvaluateEvents(t.Context(), runs(id, func(_ context.Context, c aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 		seen = append(seen, len(c.State.Notes))
-		return types.Events(types.New("noted", noted{"mine"})), nil
+		return types.Events(types.NewEvent("noted", noted{"mine"})), nil
 	}))
 	require.NoError(t, err)
 	require.Equal(t, []int{0, 1}, seen, "decided again")

@@ -70,7 +70,7 @@ func TestAContextThatEndsInTheHandlerStoresNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := root.Evaluate(ctx, runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 			cancel()
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		}))
 		require.ErrorIs(t, err, context.Canceled)
 		evaluate(t, root, notes(id, "after")) // the next in line: what was before is over

@@ -7,7 +7,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Definition says everything about one kind of aggregate. It is plain data. [New] checks all of it,
+// Definition says everything about one kind of aggregate. It is plain data. [NewRoot] checks all of it,
 // and later changes have no effect. Commands and Events are required; the zero value of every other
 // field is a sensible default.
 type Definition[S any] struct {
@@ -19,16 +19,16 @@ type Definition[S any] struct {
 	Events   Events[S]
 
 	// Initial returns the state before the first event. Make the maps here that event handlers
-	// write into. The result is copied. Nil means the zero S; New refuses it if that is a nil
+	// write into. The result is copied. Nil means the zero S; NewRoot refuses it if that is a nil
 	// pointer or map.
 	Initial func() S
 
 	// Clone returns a copy of the state that shares no memory with it. Nil means a copy by
-	// reflection of maps, slices and pointers, which New refuses for types it can't copy.
+	// reflection of maps, slices and pointers, which NewRoot refuses for types it can't copy.
 	Clone func(S) S
 
 	// Projections run in the transaction that commits the events, for every event of this root. A
-	// store skips projections made for another kind of store. New logs a warning if it skips all of
+	// store skips projections made for another kind of store. NewRoot logs a warning if it skips all of
 	// them.
 	Projections []store.Projection
 

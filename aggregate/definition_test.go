@@ -76,7 +76,7 @@ func TestADefinitionsFaultIsNamedWithItsFieldAndTheRemedy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := aggregate.New(newSupervisor(t, memory.New(), nil), tallies(test.change))
+			_, err := aggregate.NewRoot(newSupervisor(t, memory.New(), nil), tallies(test.change))
 			requireDefinitionError(t, err, "tally", test.field, test.remedy)
 		})
 	}
@@ -107,14 +107,14 @@ func define[S any](t testing.TB, change ...func(*aggregate.Definition[S])) (*agg
 	d := aggregate.Definition[S]{
 		Name: "s",
 		Commands: aggregate.Commands[S]{"touch": aggregate.CommandFunc[S](func(context.Context, aggregate.Instance[S], types.Command) ([]types.Uncommitted, error) {
-			return types.Events(types.New("touched", nil)), nil
+			return types.Events(types.NewEvent("touched", nil)), nil
 		})},
 		Events: aggregate.Events[S]{"touched": aggregate.EventFunc[S](func(s S, _ types.Event) (S, error) { return s, nil })},
 	}
 	for _, f := range change {
 		f(&d)
 	}
-	return aggregate.New(newSupervisor(t, memory.New(), nil), d)
+	return aggregate.NewRoot(newSupervisor(t, memory.New(), nil), d)
 }
 
 func TestAStateThatCantBeCopiedIsNamedByItsField(t *testing.T) {
@@ -232,18 +232,18 @@ func TestARootsNameIsItsStatesTypeUnlessGiven(t *testing.T) {
 func TestTwoRootsOfASupervisorHaveTwoNames(t *testing.T) {
 	t.Parallel()
 	sup := newSupervisor(t, memory.New(), nil)
-	_, err := aggregate.New(sup, tallies())
+	_, err := aggregate.NewRoot(sup, tallies())
 	require.NoError(t, err)
-	_, err = aggregate.New(sup, tallies())
+	_, err = aggregate.NewRoot(sup, tallies())
 	requireDefinitionError(t, err, "tally", "Name", "give it another Name")
-	_, err = aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = "other" }))
+	_, err = aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = "other" }))
 	require.NoError(t, err)
 }
 
 func TestADefinitionIsNotLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	d := tallies()
-	root, err := aggregate.New(newSupervisor(t, memory.New(), nil), d)
+	root, err := aggregate.NewRoot(newSupervisor(t, memory.New(), nil), d)
 	require.NoError(t, err)
 	clear(d.Commands)
 	clear(d.Events)
@@ -272,7 +272,7 @@ func TestInitialAndCloneThatPanicFailTheCall(t *testing.T) {
 
 func TestNewRefusesAnInitialThatMakesNoState(t *testing.T) {
 	t.Parallel()
-	_, err := aggregate.New(newSupervisor(t, memory.New(), nil), tallies(func(d *aggregate.Definition[tally]) {
+	_, err := aggregate.NewRoot(newSupervisor(t, memory.New(), nil), tallies(func(d *aggregate.Definition[tally]) {
 		d.Initial = func() tally { panic("boom") }
 	}))
 	requireDefinitionError(t, err, "tally", "Initial", "gives no state: panic: boom")
@@ -287,7 +287,7 @@ func TestNewOnASupervisorThatWasShutDownIsClosed(t *testing.T) {
 	sup, err := aggregate.NewSupervisor(memory.New(), nil)
 	require.NoError(t, err)
 	require.NoError(t, sup.Shutdown(t.Context()))
-	_, err = aggregate.New(sup, tallies())
+	_, err = aggregate.NewRoot(sup, tallies())
 	require.ErrorIs(t, err, aggregate.ErrClosed)
 }
 

@@ -55,7 +55,7 @@ type ProjectionDescription struct {
 	Refusals map[string]string
 }
 
-// Describe checks d, as New does, and says what is in it. What is wrong is a *DefinitionError.
+// Describe checks d, as NewRoot does, and says what is in it. What is wrong is a *DefinitionError.
 func Describe[S any](d Definition[S]) (Description, error) {
 	k, err := compile(d)
 	if err != nil {
@@ -94,7 +94,7 @@ func goTypeOf(handler any) reflect.Type {
 	return nil
 }
 
-// oldSchema follows upcasts that leave the body alone. New made sure that they come to an end.
+// oldSchema follows upcasts that leave the body alone. NewRoot made sure that they come to an end.
 func (k *kind[S]) oldSchema(from string) json.RawMessage {
 	u, old := k.Upcasts[from]
 	switch {

@@ -12,20 +12,20 @@ import (
 )
 
 var (
-	// ErrRejected is matched by an *InvalidCommandError: a handler or a projection refused the command.
+	// ErrRejected is matched by a *RejectedError: a handler or a projection refused the command.
 	// Nothing was stored.
 	ErrRejected = errors.New("aggregate: command rejected")
 
-	// ErrInvalidHandler is matched by an *InvalidHandlerError: the root has no handler for the
+	// ErrUnknownCommand is matched by an *UnknownCommandError: the root has no handler for the
 	// command's type. Nothing was stored.
-	ErrInvalidHandler = errors.New("aggregate: no handler")
+	ErrUnknownCommand = errors.New("aggregate: no handler")
 
 	// ErrInvalidData is matched by an *InvalidDataError: the command's Data is not what its
 	// handler takes. Nothing was stored.
 	ErrInvalidData = errors.New("aggregate: invalid command data")
 
 	// ErrInvalidID is returned for a zero aggregate id. Nothing was stored.
-	ErrInvalidID = errors.New("aggregate: the aggregate id is zero: Root.New returns one")
+	ErrInvalidID = errors.New("aggregate: the aggregate id is zero: Root.NewID returns one")
 
 	// ErrUnexpectedSequence is matched by an *UnexpectedSequenceError. Nothing was stored.
 	ErrUnexpectedSequence = errors.New("aggregate: unexpected sequence")
@@ -68,42 +68,42 @@ var (
 	ErrDefinition = errors.New("aggregate: invalid definition")
 )
 
-// InvalidCommandError is a handler's or a projection's refusal of a command, made by [Reject]. It matches
+// RejectedError is a handler's or a projection's refusal of a command, made by [Reject]. It matches
 // ErrRejected.
-type InvalidCommandError struct {
+type RejectedError struct {
 	Message string // for the person or program that sent the command
 	Err     error  // for the log, the *store.ProjectionError where a projection refused; else nil
 }
 
-// Reject returns an *InvalidCommandError with a message that is formatted like fmt.Sprintf. A
+// Reject returns a *RejectedError with a message that is formatted like fmt.Sprintf. A
 // handler returns it to refuse a command. Any other error refuses the command too, and reaches the
 // caller as it is. A projection may also return it, or declare with postgres.Refusals which
 // constraint of its tables means it.
 func Reject(format string, args ...any) error {
-	return &InvalidCommandError{Message: fmt.Sprintf(format, args...)}
+	return &RejectedError{Message: fmt.Sprintf(format, args...)}
 }
 
-func (e *InvalidCommandError) Error() string { return e.Message }
+func (e *RejectedError) Error() string { return e.Message }
 
 // Is reports whether target is ErrRejected.
-func (e *InvalidCommandError) Is(target error) bool { return target == ErrRejected }
+func (e *RejectedError) Is(target error) bool { return target == ErrRejected }
 
 // Unwrap returns the cause, if there is one.
-func (e *InvalidCommandError) Unwrap() error { return e.Err }
+func (e *RejectedError) Unwrap() error { return e.Err }
 
-// InvalidHandlerError is returned for a command whose type the root doesn't know. It matches
-// ErrInvalidHandler.
-type InvalidHandlerError struct {
+// UnknownCommandError is returned for a command whose type the root doesn't know. It matches
+// ErrUnknownCommand.
+type UnknownCommandError struct {
 	Root string // the root's name
 	Type string // the command's type
 }
 
-func (e *InvalidHandlerError) Error() string {
+func (e *UnknownCommandError) Error() string {
 	return fmt.Sprintf("aggregate: %s has no handler for command type %s", e.Root, quoted(e.Type))
 }
 
-// Is reports whether target is ErrInvalidHandler.
-func (e *InvalidHandlerError) Is(target error) bool { return target == ErrInvalidHandler }
+// Is reports whether target is ErrUnknownCommand.
+func (e *UnknownCommandError) Is(target error) bool { return target == ErrUnknownCommand }
 
 // InvalidDataError is returned for a command whose Data is not what its handler takes. It
 // matches ErrInvalidData.

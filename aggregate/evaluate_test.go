@@ -51,9 +51,9 @@ func TestEvaluateEventsReturnsTheStoredEventsAsTheCallersOwn(t *testing.T) {
 
 func TestAReturnedEventIsNotTheOneThatAStateKeeps(t *testing.T) {
 	t.Parallel()
-	root, err := aggregate.New(newSupervisor(t, memory.New(), nil), aggregate.Definition[[]json.RawMessage]{
+	root, err := aggregate.NewRoot(newSupervisor(t, memory.New(), nil), aggregate.Definition[[]json.RawMessage]{
 		Commands: aggregate.Commands[[]json.RawMessage]{"say": aggregate.Command(func(_ context.Context, _ aggregate.Instance[[]json.RawMessage], text string) ([]types.Uncommitted, error) {
-			return types.Events(types.New("said", text)), nil
+			return types.Events(types.NewEvent("said", text)), nil
 		})},
 		Events: aggregate.Events[[]json.RawMessage]{"said": aggregate.EventFunc[[]json.RawMessage](func(s []json.RawMessage, e types.Event) ([]json.RawMessage, error) {
 			return append(s, e.Body), nil
@@ -105,9 +105,9 @@ func TestEvaluateStateOfManyAtOnceReturnsToEachItsOwn(t *testing.T) {
 
 func TestEvaluateStateOfAnInterfaceThatIsNilIsNil(t *testing.T) {
 	t.Parallel()
-	root, err := aggregate.New(newSupervisor(t, memory.New(), nil), aggregate.Definition[any]{
+	root, err := aggregate.NewRoot(newSupervisor(t, memory.New(), nil), aggregate.Definition[any]{
 		Commands: aggregate.Commands[any]{"touch": aggregate.Command(func(context.Context, aggregate.Instance[any], struct{}) ([]types.Uncommitted, error) {
-			return types.Events(types.New("touched", nil)), nil
+			return types.Events(types.NewEvent("touched", nil)), nil
 		})},
 		Events: aggregate.Events[any]{"touched": aggregate.Event(func(s any, _ struct{}) any { return s })},
 	})
@@ -123,14 +123,14 @@ func TestARejectionReachesTheCallerAsItIs(t *testing.T) {
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
 	err := root.Evaluate(t.Context(), adds(id, -2))
-	var rejected *aggregate.InvalidCommandError
+	var rejected *aggregate.RejectedError
 	require.ErrorAs(t, err, &rejected)
 	require.Equal(t, "add -2 to 0: must not be negative", rejected.Message)
 	require.ErrorIs(t, err, aggregate.ErrRejected)
 
 	custom := errors.New("out of stock")
 	err = root.Evaluate(t.Context(), runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
-		return types.Events(types.New("added", added{1})), custom
+		return types.Events(types.NewEvent("added", added{1})), custom
 	}))
 	require.Same(t, custom, err, "any error refuses")
 	require.Empty(t, logOf(t, s, id))
@@ -149,7 +149,7 @@ func TestNilIsTheDataOfACommandWithoutFields(t *testing.T) {
 	t.Parallel()
 	root, id := tallyOf(t, func(d *aggregate.Definition[tally]) {
 		d.Commands["one"] = aggregate.Command(func(context.Context, aggregate.Instance[tally], struct{}) ([]types.Uncommitted, error) {
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		})
 	})
 	evaluate(t, root, types.Command{AggregateID: id, Type: "one"})
@@ -186,7 +186,7 @@ func TestANilBodyIsAnEmptyObject(t *testing.T) {
 	s := memory.New()
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
-	evaluate(t, root, emits(id, types.New("added", nil)))
+	evaluate(t, root, emits(id, types.NewEvent("added", nil)))
 	require.Equal(t, "{}", string(logOf(t, s, id)[0].Body))
 }
 

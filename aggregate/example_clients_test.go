@@ -21,7 +21,7 @@ func ExampleRoot_IDFor() {
 		return
 	}
 	defer sup.Shutdown(ctx)
-	root, err := aggregate.New(sup, orders())
+	root, err := aggregate.NewRoot(sup, orders())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -51,7 +51,7 @@ func ExampleClientText() {
 		return
 	}
 	defer sup.Shutdown(ctx)
-	root, err := aggregate.New(sup, orders())
+	root, err := aggregate.NewRoot(sup, orders())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -70,7 +70,7 @@ func ExampleRoot_GetExisting() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	_, err := root.GetExisting(ctx, id)
 	fmt.Println(errors.Is(err, aggregate.ErrNoAggregate))
 	_ = root.Evaluate(ctx, by(id, 5))
@@ -86,7 +86,7 @@ func ExampleRoot_Exists() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	before, _ := root.Exists(ctx, id)
 	_ = root.Evaluate(ctx, by(id, 5))
 	after, _ := root.Exists(ctx, id)
@@ -99,7 +99,7 @@ func ExampleRoot_FetchExisting() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	_, err := root.FetchExisting(ctx, id)
 	fmt.Println(errors.Is(err, aggregate.ErrNoAggregate))
 	// Output: true
@@ -111,7 +111,7 @@ func ExampleRoot_HistoryUpcast() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	for e, err := range root.HistoryUpcast(ctx, id, store.Range{}) {
 		fmt.Println(e.Sequence, e.Type, err)
@@ -125,7 +125,7 @@ func ExampleRoot_Do() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	result, err := root.Do(ctx, by(id, 5))
 	fmt.Println(result.State.Value, result.Sequence, len(result.Events), result.Repeat, err)
 	// Output: 5 1 1 false <nil>
@@ -137,7 +137,7 @@ func ExampleRoot_Erase() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	err := root.Erase(ctx, id, func(e types.Event) types.Event {
 		e.Body = json.RawMessage(`{"By": 1}`)

@@ -37,7 +37,7 @@ func ExampleRoot_Whereis() {
 	example(func(ctx context.Context, root *aggregate.Root[Counter], id hlc.Timestamp) error {
 		live, there := root.Whereis(id)
 		fmt.Println(there, live.Root, live.Sequence, live.Depth)
-		other, err := root.New(ctx)
+		other, err := root.NewID(ctx)
 		_, there = root.Whereis(other)
 		fmt.Println(there)
 		return err
@@ -54,7 +54,7 @@ func ExampleRoot_Lookup() {
 		if err != nil {
 			return err
 		}
-		never, err := root.New(ctx)
+		never, err := root.NewID(ctx)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func ExampleRoot_EvaluateTx() {
 	sup, _ := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 
 	tx, _ := s.BeginTx(ctx) // with Postgres: tx of pool.Begin(ctx), and s.Tx(tx)
 	defer tx.Abort(ctx)
@@ -120,8 +120,8 @@ func ExampleSupervisor_Transact() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	from, _ := root.New(ctx)
-	to, _ := root.New(ctx)
+	from, _ := root.NewID(ctx)
+	to, _ := root.NewID(ctx)
 	move := func(ctx context.Context, tx store.Tx) error {
 		if _, err := root.EvaluateTx(ctx, tx, by(from, 3)); err != nil {
 			return err
@@ -143,7 +143,7 @@ func ExampleSupervisor_Aggregates() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	for live := range sup.Aggregates() {
 		fmt.Println(live.Root, live.AggregateID == id, live.Sequence)
@@ -155,7 +155,7 @@ func ExampleSupervisor_Shutdown() {
 	ctx := context.Background()
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 
 	ending, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -175,7 +175,7 @@ func ExampleReject() {
 // The handlers below the typed ones take command and event as they are.
 func ExampleCommandFunc() {
 	handler := aggregate.CommandFunc[Counter](func(_ context.Context, c aggregate.Instance[Counter], cmd types.Command) ([]types.Uncommitted, error) {
-		return types.Events(types.New("counter_incremented", CounterIncremented{By: c.State.Value})), nil
+		return types.Events(types.NewEvent("counter_incremented", CounterIncremented{By: c.State.Value})), nil
 	})
 	events, err := handler.Eval(context.Background(), aggregate.Instance[Counter]{State: Counter{Value: 7}}, types.Command{Type: "double"})
 	fmt.Println(events, err)
@@ -222,7 +222,7 @@ func ExampleUpcasts() {
 		return
 	}
 	defer sup.Shutdown(context.Background())
-	_, err = aggregate.New(sup, aggregate.Definition[Counter]{
+	_, err = aggregate.NewRoot(sup, aggregate.Definition[Counter]{
 		Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(incrementCounter)},
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(counterIncremented)},
 		Upcasts:  upcasts,
@@ -231,9 +231,9 @@ func ExampleUpcasts() {
 	// Output: <nil>
 }
 
-func ExampleRoot_New() {
+func ExampleRoot_NewID() {
 	example(func(ctx context.Context, root *aggregate.Root[Counter], before hlc.Timestamp) error {
-		id, err := root.New(ctx)
+		id, err := root.NewID(ctx)
 		fmt.Println(id.After(before))
 		return err
 	})
@@ -247,7 +247,7 @@ func ExampleHooks() {
 	}})
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	// Output: counter increment 1 <nil>
 }

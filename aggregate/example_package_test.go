@@ -21,7 +21,7 @@ func Example() {
 		if c.State.Value+cmd.By > 100 {
 			return nil, aggregate.Reject("increment by %d: the counter is at %d and ends at 100", cmd.By, c.State.Value)
 		}
-		return types.Events(types.New("counter_incremented", CounterIncremented(cmd))), nil
+		return types.Events(types.NewEvent("counter_incremented", CounterIncremented(cmd))), nil
 	}
 	// The event handler applies: it has happened.
 	incremented := func(c Counter, e CounterIncremented) Counter { c.Value += e.By; return c }
@@ -33,7 +33,7 @@ func Example() {
 		return
 	}
 	defer sup.Shutdown(ctx)
-	counters, err := aggregate.New(sup, aggregate.Definition[Counter]{
+	counters, err := aggregate.NewRoot(sup, aggregate.Definition[Counter]{
 		Name:     "counter",
 		Commands: aggregate.Commands[Counter]{"increment_counter": aggregate.Command(increment)},
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(incremented)},
@@ -43,7 +43,7 @@ func Example() {
 		return
 	}
 
-	id, err := counters.New(ctx)
+	id, err := counters.NewID(ctx)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -26,7 +26,7 @@ func ExampleNewSupervisor() {
 	})
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	fmt.Println(root.Evaluate(ctx, by(id, 5)))
 	// Output:
 	// counter commits 1 <nil>
@@ -41,7 +41,7 @@ func ExampleSupervisor_Clock() {
 	})
 	defer sup.Shutdown(context.Background())
 	root, _ := counters(sup)
-	id, err := root.New(context.Background())
+	id, err := root.NewID(context.Background())
 	fmt.Println(id, err)
 	fmt.Println(sup.Clock().Node() == id.Node())
 	// Output:
@@ -55,7 +55,7 @@ func ExampleSupervisor_Store() {
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
 	root, _ := counters(sup)
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	command := by(id, 5)
 	command.ID = "order 7"
 	for range 2 { // the second one finds the first one's record, and adds nothing
@@ -98,8 +98,8 @@ func ExampleDefinition_snapshots() {
 	}
 	ctx, s := context.Background(), memory.New()
 	sup, _ := aggregate.NewSupervisor(s, nil)
-	root, _ := aggregate.New(sup, definition)
-	id, _ := root.New(ctx)
+	root, _ := aggregate.NewRoot(sup, definition)
+	id, _ := root.NewID(ctx)
 	_ = root.Evaluate(ctx, by(id, 5))
 	fmt.Println(root.Snapshot(ctx, id), sup.Shutdown(ctx))
 
@@ -108,7 +108,7 @@ func ExampleDefinition_snapshots() {
 		Load: func(_ context.Context, l aggregate.Loaded) { fmt.Println("from the snapshot at", l.Snapshot) },
 	}})
 	defer sup.Shutdown(ctx)
-	root, _ = aggregate.New(sup, definition)
+	root, _ = aggregate.NewRoot(sup, definition)
 	state, err := root.Get(ctx, id)
 	fmt.Println(state.Value, err)
 	// Output:
@@ -128,7 +128,7 @@ func oldCounters(eventType string, upcast aggregate.Upcast, body string) {
 	defer sup.Shutdown(ctx)
 	if err == nil {
 		var root *aggregate.Root[Counter]
-		root, err = aggregate.New(sup, aggregate.Definition[Counter]{
+		root, err = aggregate.NewRoot(sup, aggregate.Definition[Counter]{
 			Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(incrementCounter)},
 			Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(counterIncremented)},
 			Upcasts:  aggregate.Upcasts{eventType: upcast},

@@ -24,13 +24,13 @@ func incrementCounter(_ context.Context, _ aggregate.Instance[Counter], cmd Incr
 	if cmd.By < 1 {
 		return nil, aggregate.Reject("increment by %d: must be at least 1", cmd.By)
 	}
-	return types.Events(types.New("counter_incremented", CounterIncremented(cmd))), nil
+	return types.Events(types.NewEvent("counter_incremented", CounterIncremented(cmd))), nil
 }
 
 func counterIncremented(c Counter, e CounterIncremented) Counter { c.Value += e.By; return c }
 
 func counters(sup *aggregate.Supervisor) (*aggregate.Root[Counter], error) {
-	return aggregate.New(sup, aggregate.Definition[Counter]{
+	return aggregate.NewRoot(sup, aggregate.Definition[Counter]{
 		Name:     "counter",
 		Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(incrementCounter)},
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(counterIncremented)},
@@ -47,7 +47,7 @@ func example(f func(ctx context.Context, root *aggregate.Root[Counter], id hlc.T
 		fmt.Println(err)
 		return
 	}
-	id, err := root.New(ctx)
+	id, err := root.NewID(ctx)
 	for n := 1; n <= 3 && err == nil; n++ {
 		err = root.Evaluate(ctx, by(id, n))
 	}
@@ -63,20 +63,20 @@ func by(id hlc.Timestamp, n int) types.Command {
 	return types.Command{AggregateID: id, Type: "increment", Data: Increment{By: n}}
 }
 
-func ExampleNew() {
+func ExampleNewRoot() {
 	sup, err := aggregate.NewSupervisor(memory.New(), nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer sup.Shutdown(context.Background())
-	root, err := aggregate.New(sup, aggregate.Definition[Counter]{
+	root, err := aggregate.NewRoot(sup, aggregate.Definition[Counter]{
 		Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(incrementCounter)},
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(counterIncremented)},
 	})
 	fmt.Println(root.Name(), err)
 
-	_, err = aggregate.New(sup, aggregate.Definition[Counter]{Name: "another"})
+	_, err = aggregate.NewRoot(sup, aggregate.Definition[Counter]{Name: "another"})
 	fmt.Println(err)
 	// Output:
 	// aggregate_test.Counter <nil>
@@ -133,7 +133,7 @@ func ExampleRoot_Fetch() {
 	defer there.Shutdown(ctx)
 	mine, _ := counters(here)
 	theirs, _ := counters(there)
-	id, _ := mine.New(ctx)
+	id, _ := mine.NewID(ctx)
 	_, _ = mine.Get(ctx, id)
 	_ = theirs.Evaluate(ctx, by(id, 5))
 

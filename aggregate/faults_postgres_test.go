@@ -97,7 +97,7 @@ func TestFaultAppendsToDifferentAggregatesDoNotMeet(t *testing.T) {
 				root := newRoot(t, pgtest.Store(t, pool, nil), nil)
 				all.Go(func() {
 					for range 20 {
-						id, err := root.New(t.Context())
+						id, err := root.NewID(t.Context())
 						if err == nil {
 							err = root.Evaluate(t.Context(), notes(id, "a", "b"))
 						}
@@ -199,7 +199,7 @@ func TestFaultADoubtfulCommitIsSettled(t *testing.T) {
 			evaluations := 0
 			evaluate(t, root, runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 				evaluations++
-				return types.Events(types.New("added", added{10})), nil
+				return types.Events(types.NewEvent("added", added{10})), nil
 			}))
 			require.Equal(t, 1, evaluations, "the same commit is sent again, not a new decision")
 			require.Equal(t, sent[0].Events, sent[1].Events)

@@ -31,7 +31,7 @@ func TestFaultARetryRepeatsTheDecision(t *testing.T) {
 		get(t, here, id)
 		evaluate(t, there, adds(id, 7))
 		evaluate(t, here, runs(id, func(_ context.Context, c aggregate.Instance[tally]) ([]types.Uncommitted, error) {
-			return types.Events(types.New("noted", noted{fmt.Sprint(c.State.Total)})), nil
+			return types.Events(types.NewEvent("noted", noted{fmt.Sprint(c.State.Total)})), nil
 		}))
 		log := logOf(t, open(), id)
 		require.Len(t, log, 2)
@@ -42,7 +42,7 @@ func TestFaultARetryRepeatsTheDecision(t *testing.T) {
 			if len(c.State.Notes) > 1 {
 				return nil, aggregate.Reject("too late")
 			}
-			return types.Events(types.New("noted", noted{"mine"})), nil
+			return types.Events(types.NewEvent("noted", noted{"mine"})), nil
 		}))
 		require.ErrorIs(t, err, aggregate.ErrRejected, "not a success that stored nothing")
 		require.Len(t, logOf(t, open(), id), 3)
@@ -89,7 +89,7 @@ func TestFaultAnEventWithoutAHandlerIsNotCommitted(t *testing.T) {
 		root := newRoot(t, open(), nil)
 		id := newID(t, root)
 		evaluate(t, root, adds(id, 1))
-		err := root.Evaluate(t.Context(), emits(id, types.New("added", added{1}), types.New("mystery", nil)))
+		err := root.Evaluate(t.Context(), emits(id, types.NewEvent("added", added{1}), types.NewEvent("mystery", nil)))
 		require.ErrorIs(t, err, aggregate.ErrUnknownEvent)
 		require.Len(t, logOf(t, open(), id), 1)
 		evaluate(t, root, adds(id, 1))
@@ -106,7 +106,7 @@ func TestFaultWhoWasToldOfAFailureIsNotInTheLog(t *testing.T) {
 		id := newID(t, root)
 		slow := runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 			time.Sleep(6 * time.Second)
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
@@ -141,7 +141,7 @@ func TestFaultAMillisecondHasRoomForManyEvents(t *testing.T) {
 	id := newID(t, root)
 	events := make([]types.Uncommitted, n)
 	for i := range events {
-		events[i] = types.New("added", added{1})
+		events[i] = types.NewEvent("added", added{1})
 	}
 	evaluate(t, root, emits(id, events...))
 	require.Equal(t, n, get(t, root, id).Total)
@@ -153,9 +153,9 @@ func TestFaultAnIDBelongsToOneRoot(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	sup := newSupervisor(t, s, nil)
-	holder, err := aggregate.New(sup, tallies())
+	holder, err := aggregate.NewRoot(sup, tallies())
 	require.NoError(t, err)
-	asked, err := aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = "other" }))
+	asked, err := aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = "other" }))
 	require.NoError(t, err)
 	id := newID(t, holder)
 	evaluate(t, holder, adds(id, 1))

@@ -20,7 +20,7 @@ func paying[C any](t *testing.T, a store.Adapter) *aggregate.Root[countedV1] {
 	t.Helper()
 	d := v1()
 	d.Commands = aggregate.Commands[countedV1]{"pay": aggregate.Command(func(context.Context, aggregate.Instance[countedV1], C) ([]types.Uncommitted, error) {
-		return types.Events(types.New("added", added{1}), types.New("added", added{1})), nil
+		return types.Events(types.NewEvent("added", added{1}), types.NewEvent("added", added{1})), nil
 	})}
 	root, _ := versioned(t, a, d)
 	return root

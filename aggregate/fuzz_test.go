@@ -47,7 +47,7 @@ func FuzzEventBody(f *testing.F) {
 		root := newRoot(t, a, nil)
 		id := newID(t, root)
 		hot, err := root.EvaluateState(t.Context(), types.Command{AggregateID: id, Type: "run", Data: plan(func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
-			return types.Events(types.New("added", json.RawMessage(body))), nil
+			return types.Events(types.NewEvent("added", json.RawMessage(body))), nil
 		})})
 		cold, coldErr := newRoot(t, a, nil).Get(t.Context(), id)
 		require.NoError(t, coldErr, "what is in the log can be read")
@@ -102,7 +102,7 @@ func FuzzCommandType(f *testing.F) {
 		case "note", "run":
 			require.Error(t, err)
 		default:
-			require.ErrorIs(t, err, aggregate.ErrInvalidHandler)
+			require.ErrorIs(t, err, aggregate.ErrUnknownCommand)
 		}
 	})
 }

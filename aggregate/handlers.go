@@ -198,7 +198,7 @@ func decodeData[C any](commandType string, raw json.RawMessage) (C, error) {
 	return c, nil
 }
 
-// misfit stands in a table for a handler that can't be what was meant; New refuses it.
+// misfit stands in a table for a handler that can't be what was meant; NewRoot refuses it.
 type misfit[S any] struct{ reason string }
 
 func (m misfit[S]) fault() string { return m.reason }

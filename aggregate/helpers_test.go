@@ -70,12 +70,12 @@ func evalAdd(_ context.Context, c aggregate.Instance[tally], cmd add) ([]types.U
 	case cmd.By == 0:
 		return nil, nil
 	}
-	return types.Events(types.New("added", added(cmd))), nil
+	return types.Events(types.NewEvent("added", added(cmd))), nil
 }
 
 func evalNote(_ context.Context, _ aggregate.Instance[tally], cmd note) (events []types.Uncommitted, _ error) {
 	for _, text := range cmd.Texts {
-		events = append(events, types.New("noted", noted{text}))
+		events = append(events, types.NewEvent("noted", noted{text}))
 	}
 	return events, nil
 }
@@ -124,7 +124,7 @@ func butFirst(v any) func() tally {
 // newRoot returns a root of tallies on a store, with a supervisor that ends with the test.
 func newRoot(t testing.TB, a store.Adapter, o *aggregate.Options, change ...func(*aggregate.Definition[tally])) *aggregate.Root[tally] {
 	t.Helper()
-	root, err := aggregate.New(newSupervisor(t, a, o), tallies(change...))
+	root, err := aggregate.NewRoot(newSupervisor(t, a, o), tallies(change...))
 	require.NoError(t, err)
 	return root
 }
@@ -150,7 +150,7 @@ func tallyOf(t testing.TB, change ...func(*aggregate.Definition[tally])) (*aggre
 
 func newID[S any](t testing.TB, root *aggregate.Root[S]) hlc.Timestamp {
 	t.Helper()
-	id, err := root.New(t.Context())
+	id, err := root.NewID(t.Context())
 	require.NoError(t, err)
 	return id
 }

@@ -58,7 +58,7 @@ func TestTheEvaluateHookIsCalledForEveryAnswer(t *testing.T) {
 		require.Equal(t, aggregate.Evaluation{Root: "tally", AggregateID: id, Type: "run", Start: start, Duration: time.Second, Attempts: 1}, list[0])
 		require.ErrorIs(t, list[1].Err, aggregate.ErrRejected)
 		require.Equal(t, 1, list[1].Attempts)
-		require.ErrorIs(t, list[2].Err, aggregate.ErrInvalidHandler)
+		require.ErrorIs(t, list[2].Err, aggregate.ErrUnknownCommand)
 		require.Zero(t, list[2].Attempts)
 		require.Len(t, list, 3)
 		require.Equal(t, "mine", got.ctxs[0].Value(ctxKey{}))

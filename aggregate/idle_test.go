@@ -156,7 +156,7 @@ func TestRootsOfOneSupervisorHaveTheirOwnPolicies(t *testing.T) {
 		l := new(lifecycle)
 		sup := newSupervisor(t, memory.New(), &aggregate.Options{Hooks: l.hooks()})
 		for name, exit := range map[string]time.Duration{"quick": time.Second, "slow": time.Hour} {
-			root, err := aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) {
+			root, err := aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) {
 				d.Name, d.Idle = name, aggregate.IdlePolicy{Hibernate: -1, Exit: exit}
 			}))
 			require.NoError(t, err)
@@ -173,9 +173,9 @@ func TestWhereisDescribesWhatIsLive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sup := newSupervisor(t, memory.New(), nil)
-		root, err := aggregate.New(sup, tallies())
+		root, err := aggregate.NewRoot(sup, tallies())
 		require.NoError(t, err)
-		other, err := aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = "other" }))
+		other, err := aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = "other" }))
 		require.NoError(t, err)
 		id := newID(t, root)
 		evaluate(t, root, adds(id, 1), adds(id, 1))

@@ -175,7 +175,7 @@ func TestInspectChangesNothing(t *testing.T) {
 	a := newTap()
 	root := newRoot(t, a, nil)
 	id := newID(t, root)
-	evaluate(t, root, notes(id, "a"), emits(id, types.New("bomb", bomb{})))
+	evaluate(t, root, notes(id, "a"), emits(id, types.NewEvent("bomb", bomb{})))
 	kept := get(t, root, id)
 	was := logOf(t, a, id)
 	commits, snapshots := a.commits.Load(), a.snapshots.Load()

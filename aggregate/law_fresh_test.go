@@ -29,7 +29,7 @@ func TestARejectionIsConfirmedAgainstTheLatestState(t *testing.T) {
 			if c.State.Total < 2 {
 				return nil, aggregate.Reject("too little")
 			}
-			return types.Events(types.New("added", added{10})), nil
+			return types.Events(types.NewEvent("added", added{10})), nil
 		}))
 		require.Equal(t, []int{1, 2}, seen)
 		require.Equal(t, 12, fetch(t, there, id).Total)
@@ -47,7 +47,7 @@ func TestANoOpIsConfirmedAgainstTheLatestState(t *testing.T) {
 			if c.State.Total%2 == 1 {
 				return nil, nil
 			}
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		})
 		state, err := here.EvaluateState(t.Context(), ensureOdd)
 		require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestReadFirstShowsHandlersTheLatestStateOnly(t *testing.T) {
 		var seen []int
 		evaluate(t, here, runs(id, func(_ context.Context, c aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 			seen = append(seen, c.State.Total)
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		}))
 		require.Equal(t, []int{2}, seen)
 	})
@@ -120,9 +120,9 @@ func TestABadCommandInASharedBatchFailsAlone(t *testing.T) {
 		bad := map[int]types.Command{
 			1: adds(id, -1),
 			3: runs(id, explode),
-			5: emits(id, types.New("noted", noted{"never"}), types.New("mystery", nil)),
-			7: emits(id, types.New("noted", noted{"never"}), types.New("bomb", bomb{"panic"})),
-			9: emits(id, types.New("noted", noted{"never"}), types.New("noted", noted{"a\x00"})),
+			5: emits(id, types.NewEvent("noted", noted{"never"}), types.NewEvent("mystery", nil)),
+			7: emits(id, types.NewEvent("noted", noted{"never"}), types.NewEvent("bomb", bomb{"panic"})),
+			9: emits(id, types.NewEvent("noted", noted{"never"}), types.NewEvent("noted", noted{"a\x00"})),
 		}
 		errs := inOneBatch(t, root, id, 11, func(i int) error {
 			c, found := bad[i]

@@ -139,9 +139,9 @@ func drawEvents(t *rapid.T) []types.Uncommitted {
 	var events []types.Uncommitted
 	for range rapid.IntRange(1, 4).Draw(t, "events") {
 		if rapid.Bool().Draw(t, "is raw") {
-			events = append(events, types.New("raw", json.RawMessage(jsonTexts(3).Draw(t, "body"))))
+			events = append(events, types.NewEvent("raw", json.RawMessage(jsonTexts(3).Draw(t, "body"))))
 		} else {
-			events = append(events, types.New("typed", contents(t, 2)))
+			events = append(events, types.NewEvent("typed", contents(t, 2)))
 		}
 	}
 	return events
@@ -174,7 +174,7 @@ func rapidRoot(t *rapid.T, a store.Adapter) *aggregate.Root[record] {
 	sup, err := aggregate.NewSupervisor(a, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.Background())) })
-	root, err := aggregate.New(sup, recordDefinition())
+	root, err := aggregate.NewRoot(sup, recordDefinition())
 	require.NoError(t, err)
 	return root
 }
@@ -196,12 +196,12 @@ func TestHotEqualsCold(t *testing.T) {
 func TestBodiesComeBackAsTheyWereApplied(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
-		root, err := aggregate.New(newSupervisor(t, open(), nil), recordDefinition())
+		root, err := aggregate.NewRoot(newSupervisor(t, open(), nil), recordDefinition())
 		require.NoError(t, err)
 		id := newID(t, root)
 		events, err := root.EvaluateEvents(t.Context(), types.Command{AggregateID: id, Type: "keep", Data: types.Events(
-			types.New("raw", json.RawMessage(`{"b": 1, "aa": 2, "b": 3, "a": 1e2}`)),
-			types.New("raw", json.RawMessage(` [1.50, -0, "\u0061<&>" ] `)),
+			types.NewEvent("raw", json.RawMessage(`{"b": 1, "aa": 2, "b": 3, "a": 1e2}`)),
+			types.NewEvent("raw", json.RawMessage(` [1.50, -0, "\u0061<&>" ] `)),
 		)})
 		require.NoError(t, err)
 		want := []json.RawMessage{json.RawMessage(`{"a": 100, "b": 3, "aa": 2}`), json.RawMessage(`[1.50, 0, "a<&>"]`)}

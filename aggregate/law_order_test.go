@@ -22,7 +22,7 @@ func TestHandlersOfAnAggregateNeverRunConcurrently(t *testing.T) {
 	var overlaps atomic.Int64
 	s := memory.New()
 	sup := newSupervisor(t, s, nil)
-	root, err := aggregate.New(sup, tallies(guardedTallies(&overlaps), func(d *aggregate.Definition[tally]) {
+	root, err := aggregate.NewRoot(sup, tallies(guardedTallies(&overlaps), func(d *aggregate.Definition[tally]) {
 		d.Idle = aggregate.IdlePolicy{Hibernate: time.Millisecond, Exit: 2 * time.Millisecond}
 		d.Snapshots.Every = 10
 	}))

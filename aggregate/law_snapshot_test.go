@@ -79,7 +79,7 @@ func becoming[S any](initial, next func() S) aggregate.Definition[S] {
 		Name:    "becoming",
 		Initial: initial,
 		Commands: aggregate.Commands[S]{"become": aggregate.CommandFunc[S](func(context.Context, aggregate.Instance[S], types.Command) ([]types.Uncommitted, error) {
-			return types.Events(types.New("became", nil)), nil
+			return types.Events(types.NewEvent("became", nil)), nil
 		})},
 		Events: aggregate.Events[S]{"became": aggregate.EventFunc[S](func(S, types.Event) (S, error) { return next(), nil })},
 	}
@@ -96,12 +96,12 @@ func TestAStateComesBackFromItsSnapshotWhateverTheInitialOneIs(t *testing.T) {
 			sup, err := aggregate.NewSupervisor(s, o)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = sup.Shutdown(context.WithoutCancel(t.Context())) })
-			root, err := aggregate.New(sup, becoming(func() shaped { return initial }, func() shaped { return next }))
+			root, err := aggregate.NewRoot(sup, becoming(func() shaped { return initial }, func() shaped { return next }))
 			require.NoError(t, err)
 			return root
 		}
 		hot := open()
-		id, err := hot.New(t.Context())
+		id, err := hot.NewID(t.Context())
 		require.NoError(t, err)
 		state, err := hot.EvaluateState(t.Context(), types.Command{AggregateID: id, Type: "become"})
 		require.NoError(t, err)
@@ -160,7 +160,7 @@ func TestASnapshotThatWouldLoseSomethingIsNotStored(t *testing.T) {
 				o := &aggregate.Options{Logger: j.logger(), Hooks: aggregate.Hooks{Snapshot: func(s aggregate.Saved) { saved = append(saved, s) }}}
 				d := becoming(nil, func() lossy { return test.state })
 				d.Snapshots.Every = 1
-				root, err := aggregate.New(newSupervisor(t, s, o), d)
+				root, err := aggregate.NewRoot(newSupervisor(t, s, o), d)
 				require.NoError(t, err)
 				for range 3 {
 					id := newID(t, root)
@@ -206,12 +206,12 @@ func TestASnapshotOfNullIsPassedOver(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	d := becoming(func() *leaf { return new(leaf) }, func() *leaf { return &leaf{7} })
-	root, err := aggregate.New(newSupervisor(t, s, nil), d)
+	root, err := aggregate.NewRoot(newSupervisor(t, s, nil), d)
 	require.NoError(t, err)
 	id := newID(t, root)
 	evaluate(t, root, types.Command{AggregateID: id, Type: "become"})
 	require.NoError(t, s.CommitSnapshot(t.Context(), types.Snapshot{AggregateID: id, Sequence: 1, Body: json.RawMessage(`null`)}))
-	cold, err := aggregate.New(newSupervisor(t, store.Adapter(s), nil), d)
+	cold, err := aggregate.NewRoot(newSupervisor(t, store.Adapter(s), nil), d)
 	require.NoError(t, err)
 	require.Equal(t, 7, get(t, cold, id).N)
 }

@@ -29,7 +29,7 @@ func TestTheLeastRecentlyUsedLeaveFirst(t *testing.T) {
 		sup := newSupervisor(t, memory.New(), &aggregate.Options{MaxLive: 5})
 		roots := make([]*aggregate.Root[tally], 2)
 		for i, name := range []string{"a", "b"} {
-			root, err := aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = name }))
+			root, err := aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Name = name }))
 			require.NoError(t, err)
 			roots[i] = root
 		}
@@ -116,7 +116,7 @@ func TestManyAggregatesThroughLittleRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memory.New()
 		sup := newSupervisor(t, s, &aggregate.Options{MaxLive: 4})
-		root, err := aggregate.New(sup, tallies())
+		root, err := aggregate.NewRoot(sup, tallies())
 		require.NoError(t, err)
 		ids := make([]hlc.Timestamp, 40)
 		for i := range ids {
@@ -140,7 +140,7 @@ func TestManyAggregatesThroughLittleRoom(t *testing.T) {
 func TestNoBoundWhereMaxLiveIsZero(t *testing.T) {
 	t.Parallel()
 	sup := newSupervisor(t, memory.New(), nil)
-	root, err := aggregate.New(sup, tallies())
+	root, err := aggregate.NewRoot(sup, tallies())
 	require.NoError(t, err)
 	for range 10 {
 		_, err := root.Get(t.Context(), newID(t, root))
@@ -167,7 +167,7 @@ func TestWrongArgumentsOfASupervisorAreRefused(t *testing.T) {
 		require.EqualError(t, err, "aggregate: the store is nil: give NewSupervisor one, such as memory.New()")
 	}
 	for _, none := range []*aggregate.Supervisor{nil, {}} {
-		_, err := aggregate.New(none, tallies())
+		_, err := aggregate.NewRoot(none, tallies())
 		require.EqualError(t, err, "aggregate: the supervisor is nil or empty: make it with NewSupervisor")
 	}
 }

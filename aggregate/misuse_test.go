@@ -20,32 +20,32 @@ func TestATypedHandlerOfTheRawTypeIsRefused(t *testing.T) {
 	sup := newSupervisor(t, memory.New(), nil)
 	d := tallies()
 	d.Events["added"] = aggregate.Event(func(s tally, _ types.Event) tally { return s })
-	_, err := aggregate.New(sup, d)
+	_, err := aggregate.NewRoot(sup, d)
 	require.ErrorContains(t, err, `Events["added"] takes types.Event as its body: use EventFunc`)
 	d = tallies()
 	d.Commands["add"] = aggregate.Command(func(context.Context, aggregate.Instance[tally], types.Command) ([]types.Uncommitted, error) {
 		return nil, nil
 	})
-	_, err = aggregate.New(sup, d)
+	_, err = aggregate.NewRoot(sup, d)
 	require.ErrorContains(t, err, `Commands["add"] takes types.Command as its data: use CommandFunc`)
 	d = tallies()
 	d.Events["added"] = aggregate.Event(func(s tally, _ *types.Event) tally { return s })
-	_, err = aggregate.New(sup, d)
+	_, err = aggregate.NewRoot(sup, d)
 	require.ErrorContains(t, err, `Events["added"] takes *types.Event as its body: use EventFunc`)
 	d = tallies()
 	d.Commands["add"] = aggregate.Command(func(context.Context, aggregate.Instance[tally], *types.Command) ([]types.Uncommitted, error) {
 		return nil, nil
 	})
-	_, err = aggregate.New(sup, d)
+	_, err = aggregate.NewRoot(sup, d)
 	require.ErrorContains(t, err, `Commands["add"] takes *types.Command as its data: use CommandFunc`)
 }
 
 func TestAnUpcastThatLeadsNowhereIsRefusedUnlessItIsADrop(t *testing.T) {
 	t.Parallel()
 	sup := newSupervisor(t, memory.New(), nil)
-	_, err := aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"old": {}} }))
+	_, err := aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"old": {}} }))
 	require.ErrorContains(t, err, `Upcasts["old"] has an empty To`)
-	_, err = aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"old": aggregate.Drop()} }))
+	_, err = aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Upcasts = aggregate.Upcasts{"old": aggregate.Drop()} }))
 	require.NoError(t, err)
 }
 
@@ -53,7 +53,7 @@ func TestABodyOfBytesIsRefusedInsteadOfWrittenAsBase64(t *testing.T) {
 	t.Parallel()
 	root, id := tallyOf(t)
 	err := root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "run", Data: plan(func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
-		return types.Events(types.New("added", []byte(`{"By":1}`))), nil
+		return types.Events(types.NewEvent("added", []byte(`{"By":1}`))), nil
 	})})
 	require.ErrorIs(t, err, store.ErrInvalidEvent)
 	require.ErrorContains(t, err, "use json.RawMessage")

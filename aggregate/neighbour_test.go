@@ -33,7 +33,7 @@ func TestWhatWouldEndAProcessOfMaestroIsRefusedWhereItIsShared(t *testing.T) {
 				d.Events["any"] = aggregate.EventFunc[tally](func(s tally, _ types.Event) (tally, error) { return s, nil })
 			})
 			id := newID(t, root)
-			err := root.Evaluate(t.Context(), emits(id, types.New("any", json.RawMessage(body))))
+			err := root.Evaluate(t.Context(), emits(id, types.NewEvent("any", json.RawMessage(body))))
 			if reason == "" || !shared {
 				require.NoError(t, err, body)
 				continue

@@ -22,7 +22,7 @@ func bells(change ...func(*aggregate.Definition[bell])) aggregate.Definition[bel
 		Name: "bell",
 		Commands: aggregate.Commands[bell]{"ring": aggregate.Command(
 			func(context.Context, aggregate.Instance[bell], struct{}) ([]types.Uncommitted, error) {
-				return types.Events(types.New("rung", nil)), nil
+				return types.Events(types.NewEvent("rung", nil)), nil
 			})},
 		Events: aggregate.Events[bell]{"rung": aggregate.Event(func(b bell, _ struct{}) bell { b.Rung++; return b })},
 	}
@@ -42,7 +42,7 @@ type tower struct {
 func newTower(t *testing.T, s store.Adapter) tower {
 	t.Helper()
 	p := newProcess(t, s, nil)
-	b, err := aggregate.New(p.sup, bells())
+	b, err := aggregate.NewRoot(p.sup, bells())
 	require.NoError(t, err)
 	return tower{p.sup, p.root, b}
 }
@@ -116,7 +116,7 @@ func TestATypeThatNobodyKnowsIsNoOtherRoots(t *testing.T) {
 	p := newTower(t, s)
 	id := newID(t, p.tallies)
 	evaluate(t, p.tallies, adds(id, 1))
-	alone, err := aggregate.New(newSupervisor(t, s, nil), bells())
+	alone, err := aggregate.NewRoot(newSupervisor(t, s, nil), bells())
 	require.NoError(t, err)
 	_, err = alone.Get(t.Context(), id)
 	require.ErrorIs(t, err, aggregate.ErrCorruptLog)
@@ -125,9 +125,9 @@ func TestATypeThatNobodyKnowsIsNoOtherRoots(t *testing.T) {
 
 	// A later event that another root knows says nothing of the id.
 	odd := newID(t, p.tallies)
-	wide, err := aggregate.New(newSupervisor(t, s, nil), bells(func(d *aggregate.Definition[bell]) {
+	wide, err := aggregate.NewRoot(newSupervisor(t, s, nil), bells(func(d *aggregate.Definition[bell]) {
 		d.Commands["add"] = aggregate.CommandFunc[bell](func(context.Context, aggregate.Instance[bell], types.Command) ([]types.Uncommitted, error) {
-			return types.Events(types.New("rung", nil), types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("rung", nil), types.NewEvent("added", added{1})), nil
 		})
 		d.Events["added"] = aggregate.Event(func(b bell, _ added) bell { return b })
 	}))

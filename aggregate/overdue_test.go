@@ -29,7 +29,7 @@ func TestAReadThatIsOverdueIsUnavailableForACallerWithoutADeadline(t *testing.T)
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		root := newRoot(t, mute{memory.New()}, &aggregate.Options{ReadTimeout: 3 * time.Second})
-		id, err := root.New(t.Context())
+		id, err := root.NewID(t.Context())
 		require.NoError(t, err)
 		_, err = root.Fetch(t.Context(), id)
 		require.ErrorIs(t, err, store.ErrUnavailable)

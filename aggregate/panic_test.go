@@ -34,13 +34,13 @@ func TestAPanicRefusesItsCommandAndNothingElse(t *testing.T) {
 	}{
 		"handler": {"boom", explode},
 		"Apply": {"boom", func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
-			return types.Events(types.New("noted", noted{"x"}), types.New("bomb", bomb{"panic"})), nil
+			return types.Events(types.NewEvent("noted", noted{"x"}), types.NewEvent("bomb", bomb{"panic"})), nil
 		}},
 		"MarshalJSON": {"marshal", func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
-			return types.Events(types.New("noted", noted{"x"}), types.New("added", badJSON{})), nil
+			return types.Events(types.NewEvent("noted", noted{"x"}), types.NewEvent("added", badJSON{})), nil
 		}},
 		"projection": {"project", func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
-			return types.Events(types.New("noted", noted{"x"}), types.New("bomb", bomb{"project"})), nil
+			return types.Events(types.NewEvent("noted", noted{"x"}), types.NewEvent("bomb", bomb{"project"})), nil
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestApplyThatRefusesANewEventRefusesItsCommand(t *testing.T) {
 	root := newRoot(t, s, nil)
 	id := newID(t, root)
 	evaluate(t, root, notes(id, "a"))
-	err := root.Evaluate(t.Context(), emits(id, types.New("noted", noted{"b"}), types.New("bomb", bomb{"error"})))
+	err := root.Evaluate(t.Context(), emits(id, types.NewEvent("noted", noted{"b"}), types.NewEvent("bomb", bomb{"error"})))
 	require.ErrorIs(t, err, errApply)
 	require.NotErrorIs(t, err, aggregate.ErrCorruptLog)
 	var place *aggregate.EventError
@@ -108,7 +108,7 @@ func TestAPanicValueThatIsAnErrorIsWithinReach(t *testing.T) {
 // TestAStoredPoisonIsItsAggregatesOnly has an event in the log whose handler panics.
 func TestAStoredPoisonIsItsAggregatesOnly(t *testing.T) {
 	t.Parallel()
-	s, id := logged(t, types.New("added", added{1}), types.New("bomb", bomb{"panic"}))
+	s, id := logged(t, types.NewEvent("added", added{1}), types.NewEvent("bomb", bomb{"panic"}))
 	root := newRoot(t, s, nil)
 	for range 3 {
 		err := root.Evaluate(t.Context(), adds(id, 1))

@@ -56,7 +56,7 @@ func TestOnlyProjectionsThatAreAllForOtherStoresAreWarnedOf(t *testing.T) {
 			sup := newSupervisor(t, test.store, &aggregate.Options{
 				Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 			})
-			_, err := aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Projections = test.projections }))
+			_, err := aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Projections = test.projections }))
 			require.NoError(t, err)
 			if test.want == "" {
 				require.Empty(t, log.String())

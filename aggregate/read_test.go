@@ -42,13 +42,13 @@ func TestNewFailsWhereTheClockDoes(t *testing.T) {
 	root := newRoot(t, memory.New(), &aggregate.Options{Clock: clock})
 	newID(t, root)
 	at = at.Add(-time.Hour)
-	_, err := root.New(t.Context())
+	_, err := root.NewID(t.Context())
 	require.ErrorIs(t, err, hlc.ErrDrift)
 	require.ErrorContains(t, err, "aggregate: new: ")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = root.New(ctx)
+	_, err = root.NewID(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 }
 

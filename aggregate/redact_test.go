@@ -44,7 +44,7 @@ func TestRedactRefusesABodyThatCannotBeApplied(t *testing.T) {
 	a := memory.New()
 	root := newRoot(t, a, nil)
 	id := newID(t, root)
-	evaluate(t, root, adds(id, 1), emits(id, types.New("bomb", bomb{})))
+	evaluate(t, root, adds(id, 1), emits(id, types.NewEvent("bomb", bomb{})))
 	was := logOf(t, a, id)
 	for name, redact := range map[string]error{
 		"undecodable": root.Redact(t.Context(), id, 1, json.RawMessage(`{"By": "x"}`)),
@@ -69,7 +69,7 @@ type maxSet struct{ N int }
 func limited(t *testing.T, first string, n int) (*aggregate.Root[limit], hlc.Timestamp) {
 	t.Helper()
 	a := memory.New()
-	root, err := aggregate.New(newSupervisor(t, a, nil), aggregate.Definition[limit]{
+	root, err := aggregate.NewRoot(newSupervisor(t, a, nil), aggregate.Definition[limit]{
 		Commands: aggregate.Commands[limit]{"none": aggregate.CommandFunc[limit](func(context.Context, aggregate.Instance[limit], types.Command) ([]types.Uncommitted, error) {
 			return nil, nil
 		})},

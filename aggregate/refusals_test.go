@@ -83,7 +83,7 @@ func onEveryRefusal(t *testing.T, test func(t *testing.T, open func() process)) 
 func projectedProcess(t *testing.T, s store.Adapter, p store.Projection) process {
 	t.Helper()
 	sup := newSupervisor(t, s, nil)
-	root, err := aggregate.New(sup, tallies(func(d *aggregate.Definition[tally]) { d.Projections = []store.Projection{p} }))
+	root, err := aggregate.NewRoot(sup, tallies(func(d *aggregate.Definition[tally]) { d.Projections = []store.Projection{p} }))
 	require.NoError(t, err)
 	return process{sup: sup, root: root}
 }

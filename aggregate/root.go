@@ -21,10 +21,10 @@ type Root[S any] struct {
 	family family
 }
 
-// New checks d and returns the root that it defines. Its aggregates live in sup. An invalid
+// NewRoot checks d and returns the root that it defines. Its aggregates live in sup. An invalid
 // definition is a *DefinitionError that names the field, and a supervisor that was shut down ErrClosed. Initial is called
 // once, to see that it can be.
-func New[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
+func NewRoot[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	if sup == nil || sup.names == nil {
 		return nil, errors.New("aggregate: the supervisor is nil or empty: make it with NewSupervisor")
 	}
@@ -88,9 +88,9 @@ func projectionsRun(a store.Adapter) (of string, known bool) {
 // the state's type.
 func (r *Root[S]) Name() string { return r.family.name }
 
-// New returns the id of a new aggregate. Nothing is stored before its first event. It fails only if
+// NewID returns the id of a new aggregate. Nothing is stored before its first event. It fails only if
 // the clock fails or the supervisor is closed.
-func (r *Root[S]) New(ctx context.Context) (hlc.Timestamp, error) {
+func (r *Root[S]) NewID(ctx context.Context) (hlc.Timestamp, error) {
 	if err := ctx.Err(); err != nil {
 		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)
 	}
@@ -151,7 +151,7 @@ func (r *Root[S]) evaluate(ctx context.Context, tx store.Tx, e errand) (told, er
 func (r *Root[S]) ask(ctx context.Context, tx store.Tx, e errand) (answer told, tries int, err error) {
 	handler, known := r.kind.Commands[e.command.Type]
 	if !known {
-		return told{}, 0, &InvalidHandlerError{Root: r.family.name, Type: e.command.Type}
+		return told{}, 0, &UnknownCommandError{Root: r.family.name, Type: e.command.Type}
 	}
 	if tx != nil && !r.sup.owns(tx, e.command.AggregateID) {
 		return told{}, 0, ErrOtherStore

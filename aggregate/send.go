@@ -35,7 +35,7 @@ func Handle[S any, C types.CommandData](f func(context.Context, Instance[S], C) 
 }
 
 // CommandsOf returns the table of some handlers. Further ones can be added to it, as to any map. A type that is
-// listed twice is refused by New.
+// listed twice is refused by NewRoot.
 func CommandsOf[S any](handlers ...Handler[S]) Commands[S] {
 	table := make(Commands[S], len(handlers))
 	for _, h := range handlers {

@@ -22,11 +22,11 @@ func (Raise) CommandType() string  { return "raise" }
 func (*Lower) CommandType() string { return "lower" }
 
 func raise(_ context.Context, _ aggregate.Instance[tally], c Raise) ([]types.Uncommitted, error) {
-	return types.Events(types.New("added", added(c))), nil
+	return types.Events(types.NewEvent("added", added(c))), nil
 }
 
 func lower(_ context.Context, _ aggregate.Instance[tally], c *Lower) ([]types.Uncommitted, error) {
-	return types.Events(types.New("added", added{-c.By})), nil
+	return types.Events(types.NewEvent("added", added{-c.By})), nil
 }
 
 func typed(handlers ...aggregate.Handler[tally]) func(*aggregate.Definition[tally]) {
@@ -52,13 +52,13 @@ func TestDataThatNamesItsTypeFindsItsHandler(t *testing.T) {
 func TestDataOfAnotherRootFindsNoHandler(t *testing.T) {
 	t.Parallel()
 	root, id := tallyOf(t, typed(aggregate.Handle(raise)))
-	require.ErrorIs(t, root.Send(t.Context(), id, &Lower{}), aggregate.ErrInvalidHandler)
+	require.ErrorIs(t, root.Send(t.Context(), id, &Lower{}), aggregate.ErrUnknownCommand)
 }
 
 func TestHandlersOfOneTypeOrOfNoneAreRefused(t *testing.T) {
 	t.Parallel()
 	refused := func(h ...aggregate.Handler[tally]) error {
-		_, err := aggregate.New(newSupervisor(t, memory.New(), nil), tallies(typed(h...)))
+		_, err := aggregate.NewRoot(newSupervisor(t, memory.New(), nil), tallies(typed(h...)))
 		return err
 	}
 	every := func(context.Context, aggregate.Instance[tally], types.CommandData) ([]types.Uncommitted, error) {
@@ -76,7 +76,7 @@ func ExampleRoot_Send() {
 	ctx := context.Background()
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
-	root, err := aggregate.New(sup, aggregate.Definition[Counter]{
+	root, err := aggregate.NewRoot(sup, aggregate.Definition[Counter]{
 		Commands: aggregate.CommandsOf(aggregate.Handle(incrementCounter)),
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(counterIncremented)},
 	})
@@ -84,7 +84,7 @@ func ExampleRoot_Send() {
 		fmt.Println(err)
 		return
 	}
-	id, _ := root.New(ctx)
+	id, _ := root.NewID(ctx)
 	fmt.Println(root.Send(ctx, id, Increment{By: 4}))
 
 	// With an ID, the command is the same one when it comes again.

@@ -24,7 +24,7 @@ func unmanaged(t *testing.T, a store.Adapter, o *aggregate.Options, change ...fu
 	t.Helper()
 	sup, err := aggregate.NewSupervisor(a, o)
 	require.NoError(t, err)
-	root, err := aggregate.New(sup, tallies(change...))
+	root, err := aggregate.NewRoot(sup, tallies(change...))
 	require.NoError(t, err)
 	return sup, root
 }
@@ -38,7 +38,7 @@ func TestAClosedSupervisorRefusesEverything(t *testing.T) {
 	require.NoError(t, sup.Shutdown(t.Context()))
 	require.NoError(t, sup.Shutdown(t.Context()), "again")
 
-	_, err := root.New(t.Context())
+	_, err := root.NewID(t.Context())
 	require.ErrorIs(t, err, aggregate.ErrClosed)
 	require.ErrorIs(t, root.Evaluate(t.Context(), adds(id, 1)), aggregate.ErrClosed)
 	_, err = root.Get(t.Context(), newIDOf(t))

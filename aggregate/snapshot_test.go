@@ -87,7 +87,7 @@ func TestASnapshotIsTakenEveryNEvents(t *testing.T) {
 func TestASnapshotIsTakenAfterALongReplay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, id := logged(t, types.New("added", added{1}), types.New("added", added{1}), types.New("added", added{1}))
+		s, id := logged(t, types.NewEvent("added", added{1}), types.NewEvent("added", added{1}), types.NewEvent("added", added{1}))
 		after := func(n int) func(*aggregate.Definition[tally]) {
 			return func(d *aggregate.Definition[tally]) { d.Snapshots.AfterReplay = n }
 		}
@@ -204,7 +204,7 @@ func TestASnapshotThatIsOfNoUseIsPassedOver(t *testing.T) {
 			t.Parallel()
 			s := newTap()
 			var id hlc.Timestamp
-			s.Store, id = logged(t, types.New("added", added{1}), types.New("added", added{2}))
+			s.Store, id = logged(t, types.NewEvent("added", added{1}), types.NewEvent("added", added{2}))
 			s.load = withSnapshot(s, id, types.Snapshot{AggregateID: id, Sequence: test.at, Body: json.RawMessage(test.body)})
 			j := new(journal)
 			var change []func(*aggregate.Definition[tally])
@@ -231,7 +231,7 @@ func TestASnapshotOfAnotherAggregateIsPassedOver(t *testing.T) {
 	t.Parallel()
 	s := newTap()
 	var id hlc.Timestamp
-	s.Store, id = logged(t, types.New("added", added{1}), types.New("added", added{2}))
+	s.Store, id = logged(t, types.NewEvent("added", added{1}), types.NewEvent("added", added{2}))
 	s.load = withSnapshot(s, id, types.Snapshot{AggregateID: hlc.Timestamp{1}, Sequence: 2, Body: json.RawMessage(`{"total":99}`)})
 	require.Equal(t, 3, get(t, newRoot(t, s, nil), id).Total)
 }

@@ -30,9 +30,9 @@ func TestTheTextsOfErrors(t *testing.T) {
 		text string
 	}{
 		{aggregate.ErrRejected, "aggregate: command rejected"},
-		{aggregate.ErrInvalidHandler, "aggregate: no handler"},
+		{aggregate.ErrUnknownCommand, "aggregate: no handler"},
 		{aggregate.ErrInvalidData, "aggregate: invalid command data"},
-		{aggregate.ErrInvalidID, "aggregate: the aggregate id is zero: Root.New returns one"},
+		{aggregate.ErrInvalidID, "aggregate: the aggregate id is zero: Root.NewID returns one"},
 		{aggregate.ErrUnexpectedSequence, "aggregate: unexpected sequence"},
 		{aggregate.ErrUnknownEvent, "aggregate: unknown event type"},
 		{aggregate.ErrCorruptLog, "aggregate: corrupt log"},
@@ -46,9 +46,9 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{aggregate.ErrDefinition, "aggregate: invalid definition"},
 
 		{aggregate.Reject("the balance is %d", 5), "the balance is 5"},
-		{&aggregate.InvalidHandlerError{Root: "account", Type: "open"}, `aggregate: account has no handler for command type "open"`},
+		{&aggregate.UnknownCommandError{Root: "account", Type: "open"}, `aggregate: account has no handler for command type "open"`},
 		{
-			&aggregate.InvalidHandlerError{Root: "account", Type: strings.Repeat("x", 65)},
+			&aggregate.UnknownCommandError{Root: "account", Type: strings.Repeat("x", 65)},
 			`aggregate: account has no handler for command type "` + strings.Repeat("x", 64) + `"…`,
 		},
 		{
@@ -137,12 +137,12 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 		event := "aggregate " + id.String() + ", sequence 2: "
 		for text, command := range map[string]types.Command{
 			"add -1 to 0: must not be negative": adds(id, -1),
-			`aggregate: new event "mystery", ` + event + "unknown event type: add a handler to Events of tally":                                               emits(id, types.New("mystery", nil)),
-			`aggregate: new event "bomb", ` + event + "panic: boom":                                                                                           emits(id, types.New("bomb", bomb{"panic"})),
-			`aggregate: new event "bomb", ` + event + "can't be applied":                                                                                      emits(id, types.New("bomb", bomb{"error"})),
-			"store: invalid event: " + event + "type is empty":                                                                                                emits(id, types.New("", nil)),
-			"store: invalid event: " + event + "body can't be stored: it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct": emits(id, types.New("noted", []byte("{}"))),
-			"store: invalid event: " + event + `body can't be stored: jsonb: JSON refused at byte 9: \u0000 can't be stored`:                                  emits(id, types.New("noted", noted{"\x00"})),
+			`aggregate: new event "mystery", ` + event + "unknown event type: add a handler to Events of tally":                                               emits(id, types.NewEvent("mystery", nil)),
+			`aggregate: new event "bomb", ` + event + "panic: boom":                                                                                           emits(id, types.NewEvent("bomb", bomb{"panic"})),
+			`aggregate: new event "bomb", ` + event + "can't be applied":                                                                                      emits(id, types.NewEvent("bomb", bomb{"error"})),
+			"store: invalid event: " + event + "type is empty":                                                                                                emits(id, types.NewEvent("", nil)),
+			"store: invalid event: " + event + "body can't be stored: it is a []byte, which JSON writes as base64: use json.RawMessage for JSON, or a struct": emits(id, types.NewEvent("noted", []byte("{}"))),
+			"store: invalid event: " + event + `body can't be stored: jsonb: JSON refused at byte 9: \u0000 can't be stored`:                                  emits(id, types.NewEvent("noted", noted{"\x00"})),
 			`aggregate: command "add" of tally: data is nil, want aggregate_test.add`:                                                                         {AggregateID: id, Type: "add"},
 			`aggregate: command "add" of tally: data is a []byte, want aggregate_test.add: for JSON use json.RawMessage`:                                      {AggregateID: id, Type: "add", Data: []byte("{}")},
 			`aggregate: panic in command "run" of tally, aggregate ` + id.String() + ": boom":                                                                 runs(id, explode),
@@ -153,7 +153,7 @@ func TestTheTextsThatEvaluateReturns(t *testing.T) {
 			"aggregate: redact: store: no such event: aggregate "+id.String()+", sequence 7")
 		require.ErrorContains(t, root.Redact(t.Context(), id, 1, json.RawMessage("[]")), `aggregate: redact: stored event "noted", aggregate `+
 			id.String()+", sequence 1: decode the body into aggregate_test.noted: ") // and what encoding/json says
-		other, err := aggregate.New(newSupervisor(t, s, nil), aggregate.Definition[int]{
+		other, err := aggregate.NewRoot(newSupervisor(t, s, nil), aggregate.Definition[int]{
 			Name:     "count",
 			Commands: aggregate.Commands[int]{"touch": aggregate.Command(func(context.Context, aggregate.Instance[int], struct{}) ([]types.Uncommitted, error) { return nil, nil })},
 			Events:   aggregate.Events[int]{"touched": aggregate.Event(func(n int, _ struct{}) int { return n })},

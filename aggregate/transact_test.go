@@ -99,7 +99,7 @@ func TestACommandOfATransactionThatIsRefusedForAStaleStateIsDecidedAgain(t *test
 			if c.State.Total < 11 {
 				return nil, aggregate.Reject("too little: %d", c.State.Total)
 			}
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		}
 		require.NoError(t, p.both(t.Context(), adds(b, 1), types.Command{AggregateID: a, Type: "run", Data: plan(refuse)}))
 		require.Equal(t, 12, totalOf(t, other, a))

@@ -78,7 +78,7 @@ func TestACommandInATransactionCommitsWithIt(t *testing.T) {
 		require.EqualValues(t, 2, events[0].Sequence)
 		_, err = root.EvaluateTx(t.Context(), tx.Tx, runs(id, func(_ context.Context, c aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 			require.Equal(t, []string{"a", "b"}, c.State.Notes, "it sees what was done in the transaction")
-			return types.Events(types.New("noted", noted{"c"})), nil
+			return types.Events(types.NewEvent("noted", noted{"c"})), nil
 		}))
 		require.NoError(t, err)
 		require.Equal(t, []string{"a"}, fetch(t, root, id).Notes, "nobody else does")
@@ -118,9 +118,9 @@ func TestATransactionStaysUsableAfterARefusedCommand(t *testing.T) {
 		evaluate(t, root, notes(id, "a"))
 		tx := begin()
 		for _, c := range []types.Command{
-			adds(id, -1), runs(id, explode), emits(id, types.New("mystery", nil)),
-			emits(id, types.New("noted", noted{"never"}), types.New("bomb", bomb{"panic"})),
-			emits(id, types.New("noted", noted{"a\x00"})),
+			adds(id, -1), runs(id, explode), emits(id, types.NewEvent("mystery", nil)),
+			emits(id, types.NewEvent("noted", noted{"never"}), types.NewEvent("bomb", bomb{"panic"})),
+			emits(id, types.NewEvent("noted", noted{"a\x00"})),
 			{AggregateID: id, Type: "nonsense"},
 			adds(hlc.Timestamp{}, 1),
 		} {
@@ -226,7 +226,7 @@ func TestTheEndOfTheContextEndsATransactionsCommand(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := root.EvaluateTx(ctx, tx.Tx, runs(id, func(context.Context, aggregate.Instance[tally]) ([]types.Uncommitted, error) {
 			cancel()
-			return types.Events(types.New("added", added{1})), nil
+			return types.Events(types.NewEvent("added", added{1})), nil
 		}))
 		require.True(t, errors.Is(err, context.Canceled), "%v", err)
 		require.NoError(t, tx.own.Rollback(t.Context()))

@@ -14,7 +14,7 @@ type Upcasts map[string]Upcast
 
 // Upcast turns a stored event of one type into any number of events of other types.
 type Upcast struct {
-	// To lists the types that Func can return; New follows them to find cycles and dead ends. It
+	// To lists the types that Func can return; NewRoot follows them to find cycles and dead ends. It
 	// must not be empty; use Drop for an Upcast that ignores events.
 	To []string
 
@@ -24,7 +24,7 @@ type Upcast struct {
 	Func func(event types.Event) ([]Upcasted, error)
 
 	drop      bool // made by Drop
-	lacksFunc bool // made by Rewrite, of nil; New refuses it
+	lacksFunc bool // made by Rewrite, of nil; NewRoot refuses it
 }
 
 // Upcasted is an event as an Upcast returns it. Sequence, timestamp and id stay

@@ -39,11 +39,11 @@ func upcasts(u aggregate.Upcasts) func(*aggregate.Definition[tally]) {
 func TestUpcastsBringOldEventsToWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	s, id := logged(t,
-		types.New("plus", added{1}),                           // renamed, twice
-		types.New("plus_text", map[string]string{"by": "20"}), // rewritten
-		types.New("noted_all", []string{"a", "b"}),            // split
-		types.New("noise", nil),                               // dropped
-		types.New("added", added{300}),                        // as it is
+		types.NewEvent("plus", added{1}),                           // renamed, twice
+		types.NewEvent("plus_text", map[string]string{"by": "20"}), // rewritten
+		types.NewEvent("noted_all", []string{"a", "b"}),            // split
+		types.NewEvent("noise", nil),                               // dropped
+		types.NewEvent("added", added{300}),                        // as it is
 	)
 	root := newRoot(t, s, nil, upcasts(aggregate.Upcasts{
 		"plus":      aggregate.Rename("increased"),
@@ -84,7 +84,7 @@ func TestUpcastsBringOldEventsToWhatIsKnown(t *testing.T) {
 
 func TestAnUpcastSeesTheWholeEventAndItsBody(t *testing.T) {
 	t.Parallel()
-	s, id := logged(t, types.New("old", added{7}))
+	s, id := logged(t, types.NewEvent("old", added{7}))
 	root := newRoot(t, s, nil, upcasts(aggregate.Upcasts{"old": {To: []string{"added"}, Func: func(e types.Event) ([]aggregate.Upcasted, error) {
 		require.Equal(t, logOf(t, s, id)[0], e)
 		return []aggregate.Upcasted{{Type: "added", Body: e.Body}, {Type: "added", Body: e.Body}}, nil
@@ -102,7 +102,7 @@ func TestAnUpcastThatFailsMakesTheLogUnreadableAtItsPlace(t *testing.T) {
 		},
 		"panic: oops": func(types.Event) ([]aggregate.Upcasted, error) { panic(oops) },
 	} {
-		s, id := logged(t, types.New("added", added{1}), types.New("old", nil))
+		s, id := logged(t, types.NewEvent("added", added{1}), types.NewEvent("old", nil))
 		root := newRoot(t, s, nil, upcasts(aggregate.Upcasts{"old": {To: []string{"added"}, Func: f}}))
 		_, err := root.Get(t.Context(), id)
 		var place *aggregate.EventError
@@ -119,7 +119,7 @@ func TestAnUpcastThatFailsMakesTheLogUnreadableAtItsPlace(t *testing.T) {
 
 func TestAStoredEventWithoutAHandlerNamesItsPlaceOrIsSkipped(t *testing.T) {
 	t.Parallel()
-	s, id := logged(t, types.New("added", added{1}), types.New("mystery", nil), types.New("added", added{2}))
+	s, id := logged(t, types.NewEvent("added", added{1}), types.NewEvent("mystery", nil), types.NewEvent("added", added{2}))
 	strict := newRoot(t, s, nil)
 	_, err := strict.Get(t.Context(), id)
 	require.ErrorIs(t, err, aggregate.ErrUnknownEvent)
@@ -132,5 +132,5 @@ func TestAStoredEventWithoutAHandlerNamesItsPlaceOrIsSkipped(t *testing.T) {
 	require.Equal(t, 3, get(t, lenient, id).Total)
 	evaluate(t, lenient, adds(id, 4))
 	require.Equal(t, 7, get(t, lenient, id).Total)
-	require.ErrorIs(t, lenient.Evaluate(t.Context(), emits(id, types.New("mystery", nil))), aggregate.ErrUnknownEvent, "a new one is refused")
+	require.ErrorIs(t, lenient.Evaluate(t.Context(), emits(id, types.NewEvent("mystery", nil))), aggregate.ErrUnknownEvent, "a new one is refused")
 }

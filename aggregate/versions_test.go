@@ -29,7 +29,7 @@ func counted[S any](apply func(S, added) S) aggregate.Definition[S] {
 	return aggregate.Definition[S]{
 		Name: "counted",
 		Commands: aggregate.Commands[S]{"add": aggregate.Command(func(_ context.Context, _ aggregate.Instance[S], c add) ([]types.Uncommitted, error) {
-			return types.Events(types.New("added", added(c))), nil
+			return types.Events(types.NewEvent("added", added(c))), nil
 		})},
 		Events: aggregate.Events[S]{"added": aggregate.Event(apply)},
 	}
@@ -48,7 +48,7 @@ func versioned[S any](t *testing.T, a store.Adapter, d aggregate.Definition[S]) 
 	t.Helper()
 	last = new(aggregate.Loaded)
 	o := &aggregate.Options{Hooks: aggregate.Hooks{Load: func(_ context.Context, l aggregate.Loaded) { *last = l }}}
-	root, err := aggregate.New(newSupervisor(t, a, o), d)
+	root, err := aggregate.NewRoot(newSupervisor(t, a, o), d)
 	require.NoError(t, err)
 	return root, last
 }
@@ -244,7 +244,7 @@ func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
 			j := new(journal)
 			asks := &asked{Store: s}
 			for _, a := range []store.Adapter{asks, struct{ store.Adapter }{s}} { // the second without store.Chronology
-				root, err := aggregate.New(newSupervisor(t, a, &aggregate.Options{Logger: j.logger()}), v1())
+				root, err := aggregate.NewRoot(newSupervisor(t, a, &aggregate.Options{Logger: j.logger()}), v1())
 				require.NoError(t, err)
 				want := len(test.stamps)
 				if test.used {
@@ -299,9 +299,9 @@ func TestAWarmVersionServesWhatItHasWhereANewerOneWrote(t *testing.T) {
 		newer := newProcess(t, open(), nil, func(d *aggregate.Definition[tally]) {
 			d.Events["shouted"] = aggregate.Event(func(s tally, _ struct{}) tally { s.Total *= 2; return s })
 		})
-		bellsOfTheNewer, err := aggregate.New(newer.sup, bells(func(d *aggregate.Definition[bell]) {
+		bellsOfTheNewer, err := aggregate.NewRoot(newer.sup, bells(func(d *aggregate.Definition[bell]) {
 			d.Commands["smash"] = aggregate.CommandFunc[bell](func(context.Context, aggregate.Instance[bell], types.Command) ([]types.Uncommitted, error) {
-				return types.Events(types.New("smashed", nil)), nil
+				return types.Events(types.NewEvent("smashed", nil)), nil
 			})
 			d.Events["smashed"] = aggregate.Event(func(bell, struct{}) bell { return bell{} })
 		}))
@@ -316,7 +316,7 @@ func TestAWarmVersionServesWhatItHasWhereANewerOneWrote(t *testing.T) {
 		evaluate(t, older.tallies, adds(a, 1))
 		require.NoError(t, older.bells.Evaluate(t.Context(), ring(b)))
 		evaluate(t, newer.root, adds(a, 2))
-		evaluate(t, newer.root, emits(a, types.New("shouted", nil)))
+		evaluate(t, newer.root, emits(a, types.NewEvent("shouted", nil)))
 		require.NoError(t, bellsOfTheNewer.Evaluate(t.Context(), types.Command{AggregateID: b, Type: "smash"}))
 		for range 3 {
 			refused(older.tallies.Evaluate(t.Context(), adds(a, 1)))

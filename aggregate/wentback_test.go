@@ -137,7 +137,7 @@ type process struct {
 func newProcess(t testing.TB, s store.Adapter, o *aggregate.Options, change ...func(*aggregate.Definition[tally])) process {
 	t.Helper()
 	sup := newSupervisor(t, s, o)
-	root, err := aggregate.New(sup, tallies(change...))
+	root, err := aggregate.NewRoot(sup, tallies(change...))
 	require.NoError(t, err)
 	return process{sup, root}
 }
@@ -227,9 +227,9 @@ func TestARefusalThatIsOlderThanTheStateIsNoLogThatWentBack(t *testing.T) {
 	sup := newSupervisor(t, s, &aggregate.Options{Hooks: aggregate.Hooks{
 		LogWentBack: func(context.Context, *aggregate.LogWentBackError) { back.Add(1) },
 	}})
-	root, err := aggregate.New(sup, bells()) // whose state is a plain value: a transaction may move it on during a commit
+	root, err := aggregate.NewRoot(sup, bells()) // whose state is a plain value: a transaction may move it on during a commit
 	require.NoError(t, err)
-	other, err := aggregate.New(newSupervisor(t, s.Store, nil), bells())
+	other, err := aggregate.NewRoot(newSupervisor(t, s.Store, nil), bells())
 	require.NoError(t, err)
 	id := newID(t, root)
 	require.NoError(t, root.Evaluate(t.Context(), ring(id)))
@@ -259,7 +259,7 @@ func TestARejectionIsNotConfirmedByWhatATransactionLearnedMeanwhile(t *testing.T
 			if c.State.Total < 30 {
 				return nil, aggregate.Reject("%d is not enough", c.State.Total)
 			}
-			return types.Events(types.New("added", added{-30})), nil
+			return types.Events(types.NewEvent("added", added{-30})), nil
 		})
 	}
 	p, other := newProcess(t, s, nil, spends), newProcess(t, s, nil)

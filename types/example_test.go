@@ -15,19 +15,19 @@ type Incremented struct{ By int }
 func Example() {
 	id, _ := hlc.NewClock(nil).Now()
 	command := types.Command{AggregateID: id, Type: "increment_counter", Data: map[string]int{"By": 3}}
-	events := types.Events(types.New("counter_incremented", Incremented{By: 3}))
+	events := types.Events(types.NewEvent("counter_incremented", Incremented{By: 3}))
 	fmt.Println(command.Type, "leads to", events[0].Type)
 	// Output: increment_counter leads to counter_incremented
 }
 
-func ExampleNew() {
-	fmt.Println(types.New("counter_incremented", Incremented{By: 3}))
+func ExampleNewEvent() {
+	fmt.Println(types.NewEvent("counter_incremented", Incremented{By: 3}))
 	// Output: {counter_incremented {3}}
 }
 
 // A handler returns several events, which are stored together, or none.
 func ExampleEvents() {
-	fmt.Println(types.Events(types.New("counter_incremented", Incremented{By: 3}), types.New("counter_filled", nil)))
+	fmt.Println(types.Events(types.NewEvent("counter_incremented", Incremented{By: 3}), types.NewEvent("counter_filled", nil)))
 	fmt.Println(types.Events())
 	// Output:
 	// [{counter_incremented {3}} {counter_filled <nil>}]

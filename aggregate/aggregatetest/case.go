@@ -69,7 +69,7 @@ type Case[S any] struct {
 	outcome *outcome[S] // of the last When
 }
 
-// New begins a case. A definition that aggregate.New refuses ends the test.
+// New begins a case. A definition that aggregate.NewRoot refuses ends the test.
 func New[S any](t T, d aggregate.Definition[S]) *Case[S] {
 	t.Helper()
 	c := &Case[S]{t: t, without: map[Check]bool{}, store: memory.New(), now: Epoch, ctx: context.Background()}
@@ -93,11 +93,11 @@ func (c *Case[S]) begin(node uint64) {
 	c.id = c.clock.NowAfter(hlc.Timestamp{})
 }
 
-// check returns what aggregate.New has against a definition.
+// check returns what aggregate.NewRoot has against a definition.
 func check[S any](d aggregate.Definition[S]) error {
 	sup := supervisor(memory.New(), nil)
 	defer func() { _ = sup.Shutdown(context.Background()) }()
-	_, err := aggregate.New(sup, d)
+	_, err := aggregate.NewRoot(sup, d)
 	return err
 }
 
@@ -168,7 +168,7 @@ func (c *Case[S]) GivenState(s S) *Case[S] {
 		return c
 	}
 	c.states = append(c.states, func() S { return s })
-	if err := c.append(types.Events(types.New(givenState, len(c.states)-1))); err != nil {
+	if err := c.append(types.Events(types.NewEvent(givenState, len(c.states)-1))); err != nil {
 		c.fatalf("given state: %v", err)
 		return c
 	}

@@ -56,21 +56,21 @@ func TestAHandlerThatChangesTheStateIsFoundOut(t *testing.T) {
 
 func TestAnEventWithoutAHandlerIsFoundOut(t *testing.T) {
 	t.Parallel()
-	fails(t, putOn(carts(emits(types.New("item_lost", nil)))), `event of type "item_lost", for which the definition has no event handler`)
+	fails(t, putOn(carts(emits(types.NewEvent("item_lost", nil)))), `event of type "item_lost", for which the definition has no event handler`)
 	fails(t, func(t aggregatetest.T) {
-		aggregatetest.New(t, carts(emits(types.New("item_lost", nil)))).When("put", nil).ThenNothing()
+		aggregatetest.New(t, carts(emits(types.NewEvent("item_lost", nil)))).When("put", nil).ThenNothing()
 	}, "no event handler")
 }
 
 func TestAnEventThatCannotBeAppliedOrStoredIsFoundOut(t *testing.T) {
 	t.Parallel()
 	refuses := event("refused", func(c cart, _ types.Event) (cart, error) { return c, errors.New("I can't") })
-	fails(t, putOn(carts(refuses, emits(types.New("refused", nil)))), `"refused" that can't be applied: I can't`)
+	fails(t, putOn(carts(refuses, emits(types.NewEvent("refused", nil)))), `"refused" that can't be applied: I can't`)
 	panics := event("panics", func(cart, types.Event) (cart, error) { panic("boom") })
-	fails(t, putOn(carts(panics, emits(types.New("panics", nil)))), "a handler panicked: boom", "checks_test.go")
+	fails(t, putOn(carts(panics, emits(types.NewEvent("panics", nil)))), "a handler panicked: boom", "checks_test.go")
 	fails(t, putOn(carts(command(func(aggregate.Instance[cart]) ([]types.Uncommitted, error) { panic("bang") }))), "a handler panicked: bang")
-	fails(t, putOn(carts(emits(types.New("item_put", make(chan int))))), "event that can't be stored")
-	fails(t, putOn(carts(emits(types.New("", nil)))), "event that can't be stored", "type is empty")
+	fails(t, putOn(carts(emits(types.NewEvent("item_put", make(chan int))))), "event that can't be stored")
+	fails(t, putOn(carts(emits(types.NewEvent("", nil)))), "event that can't be stored", "type is empty")
 	passes(t, putOn(carts(command(func(aggregate.Instance[cart]) ([]types.Uncommitted, error) { return nil, store.ErrUnavailable }))))
 }
 
@@ -81,11 +81,11 @@ func TestABodyThatLosesSomethingIsFoundOut(t *testing.T) {
 		secret string
 		Skip   int `json:"-"`
 	}
-	fails(t, putOn(carts(emits(types.New("item_put", hidden{"a", "b", 3})))),
+	fails(t, putOn(carts(emits(types.NewEvent("item_put", hidden{"a", "b", 3})))),
 		`event 1, "item_put": does not survive its stored form {"Item": "a"}`, `body.secret: got "", want "b"`, "body.Skip: got 0, want 3")
-	fails(t, putOn(carts(emits(types.New("item_put", struct{ Item, At any }{"a", oneWay{}})))), "body.At")
+	fails(t, putOn(carts(emits(types.NewEvent("item_put", struct{ Item, At any }{"a", oneWay{}})))), "body.At")
 	anything := event("anything", func(c cart, _ types.Event) (cart, error) { return c, nil })
-	fails(t, putOn(carts(anything, emits(types.New("anything", &oneWay{})))), "which can't be read back into")
+	fails(t, putOn(carts(anything, emits(types.NewEvent("anything", &oneWay{})))), "which can't be read back into")
 	for _, fine := range []any{
 		map[string]any{"Item": "a", "n": 1},
 		json.RawMessage(`{"Item": "a"}`), &itemPut{"a"}, (*itemPut)(nil), nil,
@@ -97,10 +97,10 @@ func TestABodyThatLosesSomethingIsFoundOut(t *testing.T) {
 			R    json.RawMessage
 		}{"a", time.Now().Round(0), []int{}, nil, json.RawMessage("1")},
 	} {
-		passes(t, putOn(carts(emits(types.New("item_put", fine)))))
+		passes(t, putOn(carts(emits(types.NewEvent("item_put", fine)))))
 	}
 	passes(t, func(t aggregatetest.T) {
-		_ = aggregatetest.New(t, carts(emits(types.New("item_put", hidden{secret: "b"})))).Without(aggregatetest.CheckBodies).When("put", nil).Err()
+		_ = aggregatetest.New(t, carts(emits(types.NewEvent("item_put", hidden{secret: "b"})))).Without(aggregatetest.CheckBodies).When("put", nil).Err()
 	})
 }
 
@@ -112,8 +112,8 @@ func (oneWay) MarshalJSON() ([]byte, error) { return []byte(`"one way"`), nil }
 func TestAnEventHandlerThatTouchesTheBodyIsFoundOut(t *testing.T) {
 	t.Parallel()
 	scribbles := event("closed", func(c cart, e types.Event) (cart, error) { e.Body[0] = '['; return c, nil })
-	fails(t, putOn(carts(scribbles, emits(types.New("closed", nil)))), `handler of event "closed" changed the event's body: it was {} and is [}`)
-	fails(t, func(t aggregatetest.T) { aggregatetest.New(t, carts(scribbles)).Given(types.New("closed", nil)) }, "changed the event's body")
+	fails(t, putOn(carts(scribbles, emits(types.NewEvent("closed", nil)))), `handler of event "closed" changed the event's body: it was {} and is [}`)
+	fails(t, func(t aggregatetest.T) { aggregatetest.New(t, carts(scribbles)).Given(types.NewEvent("closed", nil)) }, "changed the event's body")
 }
 
 type keeper struct{ Last json.RawMessage }
@@ -121,7 +121,7 @@ type keeper struct{ Last json.RawMessage }
 func keepers(keep func(json.RawMessage) json.RawMessage) aggregate.Definition[keeper] {
 	return aggregate.Definition[keeper]{
 		Commands: aggregate.Commands[keeper]{"do": aggregate.CommandFunc[keeper](func(context.Context, aggregate.Instance[keeper], types.Command) ([]types.Uncommitted, error) {
-			return types.Events(types.New("done", nil)), nil
+			return types.Events(types.NewEvent("done", nil)), nil
 		})},
 		Events: aggregate.Events[keeper]{"done": aggregate.EventFunc[keeper](func(s keeper, e types.Event) (keeper, error) {
 			s.Last = keep(e.Body)
@@ -134,7 +134,7 @@ func TestAnEventHandlerThatKeepsTheBodyIsFoundOut(t *testing.T) {
 	t.Parallel()
 	story := func(keep func(json.RawMessage) json.RawMessage) func(aggregatetest.T) {
 		return func(t aggregatetest.T) {
-			aggregatetest.New(t, keepers(keep)).When("do", nil).Then(types.New("done", nil))
+			aggregatetest.New(t, keepers(keep)).When("do", nil).Then(types.NewEvent("done", nil))
 		}
 	}
 	passes(t, story(slices.Clone[json.RawMessage]))
@@ -167,9 +167,9 @@ func TestAnEventHandlerThatLooksAroundIsFoundOut(t *testing.T) {
 		c.Log = []string{string(rune('a' + calls))}
 		return c, nil
 	})
-	fails(t, putOn(carts(counts, emits(types.New("closed", nil)))), "the log gives another state (got) than the one in memory (want)", "state.Log[0]")
+	fails(t, putOn(carts(counts, emits(types.NewEvent("closed", nil)))), "the log gives another state (got) than the one in memory (want)", "state.Log[0]")
 	fails(t, func(t aggregatetest.T) {
-		_ = aggregatetest.New(t, carts(counts, emits(types.New("closed", nil)))).Without(aggregatetest.CheckReplay).When("put", nil).Err()
+		_ = aggregatetest.New(t, carts(counts, emits(types.NewEvent("closed", nil)))).Without(aggregatetest.CheckReplay).When("put", nil).Err()
 	}, "the snapshot at sequence 1")
 }
 
@@ -182,7 +182,7 @@ func TestAnEventHandlerThatFailsTheSecondTimeIsFoundOut(t *testing.T) {
 		}
 		return c, nil
 	})
-	fails(t, putOn(carts(once, emits(types.New("closed", nil)))), "a cold start fails", "not again")
+	fails(t, putOn(carts(once, emits(types.NewEvent("closed", nil)))), "a cold start fails", "not again")
 }
 
 func TestASnapshotThatLosesSomethingIsFoundOut(t *testing.T) {
@@ -218,7 +218,7 @@ func TestASnapshotAfterWhichEventsCouldNotBeAppliedIsFoundOut(t *testing.T) {
 			return c.State, nil
 		}
 	})
-	fails(t, putOn(d, types.New("opened", nil)), "the state at sequence 1 has no snapshot", "S.Items", "it is empty and comes back as nil")
+	fails(t, putOn(d, types.NewEvent("opened", nil)), "the state at sequence 1 has no snapshot", "S.Items", "it is empty and comes back as nil")
 	passes(t, putOn(d, itemWasPut("a")))
 }
 
@@ -230,7 +230,7 @@ func TestATimeInAMapThatComesBackAsATextIsSaidToBeOfAnotherType(t *testing.T) {
 		Initial: func() diary { return diary{map[string]any{}} },
 		Commands: aggregate.Commands[diary]{"note": aggregate.Command(
 			func(context.Context, aggregate.Instance[diary], struct{}) ([]types.Uncommitted, error) {
-				return types.Events(types.New("noted", map[string]any{"At": at})), nil
+				return types.Events(types.NewEvent("noted", map[string]any{"At": at})), nil
 			})},
 		Events: aggregate.Events[diary]{"noted": aggregate.Event(func(s diary, e struct{ At any }) diary { s.Days["one"] = e.At; return s })},
 	}

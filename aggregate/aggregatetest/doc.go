@@ -2,9 +2,9 @@
 // state or an error follow.
 //
 //	aggregatetest.New(t, definition).
-//		Given(types.New("counter_incremented", CounterIncremented{By: 2})).
+//		Given(types.NewEvent("counter_incremented", CounterIncremented{By: 2})).
 //		When("increment_counter", Increment{By: 3}).
-//		Then(types.New("counter_incremented", CounterIncremented{By: 3})).
+//		Then(types.NewEvent("counter_incremented", CounterIncremented{By: 3})).
 //		ThenState(Counter{Value: 5})
 //
 // It runs the library itself on a store in memory, so what passes here is what a program does. It

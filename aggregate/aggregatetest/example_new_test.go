@@ -12,10 +12,10 @@ func ExampleNew() {
 
 	aggregatetest.New(t, counter()).
 		When("increment", Increment{By: 2}).
-		Then(types.New("counter_incremented", CounterIncremented{By: 2})).
+		Then(types.NewEvent("counter_incremented", CounterIncremented{By: 2})).
 		When("increment", Increment{By: 3}).
 		ThenState(Counter{Value: 5}).
 		When("decrement", nil).
-		ThenError(aggregate.ErrInvalidHandler)
+		ThenError(aggregate.ErrUnknownCommand)
 	// Output:
 }

@@ -23,7 +23,7 @@ func ExampleCase_On() {
 		return nil
 	})}
 	aggregatetest.New(printing{}, d).On(s).
-		Given(types.New("counter_incremented", CounterIncremented{By: 1})).
+		Given(types.NewEvent("counter_incremented", CounterIncremented{By: 1})).
 		When("increment", Increment{By: 2}).
 		ThenProjected(2, func(_ context.Context, id hlc.Timestamp) (any, error) {
 			n, _ := steps.Get(id)

@@ -19,7 +19,7 @@ func increment(_ context.Context, c aggregate.Instance[Counter], cmd Increment) 
 	if cmd.By < 1 {
 		return nil, aggregate.Reject("increment by %d: must be at least 1", cmd.By)
 	}
-	return types.Events(types.New("counter_incremented", CounterIncremented{By: cmd.By})), nil
+	return types.Events(types.NewEvent("counter_incremented", CounterIncremented{By: cmd.By})), nil
 }
 
 func counter() aggregate.Definition[Counter] {
@@ -42,9 +42,9 @@ func Example() {
 	t := printing{} // func TestCounter(t *testing.T)
 
 	aggregatetest.New(t, counter()).
-		Given(types.New("counter_incremented", CounterIncremented{By: 2})).
+		Given(types.NewEvent("counter_incremented", CounterIncremented{By: 2})).
 		When("increment", Increment{By: 3}).
-		Then(types.New("counter_incremented", CounterIncremented{By: 3})).
+		Then(types.NewEvent("counter_incremented", CounterIncremented{By: 3})).
 		ThenState(Counter{Value: 5}).
 		When("increment", Increment{By: 0}).
 		ThenRejected("must be at least 1")
@@ -52,7 +52,7 @@ func Example() {
 	fmt.Println("so far so good")
 	aggregatetest.New(t, counter()).
 		When("increment", Increment{By: 3}).
-		Then(types.New("counter_incremented", CounterIncremented{By: 4})).
+		Then(types.NewEvent("counter_incremented", CounterIncremented{By: 4})).
 		ThenState(Counter{Value: 7})
 	// Output:
 	// so far so good
@@ -72,7 +72,7 @@ func ExampleCase_GivenState() {
 
 func ExampleCase_WhenCommand() {
 	aggregatetest.New(printing{}, counter()).
-		Given(types.New("counter_incremented", CounterIncremented{By: 2})).
+		Given(types.NewEvent("counter_incremented", CounterIncremented{By: 2})).
 		WhenCommand(types.Command{Type: "increment", Data: Increment{By: 1}, Expected: types.At(0)}).
 		ThenError(aggregate.ErrUnexpectedSequence).
 		WhenCommand(types.Command{Type: "increment", Data: Increment{By: 1}, Expected: types.At(1)}).

@@ -30,16 +30,16 @@ func ExampleNewTransaction() {
 	counters := aggregatetest.RootOf(x, counter())
 	a, b := x.ID(), x.ID()
 
-	x.Given(a, types.New("counter_incremented", CounterIncremented{By: 2})).
+	x.Given(a, types.NewEvent("counter_incremented", CounterIncremented{By: 2})).
 		When(raiseBoth(counters, a, b, 3)).
-		Then(a, types.New("counter_incremented", CounterIncremented{By: 3})).
-		Then(b, types.New("counter_incremented", CounterIncremented{By: 3})).
+		Then(a, types.NewEvent("counter_incremented", CounterIncremented{By: 3})).
+		Then(b, types.NewEvent("counter_incremented", CounterIncremented{By: 3})).
 		ThenNothingElse().
 		When(raiseBoth(counters, a, b, 0)).
 		ThenRejected("must be at least 1")
 
 	x.When(raiseBoth(counters, a, b, 1)).
-		Then(a, types.New("counter_incremented", CounterIncremented{By: 9})).
+		Then(a, types.NewEvent("counter_incremented", CounterIncremented{By: 9})).
 		ThenNothingElse()
 	// Output:
 	// aggregatetest: aggregate 1: event 1 of 1 is another (counter_incremented)
@@ -85,7 +85,7 @@ func ExampleRootOf() {
 	defer x.Supervisor().Shutdown(context.Background())
 	counters := aggregatetest.RootOf(x, counter())
 	id := x.ID()
-	x.Given(id, types.New("counter_incremented", CounterIncremented{By: 2}))
+	x.Given(id, types.NewEvent("counter_incremented", CounterIncremented{By: 2}))
 	now, err := counters.Get(context.Background(), id)
 	fmt.Println(now.Value, err)
 	// Output:

@@ -15,12 +15,12 @@ func TestGivenEventsThatCannotBeReadEndTheTest(t *testing.T) {
 	t.Parallel()
 	d := carts(event("broken", func(c cart, _ types.Event) (cart, error) { return c, errors.New("no") }))
 	for text, given := range map[string]types.Uncommitted{
-		"unknown event type":      types.New("item_lost", nil),
-		"no":                      types.New("broken", nil),
-		"unsupported type":        types.New("item_put", make(chan int)),
-		"type is empty":           types.New("", nil),
-		"does not survive":        types.New("closed", struct{ hidden int }{1}),
-		"was not made by GivenSt": types.New("aggregatetest.given_state", 3),
+		"unknown event type":      types.NewEvent("item_lost", nil),
+		"no":                      types.NewEvent("broken", nil),
+		"unsupported type":        types.NewEvent("item_put", make(chan int)),
+		"type is empty":           types.NewEvent("", nil),
+		"does not survive":        types.NewEvent("closed", struct{ hidden int }{1}),
+		"was not made by GivenSt": types.NewEvent("aggregatetest.given_state", 3),
 	} {
 		fails(t, func(t aggregatetest.T) { aggregatetest.New(t, d).Given(itemWasPut("a"), given) }, "given event", text)
 	}
@@ -31,7 +31,7 @@ func TestEventsOfOlderTypesCanBeGiven(t *testing.T) {
 	d := carts(func(d *aggregate.Definition[cart]) {
 		d.Upcasts = aggregate.Upcasts{"item_added": aggregate.Rename("item_put")}
 	})
-	aggregatetest.New(t, d).Given(types.New("item_added", itemPut{"a"})).ThenState(cart{Items: map[string]int{"a": 1}, Log: []string{"a"}})
+	aggregatetest.New(t, d).Given(types.NewEvent("item_added", itemPut{"a"})).ThenState(cart{Items: map[string]int{"a": 1}, Log: []string{"a"}})
 }
 
 func TestAStateCanBeGiven(t *testing.T) {

@@ -227,9 +227,9 @@ func (g *goldens[S]) stateOf(eventType string, c goldenCase) (json.RawMessage, e
 	story := New(quiet{}, g.d)
 	var given []types.Uncommitted
 	for _, before := range c.After {
-		given = append(given, types.New(before.Type, before.Body))
+		given = append(given, types.NewEvent(before.Type, before.Body))
 	}
-	if err := story.append(append(given, types.New(eventType, c.Body))); err != nil {
+	if err := story.append(append(given, types.NewEvent(eventType, c.Body))); err != nil {
 		return nil, err
 	}
 	current, err := story.read(story.store)

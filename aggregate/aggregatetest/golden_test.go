@@ -67,9 +67,9 @@ func idle[S any]() aggregate.CommandHandler[S] {
 
 func ledgerSamples() []types.Uncommitted {
 	return types.Events(
-		types.New("opened", ledgerOpened{"Ada"}),
-		types.New("closed", nil),
-		types.New("paid_in_units", map[string]int{"Units": 3}),
+		types.NewEvent("opened", ledgerOpened{"Ada"}),
+		types.NewEvent("closed", nil),
+		types.NewEvent("paid_in_units", map[string]int{"Units": 3}),
 	)
 }
 

@@ -54,14 +54,14 @@ func evalPut(_ context.Context, c aggregate.Instance[cart], cmd put) ([]types.Un
 	case len(c.State.Log) > 3:
 		return nil, errFull
 	}
-	return types.Events(types.New("item_put", itemPut(cmd))), nil
+	return types.Events(types.NewEvent("item_put", itemPut(cmd))), nil
 }
 
 func evalClose(_ context.Context, c aggregate.Instance[cart], _ closing) ([]types.Uncommitted, error) {
 	if c.State.Closed {
 		return nil, nil
 	}
-	return types.Events(types.New("closed", closed{})), nil
+	return types.Events(types.NewEvent("closed", closed{})), nil
 }
 
 func applyItemPut(c cart, e itemPut) cart {
@@ -73,7 +73,7 @@ func applyItemPut(c cart, e itemPut) cart {
 	return c
 }
 
-func itemWasPut(item string) types.Uncommitted { return types.New("item_put", itemPut{item}) }
+func itemWasPut(item string) types.Uncommitted { return types.NewEvent("item_put", itemPut{item}) }
 
 // command replaces the handler of "put".
 func command(f func(aggregate.Instance[cart]) ([]types.Uncommitted, error)) func(*aggregate.Definition[cart]) {

@@ -15,7 +15,7 @@ import (
 //
 //	events, err := postgres.New(pool, nil)
 //	aggregatetest.New(t, definition).On(events).
-//		Given(types.New("account_opened", Opened{Owner: "Ada"})).
+//		Given(types.NewEvent("account_opened", Opened{Owner: "Ada"})).
 //		When("deposit_money", Deposit{Cents: 500}).
 //		ThenProjected(int64(500), balance)
 func (c *Case[S]) On(s store.Adapter) *Case[S] {

@@ -73,7 +73,7 @@ func (r *rehearsed) compare(second []store.Commit) {
 		return
 	}
 	for i, e := range other {
-		want := types.New(first[i].Type, first[i].Body)
+		want := types.NewEvent(first[i].Type, first[i].Body)
 		if fault := compare(want, e); fault != "" || e.AggregateID != first[i].AggregateID {
 			r.faults = append(r.faults, fmt.Sprintf("event %d is another when the function is run again, as after a conflict%s", i+1, fault))
 		}

@@ -41,7 +41,7 @@ func (c *Case[S]) open(a store.Adapter) *session[S] {
 			s.snapshot = l.Snapshot
 		}},
 	})
-	root, err := aggregate.New(s.sup, c.definition)
+	root, err := aggregate.NewRoot(s.sup, c.definition)
 	if err != nil {
 		panic("aggregatetest: a definition that passed before: " + err.Error())
 	}
@@ -65,7 +65,7 @@ func (c *Case[S]) copier(s S) func() S {
 	return func() S {
 		sup := supervisor(memory.New(), nil)
 		defer func() { _ = sup.Shutdown(context.Background()) }()
-		root, err := aggregate.New(sup, d)
+		root, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			panic("aggregatetest: a definition that passed before: " + err.Error())
 		}

@@ -20,7 +20,7 @@ func TestAStoryThatHoldsPasses(t *testing.T) {
 		Then(itemWasPut("fig")).
 		ThenState(cart{Items: map[string]int{"pear": 1, "fig": 1}, Log: []string{"pear", "fig"}}).
 		When("close", nil).
-		Then(types.New("closed", nil)).
+		Then(types.NewEvent("closed", nil)).
 		When("close", closing{}).
 		ThenNothing().
 		When("put", put{"fig"}).
@@ -35,12 +35,12 @@ func TestTheWrongEventsFail(t *testing.T) {
 		texts []string
 	}{
 		"another body":   {[]types.Uncommitted{itemWasPut("pear")}, []string{"event 1 of 1 is another (item_put)", `body.Item: got "fig", want "pear"`}},
-		"another type":   {[]types.Uncommitted{types.New("closed", nil)}, []string{`got  item_put {"Item": "fig"}`, "want closed"}},
+		"another type":   {[]types.Uncommitted{types.NewEvent("closed", nil)}, []string{`got  item_put {"Item": "fig"}`, "want closed"}},
 		"too many":       {[]types.Uncommitted{itemWasPut("fig"), itemWasPut("fig")}, []string{"got  1: item_put", "want 2: item_put, item_put"}},
 		"none":           {nil, []string{"got  1: item_put", "want 0: no event"}},
-		"more fields":    {[]types.Uncommitted{types.New("item_put", map[string]any{"Item": "fig", "n": []int{1}})}, []string{"body.n[0]: got nothing, want 1"}},
-		"fewer fields":   {[]types.Uncommitted{types.New("item_put", nil)}, []string{`body.Item: got "fig", want nothing`}},
-		"no body at all": {[]types.Uncommitted{types.New("item_put", make(chan int))}, []string{"can't be stored"}},
+		"more fields":    {[]types.Uncommitted{types.NewEvent("item_put", map[string]any{"Item": "fig", "n": []int{1}})}, []string{"body.n[0]: got nothing, want 1"}},
+		"fewer fields":   {[]types.Uncommitted{types.NewEvent("item_put", nil)}, []string{`body.Item: got "fig", want nothing`}},
+		"no body at all": {[]types.Uncommitted{types.NewEvent("item_put", make(chan int))}, []string{"can't be stored"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestTheWrongStateFails(t *testing.T) {
 
 func TestTheStateOfWhatWasGivenCanBeDemanded(t *testing.T) {
 	t.Parallel()
-	aggregatetest.New(t, carts()).Given(types.New("closed", nil)).ThenState(cart{Closed: true})
+	aggregatetest.New(t, carts()).Given(types.NewEvent("closed", nil)).ThenState(cart{Closed: true})
 	fails(t, func(t aggregatetest.T) { aggregatetest.New(t, carts()).ThenState(cart{Closed: true}) }, "state.Closed")
 }
 
@@ -68,7 +68,7 @@ func TestAnErrorWhereEventsAreWantedFails(t *testing.T) {
 	t.Parallel()
 	story := func(then func(*aggregatetest.Case[cart])) func(aggregatetest.T) {
 		return func(t aggregatetest.T) {
-			then(aggregatetest.New(t, carts()).Given(types.New("closed", nil)).When("put", put{"fig"}))
+			then(aggregatetest.New(t, carts()).Given(types.NewEvent("closed", nil)).When("put", put{"fig"}))
 		}
 	}
 	text := `command "put" failed: put fig: the cart is closed`
@@ -83,7 +83,7 @@ func TestEventsWhereAnErrorIsWantedFail(t *testing.T) {
 	fails(t, func(t aggregatetest.T) { aggregatetest.New(t, carts()).When("put", put{"fig"}).ThenError(errFull) },
 		"did not fail; it led to item_put")
 	fails(t, func(t aggregatetest.T) {
-		aggregatetest.New(t, carts()).Given(types.New("closed", nil)).When("close", nil).ThenError(errFull)
+		aggregatetest.New(t, carts()).Given(types.NewEvent("closed", nil)).When("close", nil).ThenError(errFull)
 	}, "it led to no event")
 }
 
@@ -99,14 +99,14 @@ func TestAnotherErrorThanTheWantedFails(t *testing.T) {
 		aggregatetest.New(t, carts()).Given(full...).When("put", put{"fig"}).ThenError(aggregate.ErrRejected)
 	}, "failed with another error", "got  the cart is full", "want aggregate: command rejected")
 	fails(t, func(t aggregatetest.T) {
-		aggregatetest.New(t, carts()).Given(types.New("closed", nil)).When("put", put{"fig"}).ThenRejected("too late")
+		aggregatetest.New(t, carts()).Given(types.NewEvent("closed", nil)).When("put", put{"fig"}).ThenRejected("too late")
 	}, "rejected with another text", `got  "put fig: the cart is closed"`, `want "too late"`)
 }
 
 func TestAnErrorThatNobodyLooksAtFails(t *testing.T) {
 	t.Parallel()
 	refused := func(t aggregatetest.T) *aggregatetest.Case[cart] {
-		return aggregatetest.New(t, carts()).Given(types.New("closed", nil)).When("put", put{"fig"})
+		return aggregatetest.New(t, carts()).Given(types.NewEvent("closed", nil)).When("put", put{"fig"})
 	}
 	text := []string{`command "put" failed, and nothing looked at it`}
 	fails(t, func(t aggregatetest.T) { refused(t) }, text...)

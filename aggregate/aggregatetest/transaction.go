@@ -54,12 +54,12 @@ func NewTransaction(t T) *Transaction {
 }
 
 // RootOf returns the root of one of the definitions that the function under test works with. Projections, idle and
-// snapshot policies are left out. A definition that aggregate.New refuses ends the test.
+// snapshot policies are left out. A definition that aggregate.NewRoot refuses ends the test.
 func RootOf[S any](x *Transaction, d aggregate.Definition[S]) *aggregate.Root[S] {
 	x.t.Helper()
 	d.Projections, d.Snapshots = nil, aggregate.SnapshotPolicy{}
 	d.Idle = aggregate.IdlePolicy{Hibernate: -1, Exit: -1}
-	root, err := aggregate.New(x.sup, d)
+	root, err := aggregate.NewRoot(x.sup, d)
 	if err != nil {
 		x.fatalf("%v", err)
 	}

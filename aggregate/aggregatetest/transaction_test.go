@@ -50,7 +50,7 @@ func TestATransactionThatHoldsPasses(t *testing.T) {
 		When(s.puts("fig", s.b, s.a)).
 		ThenError(errFull).
 		ThenNothingElse().
-		Given(s.b, types.New("closed", nil)).
+		Given(s.b, types.NewEvent("closed", nil)).
 		When(s.puts("fig", s.b)).
 		ThenRejected("the cart is closed")
 	require.ErrorIs(t, s.Err(), aggregate.ErrRejected)
@@ -78,7 +78,7 @@ func TestATransactionThatDoesNotHoldFails(t *testing.T) {
 		"nobody looks":      {func(s shelf) { s.When(func(context.Context, store.Tx) error { return failure }) }, []string{"no Then looked at it: no bag left"}},
 		"nobody looks, and": {func(s shelf) { s.When(func(context.Context, store.Tx) error { return failure }).Given(s.a) }, []string{"no Then looked at it"}},
 		"no When":           {func(s shelf) { s.Then(s.a).ThenNothingElse() }, []string{"Then without a When before it"}},
-		"nothing to store":  {func(s shelf) { s.Given(s.a, types.New("item_put", make(chan int))) }, []string{"given events"}},
+		"nothing to store":  {func(s shelf) { s.Given(s.a, types.NewEvent("item_put", make(chan int))) }, []string{"given events"}},
 		"fewer the second time": {func(s shelf) {
 			runs := 0
 			s.When(func(ctx context.Context, tx store.Tx) error {

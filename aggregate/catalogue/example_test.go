@@ -19,7 +19,7 @@ func counters() aggregate.Definition[counter] {
 		Name: "counter",
 		Commands: aggregate.Commands[counter]{"increment": aggregate.Command(
 			func(_ context.Context, _ aggregate.Instance[counter], cmd increment) ([]types.Uncommitted, error) {
-				return types.Events(types.New("incremented", incremented(cmd))), nil
+				return types.Events(types.NewEvent("incremented", incremented(cmd))), nil
 			})},
 		Events: aggregate.Events[counter]{"incremented": aggregate.Event(func(c counter, e incremented) counter { c.Value += e.By; return c })},
 	}

@@ -31,13 +31,13 @@ func ExampleHooks() {
 		return
 	}
 	defer sup.Shutdown(ctx)
-	root, err := aggregate.New(sup, accounts())
+	root, err := aggregate.NewRoot(sup, accounts())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	request, span := tracers.Tracer("bank").Start(ctx, "POST /deposits")
-	id, err := root.New(request)
+	id, err := root.NewID(request)
 	if err == nil {
 		err = root.Evaluate(request, types.Command{AggregateID: id, Type: "deposit", Data: deposit{5}})
 	}

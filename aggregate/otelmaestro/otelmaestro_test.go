@@ -44,7 +44,7 @@ func accounts() aggregate.Definition[account] {
 				if d.Amount < 1 {
 					return nil, aggregate.Reject("deposit of %d: must be at least 1", d.Amount)
 				}
-				return types.Events(types.New("deposited", deposited(d)), types.New("deposited", deposited(d))), nil
+				return types.Events(types.NewEvent("deposited", deposited(d)), types.NewEvent("deposited", deposited(d))), nil
 			})},
 		Events: aggregate.Events[account]{"deposited": aggregate.Event(
 			func(a account, e deposited) account { a.Balance += e.Amount; return a })},
@@ -74,7 +74,7 @@ func watch(t *testing.T) *watched {
 	require.NoError(t, err)
 	w.sup = sup
 	t.Cleanup(func() { _ = w.sup.Shutdown(context.WithoutCancel(t.Context())) })
-	w.root, err = aggregate.New(w.sup, accounts())
+	w.root, err = aggregate.NewRoot(w.sup, accounts())
 	require.NoError(t, err)
 	w.tracer = tracers.Tracer("test")
 	return w
@@ -141,9 +141,9 @@ func attributes(s tracetest.SpanStub) map[string]string {
 func TestATransactionHasASpanAroundThoseOfItsCommands(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
-	a, err := w.root.New(t.Context())
+	a, err := w.root.NewID(t.Context())
 	require.NoError(t, err)
-	b, err := w.root.New(t.Context())
+	b, err := w.root.NewID(t.Context())
 	require.NoError(t, err)
 	book := func(amount int) error {
 		return w.sup.Transact(t.Context(), func(ctx context.Context, tx store.Tx) error {
@@ -167,7 +167,7 @@ func TestATransactionHasASpanAroundThoseOfItsCommands(t *testing.T) {
 func TestACommandsSpansArePartOfItsCallersTraceAndFollowTheConventions(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
-	id, err := w.root.New(t.Context())
+	id, err := w.root.NewID(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, w.request(id, 5))
 	request := w.span("request")
@@ -210,7 +210,7 @@ func TestACommandsSpansArePartOfItsCallersTraceAndFollowTheConventions(t *testin
 func TestMeasurementsFollowTheConventions(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
-	id, err := w.root.New(t.Context())
+	id, err := w.root.NewID(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, w.request(id, 5))
 	require.ErrorIs(t, w.request(id, -1), aggregate.ErrRejected)
@@ -267,7 +267,7 @@ func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
 		"ok":        nil,
-		"rejected":  &aggregate.InvalidCommandError{Message: "no", Err: &store.ProjectionError{Err: errors.New("taken")}},
+		"rejected":  &aggregate.RejectedError{Message: "no", Err: &store.ProjectionError{Err: errors.New("taken")}},
 		"unknown":   fmt.Errorf("x: %w", store.ErrOutcomeUnknown),
 		"conflict":  store.ErrConflict,
 		"abandoned": context.DeadlineExceeded,

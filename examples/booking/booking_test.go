@@ -37,9 +37,9 @@ func TestMain(m *testing.M) {
 func TestASeatIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	aggregatetest.New(t, Shows(writerVersion)).
-		Given(types.New("show_opened", ShowOpened{"Hamlet", 3}), types.New("seats_blocked", SeatsBlocked{[]int{3}})).
+		Given(types.NewEvent("show_opened", ShowOpened{"Hamlet", 3}), types.NewEvent("seats_blocked", SeatsBlocked{[]int{3}})).
 		When("take_seats", TakeSeats{"a", []int{1, 2}}).
-		Then(types.New("seats_taken", SeatsTaken{"a", []int{1, 2}})).
+		Then(types.NewEvent("seats_taken", SeatsTaken{"a", []int{1, 2}})).
 		When("take_seats", TakeSeats{"b", []int{2}}).ThenRejected("seat 2 is taken").
 		When("take_seats", TakeSeats{"b", []int{3}}).ThenRejected("seat 3 is taken").
 		When("take_seats", TakeSeats{"b", []int{4}}).ThenRejected("there is no seat 4").

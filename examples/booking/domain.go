@@ -87,21 +87,21 @@ func openShow(_ context.Context, s aggregate.Instance[Show], cmd OpenShow) ([]ty
 	case cmd.Name == "" || cmd.Seats < 1 || cmd.Seats > 10_000:
 		return nil, aggregate.Reject("a show has a name and 1 to 10000 seats")
 	}
-	return types.Events(types.New("show_opened", ShowOpened(cmd))), nil
+	return types.Events(types.NewEvent("show_opened", ShowOpened(cmd))), nil
 }
 
 func takeSeats(_ context.Context, s aggregate.Instance[Show], cmd TakeSeats) ([]types.Uncommitted, error) {
 	if err := s.State.free(cmd.Seats); err != nil {
 		return nil, err
 	}
-	return types.Events(types.New("seats_taken", SeatsTaken(cmd))), nil
+	return types.Events(types.NewEvent("seats_taken", SeatsTaken(cmd))), nil
 }
 
 func blockSeats(_ context.Context, s aggregate.Instance[Show], cmd BlockSeats) ([]types.Uncommitted, error) {
 	if err := s.State.free(cmd.Seats); err != nil {
 		return nil, err
 	}
-	return types.Events(types.New("seats_blocked", SeatsBlocked(cmd))), nil
+	return types.Events(types.NewEvent("seats_blocked", SeatsBlocked(cmd))), nil
 }
 
 // free says why seats can't be had.
@@ -131,7 +131,7 @@ func Bookings() aggregate.Definition[Booking] {
 				if b.Sequence > 0 {
 					return nil, aggregate.Reject("it is booked already")
 				}
-				return types.Events(types.New("booked", Booked(cmd))), nil
+				return types.Events(types.NewEvent("booked", Booked(cmd))), nil
 			})},
 		Events: aggregate.Events[Booking]{
 			"booked": aggregate.Event(func(_ Booking, e Booked) Booking { return e.Booking }),

@@ -32,10 +32,10 @@ func NewService(s store.Adapter, version int, log *slog.Logger) (*Service, error
 		return nil, err
 	}
 	v := &Service{sup: sup, log: log}
-	if v.shows, err = aggregate.New(v.sup, Shows(version)); err != nil {
+	if v.shows, err = aggregate.NewRoot(v.sup, Shows(version)); err != nil {
 		return nil, err
 	}
-	v.bookings, err = aggregate.New(v.sup, Bookings())
+	v.bookings, err = aggregate.NewRoot(v.sup, Bookings())
 	return v, err
 }
 
@@ -226,7 +226,7 @@ func Status(err error) int {
 		{hlc.ErrFormat, http.StatusNotFound},
 		{aggregate.ErrNoAggregate, http.StatusNotFound},
 		{aggregate.ErrOtherRoot, http.StatusNotFound},
-		{aggregate.ErrInvalidHandler, http.StatusNotFound},
+		{aggregate.ErrUnknownCommand, http.StatusNotFound},
 		{aggregate.ErrUnexpectedSequence, http.StatusPreconditionFailed},
 		{aggregate.ErrCommandReused, http.StatusConflict},
 		{store.ErrOutcomeUnknown, http.StatusGatewayTimeout},

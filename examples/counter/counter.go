@@ -29,7 +29,7 @@ func increment(_ context.Context, c aggregate.Instance[Counter], cmd Increment) 
 	if c.State.Value+cmd.By > 100 {
 		return nil, aggregate.Reject("increment by %d: the counter is at %d and ends at 100", cmd.By, c.State.Value)
 	}
-	return types.Events(types.New("counter_incremented", CounterIncremented{By: cmd.By})), nil
+	return types.Events(types.NewEvent("counter_incremented", CounterIncremented{By: cmd.By})), nil
 }
 
 // incremented applies: it can't refuse, for it has happened.

@@ -9,15 +9,15 @@ import (
 
 func TestACounterCountsUp(t *testing.T) {
 	aggregatetest.New(t, definition()).
-		Given(types.New("counter_incremented", CounterIncremented{By: 40})).
+		Given(types.NewEvent("counter_incremented", CounterIncremented{By: 40})).
 		WhenSent(Increment{By: 2}).
-		Then(types.New("counter_incremented", CounterIncremented{By: 2})).
+		Then(types.NewEvent("counter_incremented", CounterIncremented{By: 2})).
 		ThenState(Counter{Value: 42})
 }
 
 func TestACounterEndsAtAHundred(t *testing.T) {
 	aggregatetest.New(t, definition()).
-		Given(types.New("counter_incremented", CounterIncremented{By: 99})).
+		Given(types.NewEvent("counter_incremented", CounterIncremented{By: 99})).
 		WhenSent(Increment{By: 2}).
 		ThenRejected("increment by 2: the counter is at 99 and ends at 100")
 }

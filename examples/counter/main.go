@@ -56,11 +56,11 @@ func run(ctx context.Context, adapter store.Adapter, out io.Writer) error {
 		return err
 	}
 	defer sup.Shutdown(ctx)
-	counters, err := aggregate.New(sup, definition())
+	counters, err := aggregate.NewRoot(sup, definition())
 	if err != nil {
 		return err
 	}
-	id, err := counters.New(ctx)
+	id, err := counters.NewID(ctx)
 	if err != nil {
 		return err
 	}

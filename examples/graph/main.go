@@ -70,7 +70,7 @@ func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	graphs, err := aggregate.New(sup, editor.Definition(kept.names.Projection()))
+	graphs, err := aggregate.NewRoot(sup, editor.Definition(kept.names.Projection()))
 	if err != nil {
 		return err
 	}

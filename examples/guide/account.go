@@ -32,21 +32,21 @@ func open(_ context.Context, a aggregate.Instance[Account], cmd Open) ([]types.U
 	if a.Sequence > 0 {
 		return nil, aggregate.Reject("the account is open already")
 	}
-	return types.Events(types.New("account_opened", Opened(cmd))), nil
+	return types.Events(types.NewEvent("account_opened", Opened(cmd))), nil
 }
 
 func deposit(_ context.Context, a aggregate.Instance[Account], cmd Deposit) ([]types.Uncommitted, error) {
 	if a.Sequence == 0 || cmd.Cents < 1 {
 		return nil, aggregate.Reject("deposit %d: want an open account and at least one cent", cmd.Cents)
 	}
-	return types.Events(types.New("money_deposited", Deposited(cmd))), nil
+	return types.Events(types.NewEvent("money_deposited", Deposited(cmd))), nil
 }
 
 func withdraw(_ context.Context, a aggregate.Instance[Account], cmd Withdraw) ([]types.Uncommitted, error) {
 	if cmd.Cents < 1 || cmd.Cents > a.State.Balance {
 		return nil, aggregate.Reject("withdraw %d: the balance is %d", cmd.Cents, a.State.Balance)
 	}
-	return types.Events(types.New("money_withdrawn", Withdrawn(cmd))), nil
+	return types.Events(types.NewEvent("money_withdrawn", Withdrawn(cmd))), nil
 }
 
 // Accounts returns all there is to say about accounts.

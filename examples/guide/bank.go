@@ -27,7 +27,7 @@ func NewBank(events store.Adapter, log *slog.Logger, projections ...store.Projec
 	}
 	definition := Accounts()
 	definition.Projections = projections
-	accounts, err := aggregate.New(sup, definition)
+	accounts, err := aggregate.NewRoot(sup, definition)
 	if err != nil {
 		return nil, err
 	}

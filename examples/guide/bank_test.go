@@ -14,7 +14,7 @@ func TestABankWithoutADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bank.Close()
-	id, err := bank.accounts.New(t.Context())
+	id, err := bank.accounts.NewID(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,14 +10,14 @@ import (
 func TestOldEventsAreReadInTheirNewShape(t *testing.T) {
 	aggregatetest.New(t, OldAccounts()).
 		Given(
-			types.New("account_created", Opened{Owner: "Ada"}),
-			types.New("money_paid_in", map[string]int{"Units": 5}),
-			types.New("page_printed", nil),
+			types.NewEvent("account_created", Opened{Owner: "Ada"}),
+			types.NewEvent("money_paid_in", map[string]int{"Units": 5}),
+			types.NewEvent("page_printed", nil),
 		).
 		WhenSent(Withdraw{Cents: 200}).
 		ThenState(Account{Owner: "Ada", Balance: 300})
 }
 
 func TestWhatIsStoredCanBeRead(t *testing.T) {
-	aggregatetest.Golden(t, OldAccounts(), "testdata/account", types.New("money_paid_in", map[string]int{"Units": 5}))
+	aggregatetest.Golden(t, OldAccounts(), "testdata/account", types.NewEvent("money_paid_in", map[string]int{"Units": 5}))
 }

@@ -66,7 +66,7 @@ func TestTwoProcessesShareAnAccount(t *testing.T) {
 		banks = append(banks, bank)
 	}
 	ctx := t.Context()
-	id, err := banks[0].accounts.New(ctx)
+	id, err := banks[0].accounts.NewID(ctx)
 	require.NoError(t, err)
 	require.NoError(t, banks[0].accounts.Send(ctx, id, Open{Owner: "Ada"}))
 	for i := range 20 {

@@ -148,7 +148,7 @@ func Status(err error) int {
 		{hlc.ErrFormat, http.StatusNotFound}, // no id of ours
 		{aggregate.ErrNoAggregate, http.StatusNotFound},
 		{aggregate.ErrOtherRoot, http.StatusNotFound},
-		{aggregate.ErrInvalidHandler, http.StatusNotFound},
+		{aggregate.ErrUnknownCommand, http.StatusNotFound},
 		{aggregate.ErrUnexpectedSequence, http.StatusPreconditionFailed},
 		{aggregate.ErrCommandReused, http.StatusConflict},
 		{store.ErrOutcomeUnknown, http.StatusGatewayTimeout}, // perhaps done: the client repeats, with its key

@@ -59,7 +59,7 @@ var errUsage = errors.New("usage: open OWNER | deposit ID CENTS | withdraw ID CE
 // command carries out a command line.
 func (b *Bank) command(ctx context.Context, args []string) (string, error) {
 	if len(args) == 2 && args[0] == "open" {
-		id, err := b.accounts.New(ctx)
+		id, err := b.accounts.NewID(ctx)
 		if err != nil {
 			return "", err
 		}

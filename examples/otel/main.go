@@ -76,11 +76,11 @@ func run(ctx context.Context, tracers trace.TracerProvider, meters metric.MeterP
 		return err
 	}
 	defer func() { err = errors.Join(err, sup.Shutdown(ctx)) }()
-	accounts, err := aggregate.New(sup, definition())
+	accounts, err := aggregate.NewRoot(sup, definition())
 	if err != nil {
 		return err
 	}
-	id, err := accounts.New(ctx)
+	id, err := accounts.NewID(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func definition() aggregate.Definition[Account] {
 				if d.Amount < 1 {
 					return nil, aggregate.Reject("deposit of %d: must be at least 1", d.Amount)
 				}
-				return types.Events(types.New("deposited", Deposited(d))), nil
+				return types.Events(types.NewEvent("deposited", Deposited(d))), nil
 			})},
 		Events: aggregate.Events[Account]{"deposited": aggregate.Event(
 			func(a Account, e Deposited) Account { a.Balance += e.Amount; return a })},

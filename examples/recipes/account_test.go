@@ -53,18 +53,18 @@ func open(_ context.Context, a aggregate.Instance[Account], cmd Open) ([]types.U
 	if a.Sequence > 0 {
 		return nil, aggregate.Reject("the account is open already")
 	}
-	return types.Events(types.New("opened", Opened(cmd))), nil
+	return types.Events(types.NewEvent("opened", Opened(cmd))), nil
 }
 
 func deposit(_ context.Context, _ aggregate.Instance[Account], cmd Deposit) ([]types.Uncommitted, error) {
-	return types.Events(types.New("deposited", Deposited(cmd))), nil
+	return types.Events(types.NewEvent("deposited", Deposited(cmd))), nil
 }
 
 func withdraw(_ context.Context, a aggregate.Instance[Account], cmd Withdraw) ([]types.Uncommitted, error) {
 	if cmd.Amount > a.State.Balance {
 		return nil, aggregate.Reject("withdraw %d: the balance is %d", cmd.Amount, a.State.Balance)
 	}
-	return types.Events(types.New("withdrawn", Withdrawn(cmd))), nil
+	return types.Events(types.NewEvent("withdrawn", Withdrawn(cmd))), nil
 }
 
 // depositing is the command that all recipes use.
@@ -74,7 +74,7 @@ func depositing(id hlc.Timestamp, amount int) types.Command {
 
 // newAccount returns an account with a deposit of each amount.
 func newAccount(ctx context.Context, accounts *aggregate.Root[Account], amounts ...int) (hlc.Timestamp, error) {
-	id, err := accounts.New(ctx)
+	id, err := accounts.NewID(ctx)
 	for _, amount := range amounts {
 		if err == nil {
 			err = accounts.Evaluate(ctx, depositing(id, amount))

@@ -20,7 +20,7 @@ func Example_expectedSequence() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}

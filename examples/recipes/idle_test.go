@@ -20,7 +20,7 @@ func Example_idle() {
 		}
 		d := account()
 		d.Idle = aggregate.IdlePolicy{Hibernate: 10 * time.Second, Exit: time.Minute, Snapshot: true}
-		accounts, err := aggregate.New(sup, d)
+		accounts, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return err
 		}

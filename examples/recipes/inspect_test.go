@@ -22,11 +22,11 @@ func Example_inspect() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}
-		id, err := accounts.New(ctx)
+		id, err := accounts.NewID(ctx)
 		if err != nil {
 			return err
 		}
@@ -78,11 +78,11 @@ func Example_redact() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}
-		id, err := accounts.New(ctx)
+		id, err := accounts.NewID(ctx)
 		if err != nil {
 			return err
 		}

@@ -25,13 +25,13 @@ func Example_metadata() {
 				if actor := types.MetadataFrom(ctx).Actor; actor != a.State.Owner {
 					return nil, aggregate.Reject("%s is not the owner", actor)
 				}
-				return types.Events(types.New("withdrawn", Withdrawn{a.State.Balance})), nil
+				return types.Events(types.NewEvent("withdrawn", Withdrawn{a.State.Balance})), nil
 			})
-		accounts, err := aggregate.New(sup, d)
+		accounts, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return err
 		}
-		id, err := accounts.New(ctx)
+		id, err := accounts.NewID(ctx)
 		if err != nil {
 			return err
 		}

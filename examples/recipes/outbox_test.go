@@ -39,7 +39,7 @@ func Example_outboxSQL() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, d)
+		accounts, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func Example_partitionsSQL() {
 		}
 		sup, _ := aggregate.NewSupervisor(s, nil)
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func Example_projection() {
 	})}
 	sup, _ := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(ctx)
-	accounts, err := aggregate.New(sup, d)
+	accounts, err := aggregate.NewRoot(sup, d)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -97,17 +97,17 @@ func Example_projectionSQL() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, d)
+		accounts, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return err
 		}
 		for _, owner := range []string{"Ann", "Bob", "Ann"} {
-			id, err := accounts.New(ctx)
+			id, err := accounts.NewID(ctx)
 			if err != nil {
 				return err
 			}
 			err = accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open", Data: Open{owner}})
-			if r, ok := errors.AsType[*aggregate.InvalidCommandError](err); ok {
+			if r, ok := errors.AsType[*aggregate.RejectedError](err); ok {
 				fmt.Println(owner, "opened:", r)
 				continue
 			}

@@ -93,7 +93,7 @@ func Example_rebuildSQL() {
 			return err
 		}
 		defer before.Shutdown(ctx)
-		old, err := aggregate.New(before, account())
+		old, err := aggregate.NewRoot(before, account())
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func Example_rebuildSQL() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, d)
+		accounts, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return err
 		}

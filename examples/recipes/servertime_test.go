@@ -30,21 +30,21 @@ func Example_serverTime() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		lots, err := aggregate.New(sup, aggregate.Definition[lot]{
+		lots, err := aggregate.NewRoot(sup, aggregate.Definition[lot]{
 			Initial: func() lot { return lot{map[string]string{}} },
 			Commands: aggregate.Commands[lot]{"park": aggregate.Command(
 				func(_ context.Context, l aggregate.Instance[lot], cmd Park) ([]types.Uncommitted, error) {
 					if cmd.At < "08:00" {
 						return nil, aggregate.Reject("closed until 08:00")
 					}
-					return types.Events(types.New("parked", Parked(cmd))), nil
+					return types.Events(types.NewEvent("parked", Parked(cmd))), nil
 				})},
 			Events: aggregate.Events[lot]{"parked": aggregate.Event(func(l lot, e Parked) lot { l.Taken[e.Plate] = e.At; return l })},
 		})
 		if err != nil {
 			return err
 		}
-		id, err := lots.New(ctx)
+		id, err := lots.NewID(ctx)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func Example_servers() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}
@@ -226,14 +226,14 @@ func newProcess(oldPool, newPool *pgxpool.Pool) (*process, error) {
 	if p.sup, err = aggregate.NewSupervisor(p.s, nil); err != nil {
 		return nil, err
 	}
-	p.accounts, err = aggregate.New(p.sup, account())
+	p.accounts, err = aggregate.NewRoot(p.sup, account())
 	return p, err
 }
 
 // accountsIn returns the ids of some accounts of a slot.
 func accountsIn(ctx context.Context, p *process, slot int) (ids []hlc.Timestamp, err error) {
 	for len(ids) < 8 {
-		id, err := p.accounts.New(ctx)
+		id, err := p.accounts.NewID(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ func Example_snapshots() {
 		}
 		d := account()
 		d.Snapshots.Every = 2
-		accounts, err := aggregate.New(sup, d)
+		accounts, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func Example_snapshots() {
 			}
 			return current.State, nil
 		}
-		if accounts, err = aggregate.New(sup, d); err != nil {
+		if accounts, err = aggregate.NewRoot(sup, d); err != nil {
 			return err
 		}
 		if err := accounts.Snapshot(ctx, id); err != nil { // by hand

@@ -49,7 +49,7 @@ func Example_tailSQL() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}

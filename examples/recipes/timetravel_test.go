@@ -22,11 +22,11 @@ func Example_timeTravel() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}
-		id, err := accounts.New(ctx)
+		id, err := accounts.NewID(ctx)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func Example_transactionSQL() {
 			return err
 		}
 		defer sup.Shutdown(ctx)
-		accounts, err := aggregate.New(sup, account())
+		accounts, err := aggregate.NewRoot(sup, account())
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func Example_transaction() {
 		return
 	}
 	defer sup.Shutdown(ctx)
-	accounts, err := aggregate.New(sup, account())
+	accounts, err := aggregate.NewRoot(sup, account())
 	if err != nil {
 		fmt.Println(err)
 		return

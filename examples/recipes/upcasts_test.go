@@ -22,14 +22,14 @@ func Example_upcasts() {
 		defer sup.Shutdown(ctx)
 
 		// What the first program wrote.
-		old, err := aggregate.New(sup, aggregate.Definition[Account]{
+		old, err := aggregate.NewRoot(sup, aggregate.Definition[Account]{
 			Name: "account of 2019",
 			Commands: aggregate.Commands[Account]{"import": aggregate.CommandFunc[Account](
 				func(context.Context, aggregate.Instance[Account], types.Command) ([]types.Uncommitted, error) {
 					return types.Events(
-						types.New("account_created", map[string]any{"owner": "Ann", "amount": 5}),
-						types.New("interest_announced", nil),
-						types.New("money_in", map[string]any{"cents": 250}),
+						types.NewEvent("account_created", map[string]any{"owner": "Ann", "amount": 5}),
+						types.NewEvent("interest_announced", nil),
+						types.NewEvent("money_in", map[string]any{"cents": 250}),
 					), nil
 				})},
 			Events:            aggregate.Events[Account]{"money_out": aggregate.Event(func(a Account, _ Withdrawn) Account { return a })},
@@ -39,7 +39,7 @@ func Example_upcasts() {
 		if err != nil {
 			return err
 		}
-		id, err := old.New(ctx)
+		id, err := old.NewID(ctx)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func Example_upcasts() {
 			return err
 		}
 		defer today.Shutdown(ctx)
-		accounts, err := aggregate.New(today, d)
+		accounts, err := aggregate.NewRoot(today, d)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func Example_watched() {
 			func(context.Context, aggregate.Instance[Account], types.Command) ([]types.Uncommitted, error) {
 				panic("by zero")
 			})
-		accounts, err := aggregate.New(sup, d)
+		accounts, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return err
 		}

@@ -21,12 +21,12 @@ func Example() {
 		if d.State.Open {
 			return nil, aggregate.Reject("it is open")
 		}
-		return types.Events(types.New("door_opened", nil)), nil
+		return types.Events(types.NewEvent("door_opened", nil)), nil
 	}
 	ctx := context.Background()
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)
 	defer sup.Shutdown(ctx)
-	doors, err := aggregate.New(sup, aggregate.Definition[Door]{
+	doors, err := aggregate.NewRoot(sup, aggregate.Definition[Door]{
 		Commands: aggregate.Commands[Door]{"open_door": aggregate.Command(turn)},
 		Events:   aggregate.Events[Door]{"door_opened": aggregate.Event(func(d Door, _ Turn) Door { d.Open = true; return d })},
 	})
@@ -34,7 +34,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	id, _ := doors.New(ctx)
+	id, _ := doors.NewID(ctx)
 	fmt.Println(doors.Evaluate(ctx, types.Command{AggregateID: id, Type: "open_door"}))
 	fmt.Println(doors.Evaluate(ctx, types.Command{AggregateID: id, Type: "open_door"}))
 	// Output:

@@ -18,10 +18,10 @@ func ExampleNewTail() {
 	sup, _ := aggregate.NewSupervisor(s, nil)
 	defer sup.Shutdown(context.Background())
 	type Said struct{ Text string }
-	rooms, err := aggregate.New(sup, aggregate.Definition[int]{
+	rooms, err := aggregate.NewRoot(sup, aggregate.Definition[int]{
 		Commands: aggregate.Commands[int]{"say": aggregate.Command(
 			func(_ context.Context, _ aggregate.Instance[int], cmd Said) ([]types.Uncommitted, error) {
-				return types.Events(types.New("said", cmd)), nil
+				return types.Events(types.NewEvent("said", cmd)), nil
 			})},
 		Events: aggregate.Events[int]{"said": aggregate.Event(func(n int, _ Said) int { return n + 1 })},
 	})
@@ -29,7 +29,7 @@ func ExampleNewTail() {
 		fmt.Println(err)
 		return
 	}
-	id, _ := rooms.New(ctx)
+	id, _ := rooms.NewID(ctx)
 	fmt.Println(rooms.Evaluate(ctx, types.Command{AggregateID: id, Type: "say", Data: Said{"hello"}}))
 
 	index := memory.NewTable[string, string](s)

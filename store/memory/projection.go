@@ -28,7 +28,7 @@ func (projection) StoreKind() string { return Kind }
 // commit to the same store, nor wait for somebody who does. f must not be nil.
 func Projection(f func(ctx context.Context, tx *ProjectionTx, e types.Event) error) store.Projection {
 	if f == nil {
-		return nil // which aggregate.New refuses
+		return nil // which aggregate.NewRoot refuses
 	}
 	return projection(f)
 }

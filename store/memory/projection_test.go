@@ -177,7 +177,7 @@ func TestAProjectionHasAContextThatDoesNotEndAndAnEventOfItsOwn(t *testing.T) {
 func TestMisuseOfAProjectionPanics(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
-	require.Nil(t, memory.Projection(nil), "which aggregate.New refuses")
+	require.Nil(t, memory.Projection(nil), "which aggregate.NewRoot refuses")
 	own, foreign := memory.NewTable[int, int](s), memory.NewTable[int, int](memory.New())
 	var kept *memory.ProjectionTx
 	var rows *memory.Rows[int, int]

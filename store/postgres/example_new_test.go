@@ -21,7 +21,7 @@ func ExampleNew() {
 		Increment struct{ By int }
 	)
 	increment := func(_ context.Context, _ aggregate.Instance[Counter], cmd Increment) ([]types.Uncommitted, error) {
-		return types.Events(types.New("counter_incremented", cmd)), nil
+		return types.Events(types.NewEvent("counter_incremented", cmd)), nil
 	}
 	incremented := func(c Counter, e Increment) Counter { c.Value += e.By; return c }
 
@@ -31,7 +31,7 @@ func ExampleNew() {
 	events, _ := postgres.New(pool, &postgres.Options{Commands: true})
 	sup, _ := aggregate.NewSupervisor(events, nil)
 	defer sup.Shutdown(ctx) // before the pool is closed
-	counters, err := aggregate.New(sup, aggregate.Definition[Counter]{
+	counters, err := aggregate.NewRoot(sup, aggregate.Definition[Counter]{
 		Commands: aggregate.Commands[Counter]{"increment": aggregate.Command(increment)},
 		Events:   aggregate.Events[Counter]{"counter_incremented": aggregate.Event(incremented)},
 	})
@@ -39,7 +39,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	id, _ := counters.New(ctx)
+	id, _ := counters.NewID(ctx)
 	for range 2 { // the second time is a repeat, which the command ID says
 		fmt.Println(counters.Evaluate(ctx, types.Command{AggregateID: id, Type: "increment", Data: Increment{By: 5}, ID: "request 1"}))
 	}

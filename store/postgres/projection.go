@@ -24,7 +24,7 @@ import (
 // Options.CommitTimeout bounds it together with the whole commit.
 func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error, refusals ...Refusals) store.Projection {
 	if f == nil {
-		return nil // which aggregate.New refuses
+		return nil // which aggregate.NewRoot refuses
 	}
 	return &projection{direct: f, refusals: refusals}
 }
@@ -39,7 +39,7 @@ func Projection(f func(ctx context.Context, tx pgx.Tx, e types.Event) error, ref
 // result. A commit with callbacks travels alone, and an error of a callback refuses it.
 func BatchProjection(f func(b *pgx.Batch, e types.Event) error, refusals ...Refusals) store.Projection {
 	if f == nil {
-		return nil // which aggregate.New refuses
+		return nil // which aggregate.NewRoot refuses
 	}
 	return &projection{batch: f, refusals: refusals}
 }

@@ -30,7 +30,7 @@ func counter() aggregate.Definition[int] {
 		Name: "counter",
 		Commands: aggregate.Commands[int]{"count": aggregate.Command(
 			func(context.Context, aggregate.Instance[int], struct{}) ([]types.Uncommitted, error) {
-				return types.Events(types.New("counted", nil)), nil
+				return types.Events(types.NewEvent("counted", nil)), nil
 			})},
 		Events: aggregate.Events[int]{"counted": aggregate.Event(func(n int, _ struct{}) int { return n + 1 })},
 	}
@@ -44,7 +44,7 @@ func rootOn(t *testing.T, a store.Adapter) *aggregate.Root[int] {
 	require.NoError(t, err)
 	ended := context.WithoutCancel(t.Context())
 	t.Cleanup(func() { _ = sup.Shutdown(ended) })
-	root, err := aggregate.New(sup, counter())
+	root, err := aggregate.NewRoot(sup, counter())
 	require.NoError(t, err)
 	return root
 }
@@ -53,7 +53,7 @@ func rootOn(t *testing.T, a store.Adapter) *aggregate.Root[int] {
 func inSlotOf(t *testing.T, root *aggregate.Root[int], s *router.Store, a store.Adapter) hlc.Timestamp {
 	t.Helper()
 	for {
-		id, err := root.New(t.Context())
+		id, err := root.NewID(t.Context())
 		require.NoError(t, err)
 		if s.For(id) == a {
 			return id
@@ -81,7 +81,7 @@ func TestAStoreThatIsDownTakesOnlyItsOwnAggregates(t *testing.T) {
 		var served, lost atomic.Int64
 		var all sync.WaitGroup
 		for range 90 {
-			id, err := root.New(t.Context())
+			id, err := root.NewID(t.Context())
 			require.NoError(t, err)
 			all.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -216,7 +216,7 @@ func TestASlotMovesUnderLoad(t *testing.T) {
 	root := rootOn(t, s)
 	var ids []hlc.Timestamp
 	for range 16 {
-		id, err := root.New(t.Context())
+		id, err := root.NewID(t.Context())
 		require.NoError(t, err)
 		ids = append(ids, id)
 	}
@@ -288,7 +288,7 @@ func TestAMoveThatFailsLeavesTheSlotWhereItIs(t *testing.T) {
 	s, err := router.New([]store.Adapter{from}, nil)
 	require.NoError(t, err)
 	root := rootOn(t, s)
-	id, err := root.New(t.Context())
+	id, err := root.NewID(t.Context())
 	require.NoError(t, err)
 	broken := errors.New("no space left")
 	require.ErrorIs(t, s.Move(t.Context(), 0, to, func(context.Context) error {

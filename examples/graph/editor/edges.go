@@ -33,12 +33,12 @@ func addEdge(g Graph, cmd AddEdge) ([]types.Uncommitted, error) {
 	case len(g.AllEdges()) >= MaxEdges:
 		return nil, aggregate.Reject("The graph is full: it has %d edges.", MaxEdges)
 	}
-	return types.Events(types.New("edge_added", EdgeAdded(cmd))), nil
+	return types.Events(types.NewEvent("edge_added", EdgeAdded(cmd))), nil
 }
 
 func removeEdge(g Graph, cmd RemoveEdge) ([]types.Uncommitted, error) {
 	if !g.HasEdge(cmd.From, cmd.To) {
 		return nil, aggregate.Reject("There is no edge from node %d to node %d.", cmd.From, cmd.To)
 	}
-	return types.Events(types.New("edge_removed", EdgeRemoved(cmd))), nil
+	return types.Events(types.NewEvent("edge_removed", EdgeRemoved(cmd))), nil
 }

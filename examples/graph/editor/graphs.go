@@ -27,7 +27,7 @@ func createGraph(_ context.Context, g aggregate.Instance[Graph], cmd CreateGraph
 	if err != nil {
 		return nil, err
 	}
-	return types.Events(types.New("graph_created", GraphCreated{Name: name})), nil
+	return types.Events(types.NewEvent("graph_created", GraphCreated{Name: name})), nil
 }
 
 func renameGraph(g Graph, cmd RenameGraph) ([]types.Uncommitted, error) {
@@ -35,5 +35,5 @@ func renameGraph(g Graph, cmd RenameGraph) ([]types.Uncommitted, error) {
 	if err != nil || name == g.Name {
 		return nil, err // the same name: nothing happens, and nothing is stored
 	}
-	return types.Events(types.New("graph_renamed", GraphRenamed{Name: name, Was: g.Name})), nil
+	return types.Events(types.NewEvent("graph_renamed", GraphRenamed{Name: name, Was: g.Name})), nil
 }

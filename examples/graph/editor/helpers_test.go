@@ -24,39 +24,39 @@ func given(t *testing.T, events ...types.Uncommitted) *aggregatetest.Case[editor
 // The events, short enough to tell stories with.
 
 func created(name string) types.Uncommitted {
-	return types.New("graph_created", editor.GraphCreated{Name: name})
+	return types.NewEvent("graph_created", editor.GraphCreated{Name: name})
 }
 
 func renamed(name, was string) types.Uncommitted {
-	return types.New("graph_renamed", editor.GraphRenamed{Name: name, Was: was})
+	return types.NewEvent("graph_renamed", editor.GraphRenamed{Name: name, Was: was})
 }
 
 func reverted(to types.Sequence) types.Uncommitted {
-	return types.New("graph_reverted", editor.GraphReverted{To: to})
+	return types.NewEvent("graph_reverted", editor.GraphReverted{To: to})
 }
 
 func nodeAdded(id editor.NodeID, name string, x, y int) types.Uncommitted {
-	return types.New("node_added", editor.NodeAdded{ID: id, Name: name, X: x, Y: y})
+	return types.NewEvent("node_added", editor.NodeAdded{ID: id, Name: name, X: x, Y: y})
 }
 
 func nodeMoved(id editor.NodeID, x, y int) types.Uncommitted {
-	return types.New("node_moved", editor.NodeMoved{ID: id, X: x, Y: y})
+	return types.NewEvent("node_moved", editor.NodeMoved{ID: id, X: x, Y: y})
 }
 
 func nodeRenamed(id editor.NodeID, name string) types.Uncommitted {
-	return types.New("node_renamed", editor.NodeRenamed{ID: id, Name: name})
+	return types.NewEvent("node_renamed", editor.NodeRenamed{ID: id, Name: name})
 }
 
 func nodeRemoved(id editor.NodeID) types.Uncommitted {
-	return types.New("node_removed", editor.NodeRemoved{ID: id})
+	return types.NewEvent("node_removed", editor.NodeRemoved{ID: id})
 }
 
 func edgeAdded(from, to editor.NodeID) types.Uncommitted {
-	return types.New("edge_added", editor.EdgeAdded{From: from, To: to})
+	return types.NewEvent("edge_added", editor.EdgeAdded{From: from, To: to})
 }
 
 func edgeRemoved(from, to editor.NodeID) types.Uncommitted {
-	return types.New("edge_removed", editor.EdgeRemoved{From: from, To: to})
+	return types.NewEvent("edge_removed", editor.EdgeRemoved{From: from, To: to})
 }
 
 // triangle is a graph with three nodes and three edges.
@@ -72,7 +72,7 @@ func open(t *testing.T, adapter store.Adapter, names editor.Names) *aggregate.Ro
 	sup, err := aggregate.NewSupervisor(adapter, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
-	graphs, err := aggregate.New(sup, editor.Definition(names.Projection()))
+	graphs, err := aggregate.NewRoot(sup, editor.Definition(names.Projection()))
 	require.NoError(t, err)
 	return graphs
 }

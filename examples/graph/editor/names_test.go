@@ -50,7 +50,7 @@ func onBoth(t *testing.T, test func(pair)) {
 
 func create(t *testing.T, graphs *aggregate.Root[editor.Graph], name string) (hlc.Timestamp, error) {
 	t.Helper()
-	id, err := graphs.New(t.Context())
+	id, err := graphs.NewID(t.Context())
 	require.NoError(t, err)
 	return id, graphs.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "create_graph", Data: editor.CreateGraph{Name: name}})
 }

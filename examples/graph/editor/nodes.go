@@ -53,7 +53,7 @@ func addNode(g Graph, cmd AddNode) ([]types.Uncommitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return types.Events(types.New("node_added", NodeAdded{ID: id, Name: name, X: cmd.X, Y: cmd.Y})), nil
+	return types.Events(types.NewEvent("node_added", NodeAdded{ID: id, Name: name, X: cmd.X, Y: cmd.Y})), nil
 }
 
 func moveNode(g Graph, cmd MoveNode) ([]types.Uncommitted, error) {
@@ -67,7 +67,7 @@ func moveNode(g Graph, cmd MoveNode) ([]types.Uncommitted, error) {
 	if n.X == cmd.X && n.Y == cmd.Y {
 		return nil, nil
 	}
-	return types.Events(types.New("node_moved", NodeMoved(cmd))), nil
+	return types.Events(types.NewEvent("node_moved", NodeMoved(cmd))), nil
 }
 
 // moveNodes moves all or none.
@@ -100,7 +100,7 @@ func renameNode(g Graph, cmd RenameNode) ([]types.Uncommitted, error) {
 	if err != nil || name == n.Name {
 		return nil, err
 	}
-	return types.Events(types.New("node_renamed", NodeRenamed{ID: cmd.ID, Name: name})), nil
+	return types.Events(types.NewEvent("node_renamed", NodeRenamed{ID: cmd.ID, Name: name})), nil
 }
 
 // removeNode leads to several events, which are stored together or not at all: no arrow is ever
@@ -112,8 +112,8 @@ func removeNode(g Graph, cmd RemoveNode) ([]types.Uncommitted, error) {
 	var events []types.Uncommitted
 	for _, e := range g.AllEdges() {
 		if e.From == cmd.ID || e.To == cmd.ID {
-			events = append(events, types.New("edge_removed", EdgeRemoved(e)))
+			events = append(events, types.NewEvent("edge_removed", EdgeRemoved(e)))
 		}
 	}
-	return append(events, types.New("node_removed", NodeRemoved(cmd))), nil
+	return append(events, types.NewEvent("node_removed", NodeRemoved(cmd))), nil
 }

@@ -51,14 +51,14 @@ func revertGraph(_ context.Context, g aggregate.Instance[Graph], cmd RevertGraph
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	return append(types.Events(types.New("graph_reverted", GraphReverted{To: cmd.To})), changes...), nil
+	return append(types.Events(types.NewEvent("graph_reverted", GraphReverted{To: cmd.To})), changes...), nil
 }
 
 // difference returns the events that make now look like past. Edges go before their nodes and
 // come after them, so that every state on the way is a graph.
 func difference(now, past Graph) []types.Uncommitted {
 	var events []types.Uncommitted
-	add := func(eventType string, body any) { events = append(events, types.New(eventType, body)) }
+	add := func(eventType string, body any) { events = append(events, types.NewEvent(eventType, body)) }
 
 	for _, e := range now.AllEdges() {
 		if !past.HasEdge(e.From, e.To) {

@@ -53,7 +53,7 @@ func TestARevertRestsOnWhatThePersonSaw(t *testing.T) {
 // draw creates a graph and evaluates commands, given as pairs of type and data.
 func draw(t require.TestingT, graphs *aggregate.Root[editor.Graph], commands ...any) hlc.Timestamp {
 	ctx := contextOf(t)
-	id, err := graphs.New(ctx)
+	id, err := graphs.NewID(ctx)
 	require.NoError(t, err)
 	commands = append([]any{"create_graph", editor.CreateGraph{Name: id.String()}}, commands...)
 	for i := 0; i < len(commands); i += 2 {

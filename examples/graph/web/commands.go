@@ -87,7 +87,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) (any, error) {
 	if q.ID == "" {
 		q.ID = rand.Text()
 	}
-	id, err := s.Graphs.New(r.Context())
+	id, err := s.Graphs.NewID(r.Context())
 	if err != nil {
 		return nil, err
 	}

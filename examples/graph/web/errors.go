@@ -34,7 +34,7 @@ func explain(err error) problem {
 	var (
 		bad     *badRequest
 		stale   *aggregate.UnexpectedSequenceError
-		command *aggregate.InvalidHandlerError
+		command *aggregate.UnknownCommandError
 	)
 	switch {
 	case errors.As(err, &bad):

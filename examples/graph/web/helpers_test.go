@@ -64,7 +64,7 @@ func sharing(t *testing.T, n int, adapter store.Adapter, names editor.Names, pol
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
-		graphs, err := aggregate.New(sup, editor.Definition(names.Projection()))
+		graphs, err := aggregate.NewRoot(sup, editor.Definition(names.Projection()))
 		require.NoError(t, err)
 		p := &process{t: t, log: &logged{}}
 		p.web = web.New(web.Config{

@@ -33,7 +33,7 @@ func badBodies(ctx context.Context, l *lab) (outcome, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		root, err := aggregate.New(sup, definition())
+		root, err := aggregate.NewRoot(sup, definition())
 		ids := newIDs(sup.Clock(), 16)
 		return func(ctx context.Context, i int) (func() error, error) {
 			id := ids[i%len(ids)]

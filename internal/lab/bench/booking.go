@@ -199,7 +199,7 @@ func (l *lab) booked(ctx context.Context, pool *pgxpool.Pool, b bookings, own bo
 	var roots [2]*aggregate.Root[counter]
 	for i, d := range []aggregate.Definition[counter]{stock, others} {
 		var err error
-		if roots[i], err = aggregate.New(sup, d); err != nil {
+		if roots[i], err = aggregate.NewRoot(sup, d); err != nil {
 			return tally{}, err
 		}
 	}

@@ -32,7 +32,7 @@ func TestATransactionOfTwoWarmAggregatesIsAtMostFourRoundTrips(t *testing.T) {
 				return nil
 			})}
 		}
-		roots[i], err = aggregate.New(sup, d)
+		roots[i], err = aggregate.NewRoot(sup, d)
 		require.NoError(t, err)
 	}
 	plain, other, projected := roots[0], roots[1], roots[2]

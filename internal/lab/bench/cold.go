@@ -84,7 +84,7 @@ func coldStart(ctx context.Context, pool *pgxpool.Pool, id hlc.Timestamp) (count
 	if err != nil {
 		return counter{}, err
 	}
-	root, err := aggregate.New(sup, definition())
+	root, err := aggregate.NewRoot(sup, definition())
 	if err != nil {
 		return counter{}, err
 	}

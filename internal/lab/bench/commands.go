@@ -44,7 +44,7 @@ func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definit
 	if err != nil {
 		return tally{}, err
 	}
-	root, err := aggregate.New(sup, d)
+	root, err := aggregate.NewRoot(sup, d)
 	if err != nil {
 		return tally{}, err
 	}

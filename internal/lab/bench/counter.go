@@ -37,10 +37,10 @@ func definition() aggregate.Definition[counter] {
 				if cmd.By < 1 {
 					return nil, aggregate.Reject("increment by %d: must be at least 1", cmd.By)
 				}
-				return types.Events(types.New(incrementedType, incremented(cmd))), nil
+				return types.Events(types.NewEvent(incrementedType, incremented(cmd))), nil
 			}),
 			spoilType: aggregate.Command(func(context.Context, aggregate.Instance[counter], struct{}) ([]types.Uncommitted, error) {
-				return types.Events(types.New(incrementedType, json.RawMessage(refused))), nil
+				return types.Events(types.NewEvent(incrementedType, json.RawMessage(refused))), nil
 			}),
 		},
 		Events: aggregate.Events[counter]{

@@ -75,7 +75,7 @@ func flood(ctx context.Context, pool *pgxpool.Pool, all *commits, d time.Duratio
 	if err != nil {
 		return tally{}, err
 	}
-	root, err := aggregate.New(sup, definition())
+	root, err := aggregate.NewRoot(sup, definition())
 	if err != nil {
 		return tally{}, err
 	}

@@ -68,7 +68,7 @@ func population(ctx context.Context, n int, limit float64, hibernate time.Durati
 	}
 	d := definition()
 	d.Idle = aggregate.IdlePolicy{Hibernate: hibernate, Exit: -1}
-	root, err := aggregate.New(sup, d)
+	root, err := aggregate.NewRoot(sup, d)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -110,7 +110,7 @@ func allocations(ctx context.Context, _ *lab) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	root, err := aggregate.New(sup, definition())
+	root, err := aggregate.NewRoot(sup, definition())
 	if err != nil {
 		return outcome{}, err
 	}

@@ -211,7 +211,7 @@ func contend(ctx context.Context, s *postgres.Store, t task) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	root, err := aggregate.New(sup, definition())
+	root, err := aggregate.NewRoot(sup, definition())
 	if err != nil {
 		return answer{}, err
 	}

@@ -79,7 +79,7 @@ func balanced(ctx context.Context, pools []*pgxpool.Pool, c crowd, d time.Durati
 		if err != nil {
 			return tally{}, err
 		}
-		root, err := aggregate.New(sup, definition())
+		root, err := aggregate.NewRoot(sup, definition())
 		if err != nil {
 			return tally{}, err
 		}

@@ -30,7 +30,7 @@ func rootOn(t *testing.T, s store.Adapter, d aggregate.Definition[counter]) (*ag
 	sup, err := aggregate.NewSupervisor(s, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
-	root, err := aggregate.New(sup, d)
+	root, err := aggregate.NewRoot(sup, d)
 	require.NoError(t, err)
 	return root, sup
 }
@@ -136,7 +136,7 @@ func TestCommandsThatWaitForOneAggregateShareAStatement(t *testing.T) {
 	d.Commands["hold"] = aggregate.Command(func(context.Context, aggregate.Instance[counter], struct{}) ([]types.Uncommitted, error) {
 		entered <- struct{}{}
 		<-held
-		return types.Events(types.New(incrementedType, incremented{By: 1})), nil
+		return types.Events(types.NewEvent(incrementedType, incremented{By: 1})), nil
 	})
 	root, sup := rootOn(t, pgtest.Store(t, pool, nil), d)
 	id := newIDs(sup.Clock(), 1)[0]

@@ -55,7 +55,7 @@ func besiege(ctx context.Context, refuse bool) (used float64, full int64, took t
 		<-end
 		return nil, nil
 	})
-	root, err := aggregate.New(sup, d)
+	root, err := aggregate.NewRoot(sup, d)
 	if err != nil {
 		return 0, 0, 0, err
 	}

@@ -94,7 +94,7 @@ func evaluate(_ context.Context, current aggregate.Instance[counter], q request)
 		return nil, aggregate.Reject("%d is too far", q.By*q.Parts)
 	}
 	for _, e := range events {
-		made = append(made, types.New("changed", e))
+		made = append(made, types.NewEvent("changed", e))
 	}
 	return made, nil
 }

@@ -151,7 +151,7 @@ func (a *arena) lookUp(ctx context.Context, adapter *postgres.Store, r *record) 
 	var roots [2]*aggregate.Root[counter]
 	for i, name := range rootNames {
 		var err error
-		if roots[i], err = aggregate.New(sup, definition(name)); err != nil {
+		if roots[i], err = aggregate.NewRoot(sup, definition(name)); err != nil {
 			return err
 		}
 	}

@@ -114,7 +114,7 @@ func (w *writer) open(pool *pgxpool.Pool) error {
 	w.sup = sup
 	for i, name := range rootNames {
 		var err error
-		if w.roots[i], err = aggregate.New(w.sup, definition(name)); err != nil {
+		if w.roots[i], err = aggregate.NewRoot(w.sup, definition(name)); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,8 @@ var receivers = map[string]bool{"root": true, "sup": true, "tail": true}
 var notOurs = map[string]bool{
 	"S.Items":                    true, // a field of an application's state
 	"migrations.SchemaNameError": true, // gone, as CHANGELOG.md says
+	"InvalidCommandError":        true, // the same
+	"InvalidHandlerError":        true, // the same
 }
 
 // otherNames are documents that quote names of other libraries without their packages.

@@ -39,7 +39,7 @@ func definition() aggregate.Definition[counter] {
 				if cmd.By == 0 {
 					return nil, aggregate.Reject("no step at %d", c.State.Value)
 				}
-				return types.Events(types.New("stepped", cmd)), nil
+				return types.Events(types.NewEvent("stepped", cmd)), nil
 			}),
 		},
 		Events: aggregate.Events[counter]{
@@ -83,7 +83,7 @@ func run(duration time.Duration, callers int) error {
 	if err != nil {
 		return err
 	}
-	root, err := aggregate.New(sup, definition())
+	root, err := aggregate.NewRoot(sup, definition())
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (w *work) send(ctx context.Context) {
 		}
 		id := w.ids[slot].Load()
 		if id == nil || rand.IntN(2_000) == 0 {
-			fresh, err := w.root.New(ctx)
+			fresh, err := w.root.NewID(ctx)
 			if err != nil {
 				continue
 			}

@@ -65,10 +65,10 @@ func stored(t *testing.T, value any) string {
 	sup, err := aggregate.NewSupervisor(events, nil)
 	require.NoError(t, err)
 	defer sup.Shutdown(context.WithoutCancel(ctx))
-	root, err := aggregate.New(sup, aggregate.Definition[struct{}]{
+	root, err := aggregate.NewRoot(sup, aggregate.Definition[struct{}]{
 		Commands: aggregate.Commands[struct{}]{
 			"store": aggregate.Command(func(context.Context, aggregate.Instance[struct{}], struct{}) ([]types.Uncommitted, error) {
-				return types.Events(types.New("stored", value)), nil
+				return types.Events(types.NewEvent("stored", value)), nil
 			}),
 		},
 		Events: aggregate.Events[struct{}]{
@@ -76,7 +76,7 @@ func stored(t *testing.T, value any) string {
 		},
 	})
 	require.NoError(t, err)
-	id, err := root.New(ctx)
+	id, err := root.NewID(ctx)
 	require.NoError(t, err)
 	done, err := root.EvaluateEvents(ctx, types.Command{AggregateID: id, Type: "store"})
 	require.NoError(t, err)

@@ -46,6 +46,6 @@ func definition() aggregate.Definition[counter] {
 // emit is a handler whose command leads to one event with the command's data.
 func emit[C any](event string) aggregate.CommandHandler[counter] {
 	return aggregate.Command(func(_ context.Context, _ aggregate.Instance[counter], data C) ([]types.Uncommitted, error) {
-		return types.Events(types.New(event, data)), nil
+		return types.Events(types.NewEvent(event, data)), nil
 	})
 }

@@ -62,7 +62,7 @@ func open(t testing.TB, s store.Adapter, o *aggregate.Options) *aggregate.Root[c
 		defer cancel()
 		require.NoError(t, sup.Shutdown(ctx))
 	})
-	root, err := aggregate.New(sup, definition())
+	root, err := aggregate.NewRoot(sup, definition())
 	require.NoError(t, err)
 	return root
 }

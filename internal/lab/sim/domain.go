@@ -130,7 +130,7 @@ func (l *life) add(ctx context.Context, s ledger, c add) ([]types.Uncommitted, e
 	}
 	events := make([]types.Uncommitted, parts)
 	for i := range events {
-		events[i] = types.New("added", note{tokenAdd(c.Token, i, c.By)})
+		events[i] = types.NewEvent("added", note{tokenAdd(c.Token, i, c.By)})
 	}
 	return events, nil
 }
@@ -140,22 +140,22 @@ func (l *life) raise(ctx context.Context, s ledger, c raise) ([]types.Uncommitte
 	if decideRaise(s.Value, c) == 0 {
 		return nil, nil
 	}
-	return types.Events(types.New("raised", note{tokenRaise(c.Token, c.To)})), nil
+	return types.Events(types.NewEvent("raised", note{tokenRaise(c.Token, c.To)})), nil
 }
 
 func (l *life) fail(_ context.Context, _ ledger, c fail) ([]types.Uncommitted, error) {
-	good := types.New("added", note{tokenAdd(c.Token, 0, 1)})
+	good := types.NewEvent("added", note{tokenAdd(c.Token, 0, 1)})
 	switch c.How {
 	case failPanic:
 		panic(errCursed)
 	case failUnknown:
-		return types.Events(good, types.New("nobody_knows", note{})), nil
+		return types.Events(good, types.NewEvent("nobody_knows", note{})), nil
 	case failBody:
-		return types.Events(good, types.New("added", json.RawMessage(`{"token":`))), nil
+		return types.Events(good, types.NewEvent("added", json.RawMessage(`{"token":`))), nil
 	case failProjection:
-		return types.Events(good, types.New("refused", note{tokenAdd(c.Token, 1, 0)})), nil
+		return types.Events(good, types.NewEvent("refused", note{tokenAdd(c.Token, 1, 0)})), nil
 	}
-	return types.Events(good, types.New("cursed", note{c.How})), nil
+	return types.Events(good, types.NewEvent("cursed", note{c.How})), nil
 }
 
 // apply brings a state forward in place, which it may.

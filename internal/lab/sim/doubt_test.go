@@ -40,9 +40,9 @@ func adder(t *testing.T, a store.Adapter, node uint64) *aggregate.Root[sum] {
 	sup, err := aggregate.NewSupervisor(a, &aggregate.Options{Clock: clock})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(background)) })
-	root, err := aggregate.New(sup, aggregate.Definition[sum]{
+	root, err := aggregate.NewRoot(sup, aggregate.Definition[sum]{
 		Commands: aggregate.Commands[sum]{"add": aggregate.Command(func(_ context.Context, _ aggregate.Instance[sum], by int) ([]types.Uncommitted, error) {
-			return types.Events(types.New("added", by)), nil
+			return types.Events(types.NewEvent("added", by)), nil
 		})},
 		Events: aggregate.Events[sum]{"added": aggregate.Event(func(s sum, by int) sum { s.Value += by; return s })},
 	})
@@ -89,7 +89,7 @@ func TestARecordedNoOpIsSettledToo(t *testing.T) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, sup.Shutdown(background)) }()
 		evaluated := 0
-		root, err := aggregate.New(sup, aggregate.Definition[sum]{
+		root, err := aggregate.NewRoot(sup, aggregate.Definition[sum]{
 			Commands: aggregate.Commands[sum]{"nothing": aggregate.CommandFunc[sum](func(context.Context, aggregate.Instance[sum], types.Command) ([]types.Uncommitted, error) {
 				evaluated++
 				return nil, nil

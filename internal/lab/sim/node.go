@@ -94,7 +94,7 @@ func (l *life) open(a store.Adapter, o *aggregate.Options) (err error) {
 	}
 	l.sup = sup
 	for i, name := range rootNames {
-		if l.roots[i], err = aggregate.New(l.sup, l.definition(name)); err != nil {
+		if l.roots[i], err = aggregate.NewRoot(l.sup, l.definition(name)); err != nil {
 			return err
 		}
 	}

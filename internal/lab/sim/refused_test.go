@@ -23,15 +23,15 @@ func TestARefusedCommandLeavesNothingToTheNextOfItsBatch(t *testing.T) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, sup.Shutdown(background)) }()
 		begin := make(chan struct{})
-		add := types.New("added", 1)
-		root, err := aggregate.New(sup, aggregate.Definition[sum]{
+		add := types.NewEvent("added", 1)
+		root, err := aggregate.NewRoot(sup, aggregate.Definition[sum]{
 			Commands: aggregate.Commands[sum]{
 				"wait": aggregate.Command(func(context.Context, aggregate.Instance[sum], struct{}) ([]types.Uncommitted, error) {
 					<-begin
 					return nil, nil
 				}),
 				"spoil": aggregate.Command(func(context.Context, aggregate.Instance[sum], struct{}) ([]types.Uncommitted, error) {
-					return types.Events(add, types.New("cursed", 0)), nil
+					return types.Events(add, types.NewEvent("cursed", 0)), nil
 				}),
 				"add": aggregate.Command(func(context.Context, aggregate.Instance[sum], struct{}) ([]types.Uncommitted, error) {
 					return types.Events(add), nil

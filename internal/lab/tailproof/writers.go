@@ -101,11 +101,11 @@ func (p *proof) underRoots(ctx context.Context) {
 		if err != nil {
 			panic(err)
 		}
-		root, err := aggregate.New(sup, aggregate.Definition[int]{
+		root, err := aggregate.NewRoot(sup, aggregate.Definition[int]{
 			Commands: aggregate.Commands[int]{"count": aggregate.Command(func(_ context.Context, _ aggregate.Instance[int], c count) ([]types.Uncommitted, error) {
 				events := make([]types.Uncommitted, c.N)
 				for i := range events {
-					events[i] = types.New("counted", c)
+					events[i] = types.NewEvent("counted", c)
 				}
 				return events, nil
 			})},

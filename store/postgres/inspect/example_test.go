@@ -16,7 +16,7 @@ type (
 var definition = aggregate.Definition[account]{
 	Commands: aggregate.Commands[account]{
 		"deposit": aggregate.CommandFunc[account](func(context.Context, aggregate.Instance[account], types.Command) ([]types.Uncommitted, error) {
-			return types.Events(types.New("deposited", Deposited{10})), nil
+			return types.Events(types.NewEvent("deposited", Deposited{10})), nil
 		}),
 	},
 	Events: aggregate.Events[account]{

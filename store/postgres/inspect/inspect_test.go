@@ -236,14 +236,14 @@ func TestTheLogThatTheLibraryWritesIsGood(t *testing.T) {
 	sup, err := aggregate.NewSupervisor(pgtest.Store(t, l.pool, &postgres.Options{Metadata: true}), nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) }()
-	root, err := aggregate.New(sup, aggregate.Definition[int]{
+	root, err := aggregate.NewRoot(sup, aggregate.Definition[int]{
 		Commands: aggregate.Commands[int]{"add": aggregate.CommandFunc[int](func(context.Context, aggregate.Instance[int], types.Command) ([]types.Uncommitted, error) {
-			return types.Events(types.New("added", 1), types.New("added", 2)), nil
+			return types.Events(types.NewEvent("added", 1), types.NewEvent("added", 2)), nil
 		})},
 		Events: aggregate.Events[int]{"added": aggregate.Event(func(s, n int) int { return s + n })},
 	})
 	require.NoError(t, err)
-	id, err := root.New(t.Context())
+	id, err := root.NewID(t.Context())
 	require.NoError(t, err)
 	for range 3 {
 		require.NoError(t, root.Evaluate(t.Context(), types.Command{AggregateID: id, Type: "add"}))
@@ -258,7 +258,7 @@ func TestTheLogThatTheLibraryWritesIsGood(t *testing.T) {
 var counter = aggregate.Definition[counted]{
 	Name: "counter",
 	Commands: aggregate.Commands[counted]{"add": aggregate.CommandFunc[counted](func(context.Context, aggregate.Instance[counted], types.Command) ([]types.Uncommitted, error) {
-		return types.Events(types.New("added", added{1})), nil
+		return types.Events(types.NewEvent("added", added{1})), nil
 	})},
 	Events: aggregate.Events[counted]{"added": aggregate.Event(func(s counted, e added) counted { s.Value += e.By; return s })},
 }

@@ -27,7 +27,7 @@ type replayed struct {
 	compared   bool // the snapshot with the state that the log gives
 }
 
-// Of returns the kind of a definition. A definition that aggregate.New would refuse is told of when it is used.
+// Of returns the kind of a definition. A definition that aggregate.NewRoot would refuse is told of when it is used.
 func Of[S any](d aggregate.Definition[S]) Kind {
 	k := Kind{name: d.Name}
 	if k.name == "" {
@@ -44,7 +44,7 @@ func Of[S any](d aggregate.Definition[S]) Kind {
 			return replayed{}, err
 		}
 		defer func() { _ = sup.Shutdown(context.WithoutCancel(ctx)) }()
-		root, err := aggregate.New(sup, d)
+		root, err := aggregate.NewRoot(sup, d)
 		if err != nil {
 			return replayed{}, err
 		}
