@@ -41,9 +41,9 @@ type Uncommitted struct {
 	Body any
 }
 
-// New returns an uncommitted event. Its type is stored for ever. Its body is encoded once the
+// NewEvent returns an uncommitted event. Its type is stored for ever. Its body is encoded once the
 // command handler has returned.
-func New(eventType string, body any) Uncommitted {
+func NewEvent(eventType string, body any) Uncommitted {
 	return Uncommitted{Type: eventType, Body: body}
 }
 

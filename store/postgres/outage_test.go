@@ -180,7 +180,7 @@ func TestACommandOutlivesAnOutageOfAServerBehindTheCoordinator(t *testing.T) {
 	root := counted(t, s)
 	for _, said := range deaths {
 		said.Severity, said.SeverityUnlocalized = "ERROR", "ERROR"
-		id, err := root.New(t.Context())
+		id, err := root.NewID(t.Context())
 		require.NoError(t, err)
 		command := types.Command{AggregateID: id, Type: "count"}
 		require.NoError(t, root.Evaluate(t.Context(), command))

@@ -28,10 +28,10 @@ func counted(t testing.TB, a store.Adapter) *aggregate.Root[int] {
 	require.NoError(t, err)
 	ended := context.WithoutCancel(t.Context())
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(ended)) })
-	root, err := aggregate.New(sup, aggregate.Definition[int]{
+	root, err := aggregate.NewRoot(sup, aggregate.Definition[int]{
 		Name: "counter",
 		Commands: aggregate.Commands[int]{"count": aggregate.Command(func(context.Context, aggregate.Instance[int], struct{}) ([]types.Uncommitted, error) {
-			return types.Events(types.New("happened", nil)), nil
+			return types.Events(types.NewEvent("happened", nil)), nil
 		})},
 		Events: aggregate.Events[int]{"happened": aggregate.Event(func(n int, _ struct{}) int { return n + 1 })},
 	})
@@ -62,7 +62,7 @@ func TestThePastIsReadOnAReplicaAndIsNoLaterForIt(t *testing.T) {
 	})
 	require.NoError(t, s.Validate(t.Context()))
 	root := counted(t, s)
-	id, err := root.New(t.Context())
+	id, err := root.NewID(t.Context())
 	require.NoError(t, err)
 	count := func(n int) {
 		for range n {
