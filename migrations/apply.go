@@ -22,11 +22,10 @@ type DB interface {
 // nobody else is likely to use.
 const lockKey int64 = 0x6d61657374726f // "maestro"
 
-// Apply makes the tables that are not there yet, in one transaction; tables that
-// are there it leaves alone, so that a small program can call it at every start,
-// also while others do. It is no migration tool: what is there and differs from
-// what o asks is an error, a *[ValidateError], and then nothing is changed. Other
-// errors are those of [Up] and of the database. In a pgx.Tx the tables come and go
+// Apply makes missing tables in one transaction and leaves existing tables alone. So a small
+// program can call it at every start, even while others do. It is not a migration tool: if
+// something exists and differs from what o asks, the error is a *[ValidateError], and nothing is
+// changed. Other errors are those of [Up] and of the database. In a pgx.Tx the tables come and go
 // with the transaction.
 func Apply(ctx context.Context, db DB, o *Options) error {
 	names, parts, err := plan(o)

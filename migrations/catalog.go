@@ -55,8 +55,8 @@ const (
 	FROM pg_catalog.pg_constraint WHERE conrelid = $1 AND contype = 'c' AND convalidated`
 )
 
-// unprepared is how the catalog is asked: a statement that the driver had prepared once fails where the server has forgotten it, and
-// nobody looks at the catalog so often that preparing would pay.
+// unprepared is how the catalog is asked: a statement that the driver had prepared once fails where
+// the server has forgotten it, and nobody looks at the catalog so often that preparing would pay.
 const unprepared = pgx.QueryExecModeExec
 
 // lookUp reads a table from the catalog by its name as it stands in SQL text. The

@@ -18,9 +18,8 @@ type Options struct {
 	// unqualified, for the session's search_path to decide.
 	Schema string
 
-	// Partitions is into how many hash partitions by aggregate the event log is
-	// split, up to MaxPartitions. 0 means a plain table; Validate then accepts
-	// a partitioned one too, which serves as well.
+	// Partitions is the number of hash partitions by aggregate into which the event log is split,
+	// up to MaxPartitions. 0 means a plain table; Validate then accepts a partitioned one too.
 	Partitions int
 
 	// Metadata adds the nullable column event_log.metadata.
@@ -37,14 +36,13 @@ type Options struct {
 	// such as Citus that spreads the tables by it. It excludes Partitions.
 	Sharded bool
 
-	// Extend leaves out what Maestro has too: the SQL is that of Metadata,
-	// Commands and Tail alone, for a database whose event log is there already.
+	// Extend leaves out Maestro's own tables: the SQL is only that of Metadata, Commands and Tail,
+	// for a database that already has an event log.
 	Extend bool
 }
 
-// OptionsError is returned for options that contradict each other or are out of
-// range, and for a Schema that no Postgres schema can be called. It names the
-// field and the remedy.
+// OptionsError is returned for options that contradict each other or are out of range, and for a
+// Schema that is not a valid name in Postgres. It names the field and the remedy.
 type OptionsError struct {
 	Field  string // a field of Options
 	Reason string // what is wrong with it, and what is right

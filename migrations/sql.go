@@ -10,9 +10,8 @@ import (
 	"github.com/eventmaestro/maestro/internal/pgname"
 )
 
-// FS holds the SQL, one file a table or column and direction, for who wants to
-// read it or to make something else of it. The files are text/template; Up and
-// Down fill them in.
+// FS holds the SQL, one file per table or column and direction, to read it or to make something
+// else of it. The files are text/template; Up and Down fill them in.
 //
 //go:embed sql/*.sql.tmpl
 var FS embed.FS
@@ -36,9 +35,8 @@ func Up(o *Options) (string, error) {
 	return render(names, parts, "up")
 }
 
-// Down returns the SQL that undoes Up: it drops the tables and all events with
-// them. A schema that Up made stays, since it may hold more by then. Errors are
-// those of [Up].
+// Down returns the SQL that undoes Up: it drops the tables and all events with them. A schema that
+// Up made stays, because it may contain more by then. Errors are those of [Up].
 func Down(o *Options) (string, error) {
 	names, parts, err := plan(o)
 	if err != nil {

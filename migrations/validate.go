@@ -18,8 +18,8 @@ type Problem struct {
 	DDL    string // what makes it right, to be read before it is run; "" if nothing general does
 }
 
-// ValidateError is returned by Validate and Apply for a database that has not got
-// what the store needs. Its text names every problem and the DDL that ends it.
+// ValidateError is returned by Validate and Apply for a database that lacks what the store needs.
+// Its text names every problem and the DDL that fixes it.
 type ValidateError struct {
 	Problems []Problem // at least one, in the order of the tables
 }
@@ -40,17 +40,16 @@ func (e *ValidateError) Error() string {
 	return b.String()
 }
 
-// Validate compares the tables of a database with what the store needs and
-// returns a *[ValidateError] that lists every object that is missing or wrong:
-// tables, columns with type and nullability, primary and unique keys, checks, and
-// the partitions where o asks for them. Names of indexes and constraints do not
-// matter, further tables, indexes and nullable columns do no harm. It only reads.
-// A server that takes no writes, such as a hot standby, is another error, whatever its tables are. Other errors are those of [Up] and of the database.
+// Validate compares the tables of a database with what the store needs and returns a
+// *[ValidateError] that lists every object that is missing or wrong: tables, columns with type and
+// nullability, primary and unique keys, checks, and the partitions where o asks for them. Names of
+// indexes and constraints do not matter; more tables, indexes and nullable columns do no harm. It
+// only reads. For a server that takes no writes, such as a hot standby, it returns another error,
+// whatever the tables are. Other errors are those of [Up] and of the database.
 //
-// It is for whoever migrates: a deployment, a test. postgres.Store.Validate is for
-// the start of a program: it takes the store's own options, lets the server plan
-// the store's statements with the rights of the program's user, which are not
-// looked at here, and stops at the first that can't be.
+// It is for deployments and tests. postgres.Store.Validate is for the start of a program: it takes
+// the store's own options, lets the server plan the store's statements with the rights of the
+// program's user, which Validate does not check, and stops at the first statement that fails.
 func Validate(ctx context.Context, db DB, o *Options) error {
 	names, _, err := plan(o)
 	if err != nil {

@@ -60,8 +60,8 @@ type Adapter interface {
 	// does.
 	Events(ctx context.Context, id hlc.Timestamp, r Range) iter.Seq2[types.Event, error]
 
-	// LatestSnapshot returns the newest snapshot if its sequence is in r, else nil. A store keeps no
-	// older ones.
+	// LatestSnapshot returns the newest snapshot if its sequence is in r, else nil. A store keeps
+	// no older ones.
 	LatestSnapshot(ctx context.Context, id hlc.Timestamp, r Range) (*types.Snapshot, error)
 
 	// CommitSnapshot stores s in place of the aggregate's present snapshot. It does nothing and

@@ -9,11 +9,13 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// MarkKey is the key under which the JSON object of a snapshot may carry a Mark, beside what it is about.
+// MarkKey is the key under which the JSON object of a snapshot may carry a Mark, beside what it is
+// about.
 const MarkKey = "maestro"
 
-// Mark is the part of a snapshot's body that an adapter looks at when it stores one; see Adapter.CommitSnapshot. The zero
-// value is that of a body without a mark, such as one that Maestro wrote.
+// Mark is the part of a snapshot's body that an adapter looks at when it stores one; see
+// Adapter.CommitSnapshot. The zero value is that of a body without a mark, such as one that Maestro
+// wrote.
 type Mark struct {
 	// At is the timestamp of the event at the snapshot's sequence, in the form of Stamp; empty if
 	// it is not known.

@@ -19,8 +19,8 @@ type CommandLog interface {
 	PruneCommands(ctx context.Context, t time.Time) (int64, error)
 }
 
-// Redactor is an optional capability of an Adapter: it changes what is stored of an aggregate, for a person's right to be
-// forgotten or to repair what can't be read.
+// Redactor is an optional capability of an Adapter: it changes what is stored of an aggregate, for
+// a person's right to be forgotten or to repair what can't be read.
 type Redactor interface {
 	// Redact does what r says, all of it or nothing. Events keep their place, type and timestamp.
 	// If an event is not there, the error is ErrNoEvent. If Commit would refuse a body, or
@@ -59,8 +59,8 @@ func (r Redaction) First() (first types.Sequence) {
 	return first
 }
 
-// Chronology is an optional capability of an Adapter: it compares timestamps where they are stored, which saves reading
-// all events for it.
+// Chronology is an optional capability of an Adapter: it compares timestamps where they are stored,
+// which saves reading all events for it.
 type Chronology interface {
 	// Rises reports whether the timestamps of an aggregate's events in r rise with their sequences.
 	// It is true for no event and for one event.
@@ -70,8 +70,8 @@ type Chronology interface {
 // Follower is an optional capability of an Adapter: it reads what is new for many aggregates at
 // once if their readers ask at the same moment. Without it Events takes a statement for each.
 type Follower interface {
-	// Follow returns the events of an aggregate from sequence from on, in order, and whether there may be more. It
-	// sees all that was committed before the call. The events are the caller's.
+	// Follow returns the events of an aggregate from sequence from on, in order, and whether there
+	// may be more. It sees all that was committed before the call. The events are the caller's.
 	Follow(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
 }
 
@@ -92,16 +92,17 @@ type Flusher interface {
 	Flush(ctx context.Context, id hlc.Timestamp) error
 }
 
-// Replicated is an optional capability of an Adapter: it reads long stretches of a log on another server, so that the one that
-// takes the commits is spared.
+// Replicated is an optional capability of an Adapter: it reads long stretches of a log on another
+// server, so that the one that takes the commits is spared.
 type Replicated interface {
-	// Replica returns an adapter to read an aggregate's past by, or nil if there is none now. Its answers are no later
-	// than the Adapter's own, but what Redact changed may be read as it was for a while. Only its Load, Events and
-	// LatestSnapshot are used.
+	// Replica returns an adapter to read an aggregate's past by, or nil if there is none now. Its
+	// answers are no later than the Adapter's own, but what Redact changed may be read as it was
+	// for a while. Only its Load, Events and LatestSnapshot are used.
 	Replica() Adapter
 }
 
-// Transactor is an optional capability of an Adapter: transactions that the library begins and ends.
+// Transactor is an optional capability of an Adapter: transactions that the library begins and
+// ends.
 type Transactor interface {
 	// BeginTx returns a transaction at READ COMMITTED. Its statements may use the values of ctx,
 	// but don't end with it. BeginTx need not send anything yet.

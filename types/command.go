@@ -5,8 +5,8 @@ import "github.com/eventmaestro/maestro/hlc"
 // MaxTypeLength is the longest legal type of a command or an event, in bytes.
 const MaxTypeLength = 256
 
-// Command is a wish to change one aggregate: which one, by which handler, with which data. It is not
-// stored; the events that it leads to are.
+// Command is a wish to change one aggregate: which one, by which handler, with which data. It is
+// not stored; the events that it leads to are.
 type Command struct {
 	// AggregateID names the aggregate. The zero timestamp is refused.
 	AggregateID hlc.Timestamp
@@ -32,20 +32,23 @@ type Command struct {
 	Expected *Sequence
 }
 
-// Exists stands for any sequence but 0 as Command.Expected: the aggregate has events. No event has it.
+// Exists stands for any sequence but 0 as Command.Expected: the aggregate has events. No event has
+// it.
 const Exists Sequence = -1
 
 // Expect returns a pointer to s, for Command.Expected.
 func Expect(s Sequence) *Sequence { return &s }
 
-// CommandData is command data that names its own type, so that the Go type and the string can't drift apart:
-// Root.Send finds the handler by it, and aggregate.Handle lists the handler under it.
+// CommandData is command data that names its own type, so that the Go type and the string can't
+// drift apart: Root.Send finds the handler by it, and aggregate.Handle lists the handler under it.
 type CommandData interface {
-	// CommandType returns the command's type, the same for every value of the Go type, the zero value included.
+	// CommandType returns the command's type, the same for every value of the Go type, the zero
+	// value included.
 	CommandType() string
 }
 
-// CommandOf returns the command with such data. Set its ID and Expected where you need them. data must not be nil.
+// CommandOf returns the command with such data. Set its ID and Expected where you need them. data
+// must not be nil.
 func CommandOf(id hlc.Timestamp, data CommandData) Command {
 	return Command{AggregateID: id, Type: data.CommandType(), Data: data}
 }

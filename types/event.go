@@ -35,9 +35,9 @@ type Uncommitted struct {
 	// Type is the event's type: 1 to MaxTypeLength bytes of UTF-8 without NUL.
 	Type string
 
-	// Body is encoded with encoding/json; a json.RawMessage is taken as it is. Nil is an
-	// empty object. At most 32 MiB and 5,000 levels deep, and without what PostgreSQL's jsonb refuses, such as
-	// \u0000 in a string; a []byte is refused, as JSON would write it in base64.
+	// Body is encoded with encoding/json; a json.RawMessage is taken as it is. Nil is an empty
+	// object. At most 32 MiB and 5,000 levels deep, and without what PostgreSQL's jsonb refuses,
+	// such as \u0000 in a string; a []byte is refused, as JSON would write it in base64.
 	Body any
 }
 

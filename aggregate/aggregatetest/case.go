@@ -12,9 +12,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// T is what the package needs of a test; *testing.T, *testing.B and *testing.F have it. Fatalf is
-// expected to end the test; where it returns, the case does nothing more. A T that has a
-// Cleanup(func()) method is also told of an error that no Then looked at.
+// T is what the package needs of a test; *testing.T, *testing.B and *testing.F implement it. Fatalf
+// should end the test; if it returns, the case does nothing more. If T has a Cleanup(func())
+// method, the test also fails for an error that no Then looked at.
 type T interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -47,7 +47,7 @@ const (
 	CheckSnapshots Check = "snapshots"
 )
 
-// Case is the story of one aggregate. Its methods return it, to be chained, and are to be called in
+// Case is the story of one aggregate. Its methods return it, so they can be chained. Call them in
 // the test's own goroutine.
 type Case[S any] struct {
 	t          T
@@ -109,10 +109,11 @@ func (c *Case[S]) Without(checks ...Check) *Case[S] {
 	return c
 }
 
-// ID returns the aggregate's id, which is the same in every case, or one of its own in a case with a store.
+// ID returns the aggregate's id, which is the same in every case, or one of its own in a case with
+// a store.
 func (c *Case[S]) ID() hlc.Timestamp { return c.id }
 
-// At moves the clock for what follows. Timestamps rise all the same if it is moved back.
+// At moves the clock for what follows. Timestamps rise even if it is moved back.
 func (c *Case[S]) At(now time.Time) *Case[S] {
 	c.now = now
 	return c
@@ -130,9 +131,9 @@ func (c *Case[S]) WithContext(ctx context.Context) *Case[S] {
 	return c
 }
 
-// Given adds events to the log, in their stored form, as if commands had led to them. They may be of
-// older types, for which the definition has upcasts. Events that can't be stored or applied
-// end the test.
+// Given adds events to the log, in their stored form, as if commands had led to them. They may be
+// of older types, for which the definition has upcasts. Events that can't be stored or applied end
+// the test.
 func (c *Case[S]) Given(events ...types.Uncommitted) *Case[S] {
 	c.t.Helper()
 	if c.broken || !c.beginsAnew() {
@@ -159,9 +160,9 @@ func (c *Case[S]) Given(events ...types.Uncommitted) *Case[S] {
 // givenState is the type of the event that stands for a given state.
 const givenState = "aggregatetest.given_state"
 
-// GivenState brings the aggregate into a state without a history of its own, as a snapshot would: one
-// event that only the case knows stands for all that led to it, so the sequence rises by 1. It is for
-// states that take many events to reach; Given tests more.
+// GivenState brings the aggregate into a state without its history, as a snapshot would: one event
+// that only the case knows stands for all others, so the sequence rises by 1. Use it for states
+// that take many events to reach; Given tests more.
 func (c *Case[S]) GivenState(s S) *Case[S] {
 	c.t.Helper()
 	if c.broken || !c.beginsAnew() {

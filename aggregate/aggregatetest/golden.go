@@ -20,8 +20,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// The flag of go test. A test package that has an -update of its own and imports this one finds it with
-// flag.Lookup("update").
+// The flag of go test. A test package that has an -update of its own and imports this one finds it
+// with flag.Lookup("update").
 func init() {
 	if flag.Lookup("update") == nil {
 		flag.Bool("update", false, "let aggregatetest.Golden write what is new")
@@ -37,15 +37,15 @@ func updating() bool {
 //
 //	go test -run TestTheNameOfYourTest -update
 //
-// it writes into dir, one file a type, a body of every event type and upcast, a snapshot and a state; the files
-// belong into the repository. From then on it fails for one that can't be read, for one that is read to another
-// state or loses a field on the way, and for a type that has vanished. What was added since, a field or a type,
-// passes. -update adds what is new and never changes what is there: to give up what no log has any more, delete its
-// file, or the case in it.
+// it writes a body of every event type and upcast, a snapshot and a state into dir, one file per
+// type. Commit the files. From then on it fails if one of them can't be read, gives another state
+// or loses a field, and if a type has vanished. Additions pass, both fields and types. -update adds
+// what is new and never changes what is there. If no log has an old form any more, delete its file,
+// or the case in it.
 //
-// Bodies are made up from the handlers' Go types. For those without one, such as an EventFunc or the old side of an
-// upcast, the body is that of the sample of the type. An event that can't be the first of an aggregate has the
-// samples before its own applied first, so they are given in the order of a log.
+// Golden makes up bodies from the handlers' Go types. If a handler has none, such as an EventFunc
+// or the old side of an upcast, the body is that of the type's sample. Before an event all samples
+// before its own are applied, so give samples in the order of a log.
 func Golden[S any](t T, d aggregate.Definition[S], dir string, samples ...types.Uncommitted) {
 	t.Helper()
 	golden(t, d, dir, updating(), samples)
@@ -82,7 +82,8 @@ type goldens[S any] struct {
 	files   map[string]*goldenFile // by the file's name
 }
 
-// goldenFile is what a file holds: a type, and what was stored of it by one version of the program after the other.
+// goldenFile is what a file holds: a type, and what was stored of it by one version of the program
+// after the other.
 type goldenFile struct {
 	Kind  string       `json:"kind"` // event, snapshot or state
 	Type  string       `json:"type,omitempty"`

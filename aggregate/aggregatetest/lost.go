@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// lost says line by line what of the JSON value was is not in is, or nothing. A member that is new in an object is
-// fine. Each line begins with a line break.
+// lost says line by line what of the JSON value was is not in is, or nothing. A member that is new
+// in an object is fine. Each line begins with a line break.
 func lost(root string, was, is json.RawMessage) string {
 	if len(was) == 0 {
 		return ""

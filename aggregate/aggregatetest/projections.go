@@ -8,10 +8,11 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// On gives the case a store, on which the definition's projections run: with the events of Given and with those of
-// commands, in the transactions that commit them. It comes right after New, and the store is for tests: what the case
-// stores stays there, under an id of its own. Those projections run that are for this kind of store; that there is none ends
-// the test. Look at what they wrote with ThenProjected: an event that a projection forgot shows there.
+// On gives the case a store, on which the definition's projections run, with the events of Given
+// and of commands, in the transactions that commit them. Call it right after New. Use a store for
+// tests: what the case stores stays there, under an id of its own. Only projections for this kind
+// of store run; if there is none, the test ends. Look at what they wrote with ThenProjected, which
+// shows an event that a projection forgot.
 //
 //	events, err := postgres.New(pool, nil)
 //	aggregatetest.New(t, definition).On(events).
@@ -36,8 +37,9 @@ func (c *Case[S]) On(s store.Adapter) *Case[S] {
 	return c
 }
 
-// ThenProjected demands what read returns, in a test with a store: what the projections made of all that was given and done
-// so far. It may stand without a When before it. Values are compared like states, field by field, and their types count.
+// ThenProjected demands that read returns want, in a test with a store: what the projections made
+// of everything that was given and done so far. It needs no When before it. Values are compared
+// like states, field by field, and their types count.
 func (c *Case[S]) ThenProjected(want any, read func(ctx context.Context, id hlc.Timestamp) (any, error)) *Case[S] {
 	c.t.Helper()
 	if c.broken {

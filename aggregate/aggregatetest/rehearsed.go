@@ -14,7 +14,8 @@ import (
 // fixed is the clock of a story.
 func fixed() time.Time { return Epoch }
 
-// rehearsed refuses each transaction the first time that it would be stored, and compares it with the second.
+// rehearsed refuses each transaction the first time that it would be stored, and compares it with
+// the second.
 type rehearsed struct {
 	*memory.Store
 	once bool

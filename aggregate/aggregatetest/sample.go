@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// sample returns a value of a type with something in every field that JSON knows, the same in every run, so that
-// a field that gets lost is seen to be lost. What has no JSON of its own stays zero.
+// sample returns a value of a type with something in every field that JSON knows, the same in every
+// run, so that a field that gets lost is seen to be lost. What has no JSON of its own stays zero.
 func sample(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
 	fill(v, strings.ToLower(t.Name()), nil)
@@ -56,8 +56,8 @@ func fill(v reflect.Value, name string, above []reflect.Type) {
 	}
 }
 
-// fillKnown fills what needs no look inside, and types that write themselves, for which a value is sought that they
-// read again.
+// fillKnown fills what needs no look inside, and types that write themselves, for which a value is
+// sought that they read again.
 func fillKnown(v reflect.Value, name string) (known bool) {
 	switch v.Interface().(type) {
 	case time.Time:

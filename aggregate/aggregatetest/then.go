@@ -12,7 +12,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Then demands that the command led to exactly these events, in this order. Bodies are compared as
+// Then demands that the command has exactly these events, in this order. Bodies are compared as
 // JSON values.
 func (c *Case[S]) Then(events ...types.Uncommitted) *Case[S] {
 	c.t.Helper()
@@ -37,13 +37,13 @@ func (c *Case[S]) Then(events ...types.Uncommitted) *Case[S] {
 	return c
 }
 
-// ThenNothing demands that the command succeeded and led to no event.
+// ThenNothing demands that the command succeeded without an event.
 func (c *Case[S]) ThenNothing() *Case[S] {
 	c.t.Helper()
 	return c.Then()
 }
 
-// ThenState demands the state as it is now: after the command, or where there was none after what was
+// ThenState demands the present state: after the command, or, if there was none, after what was
 // given.
 func (c *Case[S]) ThenState(want S) *Case[S] {
 	c.t.Helper()
@@ -57,8 +57,8 @@ func (c *Case[S]) ThenState(want S) *Case[S] {
 	return c
 }
 
-// ThenRejected demands that the command was refused by a handler through aggregate.Reject, or by another
-// error that matches aggregate.ErrRejected, whose text contains text.
+// ThenRejected demands that the command was refused by a handler through aggregate.Reject, or by
+// another error that matches aggregate.ErrRejected, whose text contains text.
 func (c *Case[S]) ThenRejected(text string) *Case[S] {
 	c.t.Helper()
 	o := c.looked("ThenRejected")
@@ -88,7 +88,7 @@ func (c *Case[S]) ThenError(target error) *Case[S] {
 	return c
 }
 
-// Err returns the command's error, for what the Thens don't say.
+// Err returns the command's error, for what no Then can check.
 func (c *Case[S]) Err() error {
 	c.t.Helper()
 	if o := c.looked("Err"); o != nil {
@@ -97,7 +97,7 @@ func (c *Case[S]) Err() error {
 	return nil
 }
 
-// Events returns the events that the command led to, as they are stored.
+// Events returns the command's events, as they are stored.
 func (c *Case[S]) Events() []types.Event {
 	c.t.Helper()
 	if c.outcome == nil {
@@ -106,7 +106,7 @@ func (c *Case[S]) Events() []types.Event {
 	return slices.Clone(c.outcome.events)
 }
 
-// State returns a copy of the state as it is now, for what ThenState doesn't say.
+// State returns a copy of the present state, for what ThenState can't check.
 func (c *Case[S]) State() (s S) {
 	c.t.Helper()
 	if c.broken {

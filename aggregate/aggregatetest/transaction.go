@@ -17,12 +17,13 @@ import (
 
 // Transaction is the story of several aggregates that change together: given events of each, when a
 // function for [aggregate.Supervisor.Transact], then events of each, or an error. Make it with
-// [NewTransaction]. Its methods return it, to be chained, and are to be called in the test's own
+// [NewTransaction]. Its methods return it, so they can be chained. Call them in the test's own
 // goroutine.
 //
-// It runs on a store in memory, where postgres.TxOf is store.ErrUnsupported: let a function get what it does with SQL as
-// a parameter. Each function is run twice: the first run is refused, as after a conflict with another process, and the
-// second has to lead to the same events. [Transaction.Once] turns that off.
+// It runs on a store in memory, where postgres.TxOf returns store.ErrUnsupported. So pass what a
+// function does with SQL as a parameter. Each function runs twice: the first run is refused, as
+// after a conflict with another process, and the second must give the same events.
+// [Transaction.Once] turns that off.
 type Transaction struct {
 	t      T
 	clock  *hlc.Clock
@@ -38,7 +39,8 @@ type Transaction struct {
 	told     map[hlc.Timestamp]bool
 }
 
-// NewTransaction begins a story. The clock stands still at [Epoch]. Where t has no Cleanup(func()) method, shut the supervisor down.
+// NewTransaction begins a story. The clock stands still at [Epoch]. If t has no Cleanup(func())
+// method, shut the supervisor down yourself.
 func NewTransaction(t T) *Transaction {
 	t.Helper()
 	x := &Transaction{t: t, store: &rehearsed{Store: memory.New()}}
@@ -53,8 +55,9 @@ func NewTransaction(t T) *Transaction {
 	return x
 }
 
-// RootOf returns the root of one of the definitions that the function under test works with. Projections, idle and
-// snapshot policies are left out. A definition that aggregate.NewRoot refuses ends the test.
+// RootOf returns the root of one of the definitions that the function under test uses. Projections,
+// idle and snapshot policies are left out. A definition that aggregate.NewRoot refuses ends the
+// test.
 func RootOf[S any](x *Transaction, d aggregate.Definition[S]) *aggregate.Root[S] {
 	x.t.Helper()
 	d.Projections, d.Snapshots = nil, aggregate.SnapshotPolicy{}
@@ -66,7 +69,8 @@ func RootOf[S any](x *Transaction, d aggregate.Definition[S]) *aggregate.Root[S]
 	return root
 }
 
-// ID returns the id of another aggregate. The first one is the same in every story, and so is the second.
+// ID returns the id of another aggregate. The first one is the same in every story, and so is the
+// second.
 func (x *Transaction) ID() hlc.Timestamp {
 	id := x.clock.NowAfter(hlc.Timestamp{})
 	x.known = append(x.known, id)
@@ -76,7 +80,7 @@ func (x *Transaction) ID() hlc.Timestamp {
 // Supervisor returns the supervisor of the roots, for functions that call Transact by themselves.
 func (x *Transaction) Supervisor() *aggregate.Supervisor { return x.sup }
 
-// Once lets the functions that follow run only once. It is for those that draw something by lot.
+// Once lets the functions that follow run only once. Use it for functions with random results.
 func (x *Transaction) Once() *Transaction {
 	x.store.once = true
 	return x
@@ -135,7 +139,8 @@ func (x *Transaction) WhenCalled(f func(ctx context.Context) error) *Transaction
 	return x
 }
 
-// Then demands that the transaction stored exactly these events of an aggregate, in this order. Bodies are compared as JSON values.
+// Then demands that the transaction stored exactly these events of an aggregate, in this order.
+// Bodies are compared as JSON values.
 func (x *Transaction) Then(id hlc.Timestamp, events ...types.Uncommitted) *Transaction {
 	x.t.Helper()
 	if !x.looked("Then") {
@@ -159,7 +164,8 @@ func (x *Transaction) Then(id hlc.Timestamp, events ...types.Uncommitted) *Trans
 	return x
 }
 
-// ThenNothingElse demands that no aggregate got events that no Then named. After an error that is certain.
+// ThenNothingElse demands that no aggregate got events that no Then named. After an error this is
+// always true.
 func (x *Transaction) ThenNothingElse() *Transaction {
 	x.t.Helper()
 	if !x.looked("ThenNothingElse") {
@@ -173,8 +179,8 @@ func (x *Transaction) ThenNothingElse() *Transaction {
 	return x
 }
 
-// ThenRejected demands that the transaction failed as a handler refused, through aggregate.Reject or another error that matches
-// aggregate.ErrRejected, with a text that contains text.
+// ThenRejected demands that the transaction failed because a handler refused, with aggregate.Reject
+// or another error that matches aggregate.ErrRejected, and that the error's text contains text.
 func (x *Transaction) ThenRejected(text string) *Transaction {
 	x.t.Helper()
 	if x.looked("ThenRejected") && (!errors.Is(x.err, aggregate.ErrRejected) || !strings.Contains(x.err.Error(), text)) {
@@ -183,7 +189,8 @@ func (x *Transaction) ThenRejected(text string) *Transaction {
 	return x
 }
 
-// ThenError demands that the transaction failed with an error that matches target, as errors.Is says.
+// ThenError demands that the transaction failed with an error that matches target, as errors.Is
+// says.
 func (x *Transaction) ThenError(target error) *Transaction {
 	x.t.Helper()
 	if x.looked("ThenError") && !errors.Is(x.err, target) {
@@ -236,7 +243,8 @@ func (x *Transaction) looked(method string) bool {
 	return !x.broken
 }
 
-// beginsAnew forgets the last outcome. It returns false if nobody looked at an error, which ends the test.
+// beginsAnew forgets the last outcome. It returns false if nobody looked at an error, which ends
+// the test.
 func (x *Transaction) beginsAnew() bool {
 	x.t.Helper()
 	x.checkLookedAt()

@@ -33,7 +33,8 @@ func (c *Case[S]) WhenSent(data types.CommandData) *Case[S] {
 	return c.WhenCommand(types.Command{Type: data.CommandType(), Data: data})
 }
 
-// WhenCommand is When for a command with an ID or an expected sequence. Its AggregateID may be left out.
+// WhenCommand is When for a command with an ID or an expected sequence. Its AggregateID may be left
+// out.
 func (c *Case[S]) WhenCommand(command types.Command) *Case[S] {
 	c.t.Helper()
 	if c.broken || !c.beginsAnew() {

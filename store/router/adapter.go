@@ -129,8 +129,8 @@ func (s *Store) LookupCommand(ctx context.Context, id hlc.Timestamp, command str
 	return record, err
 }
 
-// PruneCommands forgets command IDs in all stores, one after the other, and returns how many. It goes on after an
-// error, and returns all of them joined.
+// PruneCommands forgets command IDs in all stores, one after the other, and returns how many. It
+// goes on after an error, and returns all of them joined.
 func (s *Store) PruneCommands(ctx context.Context, before time.Time) (pruned int64, err error) {
 	for _, a := range s.stores() {
 		log, ok := a.(store.CommandLog)
@@ -155,7 +155,8 @@ func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	})
 }
 
-// Replica is a router of the stores' own replicas, so that each reads its aggregates' past as it does by itself.
+// Replica is a router of the stores' own replicas, so that each reads its aggregates' past as it
+// does by itself.
 func (s *Store) Replica() store.Adapter { return past{s} }
 
 type past struct{ *Store }

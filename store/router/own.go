@@ -19,7 +19,8 @@ var (
 	_ store.CommandLog = (*ownTx)(nil)
 )
 
-// Flush is that of the aggregate's store: the others may be down. With the zero id all are flushed, at the same time.
+// Flush is that of the aggregate's store: the others may be down. With the zero id all are flushed,
+// at the same time.
 func (s *Store) Flush(ctx context.Context, id hlc.Timestamp) error {
 	if !id.IsZero() {
 		return s.on(ctx, id, func(a store.Adapter) error { return flush(ctx, a, id) })
@@ -43,9 +44,9 @@ func flush(ctx context.Context, a store.Adapter, id hlc.Timestamp) error {
 	return nil // what is visible there is durable
 }
 
-// BeginTx returns a transaction on the store of the first aggregate that it is used for. Another one of the same
-// store may follow; one of another store is refused with ErrUnsupported. A slot that it touched is not moved before
-// it ends.
+// BeginTx returns a transaction on the store of the first aggregate that it is used for. Another
+// one of the same store may follow; one of another store is refused with ErrUnsupported. A slot
+// that it touched is not moved before it ends.
 func (s *Store) BeginTx(ctx context.Context) (store.OwnTx, error) {
 	return &ownTx{s: s, ctx: ctx}, nil
 }

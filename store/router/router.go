@@ -12,23 +12,23 @@ import (
 
 // Options configures a router. The zero value of each field is a sensible default.
 type Options struct {
-	// Slot says which of the slots an aggregate has: 0 to slots - 1, the same in every process and for ever. It
-	// must be quick and safe for concurrent use. Nil means Slot.
+	// Slot says which of the slots an aggregate has: 0 to slots - 1, the same in every process and
+	// for ever. It must be quick and safe for concurrent use. Nil means Slot.
 	Slot func(id hlc.Timestamp, slots int) int
 }
 
-// Store deals aggregates to other stores. It is a [store.Adapter] with all the optional capabilities that those
-// inside have; where one lacks a capability, it answers [store.ErrUnsupported] for its aggregates. All methods are
-// safe for concurrent use.
+// Store deals aggregates to other stores. It is a [store.Adapter] with all optional capabilities
+// that those stores have. If one of them lacks a capability, the answer for its aggregates is
+// [store.ErrUnsupported]. All methods are safe for concurrent use.
 type Store struct {
 	slots []slot
 	slot  func(id hlc.Timestamp, slots int) int
 	kind  string
 }
 
-// New makes a router of a table from slot to store, which it copies: len(table) is the number of slots, for ever, and
-// at most MaxSlots. Nil options are the defaults. The stores must run projections of one kind. An error says what is
-// wrong with the table.
+// New makes a router of a table from slot to store, which it copies: len(table) is the number of
+// slots, for ever, and at most MaxSlots. Nil options are the defaults. The stores must run
+// projections of one kind. An error says what is wrong with the table.
 func New(table []store.Adapter, o *Options) (*Store, error) {
 	if len(table) == 0 || len(table) > MaxSlots {
 		return nil, fmt.Errorf("router: the table has %d slots: want 1 to %d, see Deal", len(table), MaxSlots)
@@ -56,8 +56,8 @@ func New(table []store.Adapter, o *Options) (*Store, error) {
 // Slot returns the slot of an aggregate.
 func (s *Store) Slot(id hlc.Timestamp) int { return s.slot(id, len(s.slots)) }
 
-// For returns the store that has an aggregate, also while its slot is being moved away from it. It is nil where
-// Options.Slot gives a number that is none.
+// For returns the store that has an aggregate, also while its slot is being moved away from it. It
+// is nil if Options.Slot gives an invalid number.
 func (s *Store) For(id hlc.Timestamp) store.Adapter {
 	at, err := s.at(id)
 	if err != nil {
@@ -75,14 +75,15 @@ func (s *Store) Table() []store.Adapter {
 	return table
 }
 
-// Move gives a slot to another store. New calls for the slot's aggregates begin to wait, those under way end, rows
-// runs, and then all go on with the other store. What rows has to do is up to the stores: to bring the events,
-// snapshots and command IDs of the slot's aggregates over, and to see that no other process still writes the old
-// ones. If rows returns an error, or ctx ends before it is run, the slot stays where it is and the error is
-// returned. States in memory stay valid, for the log is the same.
+// Move gives a slot to another store. New calls for the slot's aggregates begin to wait, those
+// under way end, rows runs, and then all go on with the other store. rows must bring over the
+// events, snapshots and command IDs of the slot's aggregates, and make sure that no other process
+// still writes the old ones. If rows returns an error, or ctx ends before it runs, the slot stays
+// where it is and Move returns the error. States in memory stay valid, because the log is the same.
 //
-// Calls wait no longer than rows takes, or their own contexts allow. A loop over Root.History counts as a call
-// until it ends. A transaction of the application is not waited for: rows must fence it off at the server.
+// Calls wait no longer than rows takes, or than their own contexts allow. A loop over Root.History
+// counts as a call until it ends. Move does not wait for a transaction of the application: rows
+// must fence it off at the server.
 func (s *Store) Move(ctx context.Context, slot int, to store.Adapter, rows func(ctx context.Context) error) error {
 	switch {
 	case slot < 0 || slot >= len(s.slots):

@@ -17,22 +17,23 @@ const DefaultSlots = 1024
 // MaxSlots is the most that there can be.
 const MaxSlots = 1 << 16
 
-// Slot is the slot of an aggregate among slots, from 0 to slots - 1: the first two bytes of the id's SHA-256, modulo
-// slots. [SlotSQL] is the same for a query.
+// Slot is the slot of an aggregate among slots, from 0 to slots - 1: the first two bytes of the
+// id's SHA-256, modulo slots. [SlotSQL] is the same for a query.
 func Slot(id hlc.Timestamp, slots int) int {
 	hash := sha256.Sum256(id[:])
 	return int(binary.BigEndian.Uint16(hash[:])) % slots
 }
 
-// SlotSQL is an expression of PostgreSQL for the slot of the id in a column, which is put in as it is:
+// SlotSQL is an expression of PostgreSQL for the slot of the id in a column, whose name is inserted
+// as it is:
 //
 //	DELETE FROM event_log WHERE <SlotSQL("aggregate_id", 1024)> = 17
 func SlotSQL(column string, slots int) string {
 	return fmt.Sprintf("((get_byte(sha256(%[1]s), 0) * 256 + get_byte(sha256(%[1]s), 1)) %% %[2]d)", column, slots)
 }
 
-// Deal returns a table of n slots that are dealt to the stores in turn. It is a start: what a running
-// program goes by must be written down somewhere, so that all processes go by the same.
+// Deal returns a table of n slots that are dealt to the stores in turn. It is a start. Keep the
+// table of a running program in its configuration, so that all processes use the same one.
 func Deal(n int, stores ...store.Adapter) []store.Adapter {
 	if len(stores) == 0 {
 		return nil
@@ -53,7 +54,8 @@ type slot struct {
 	empty  chan struct{} // guarded by mu; not nil while a move waits for those inside, closed when there are none
 }
 
-// enter returns the store that has the slot, for a call that ends with leave. During a move it waits.
+// enter returns the store that has the slot, for a call that ends with leave. During a move it
+// waits.
 func (s *slot) enter(ctx context.Context) (store.Adapter, error) {
 	for {
 		s.mu.Lock()
@@ -89,8 +91,8 @@ func (s *slot) current() store.Adapter {
 	return s.to
 }
 
-// shut keeps new calls waiting, and returns when those under way have ended. It reports false if another move
-// is under way.
+// shut keeps new calls waiting, and returns when those under way have ended. It reports false if
+// another move is under way.
 func (s *slot) shut(ctx context.Context) (ok bool, err error) {
 	s.mu.Lock()
 	if s.moving != nil {
