@@ -117,7 +117,7 @@ func TestACyclicStateIsAnErrorAndNotTheEndOfTheStack(t *testing.T) {
 			return *n
 		}
 	})
-	require.ErrorIs(t, err, aggregate.ErrDefinition)
+	require.ErrorAs(t, err, new(*aggregate.DefinitionError))
 	require.ErrorContains(t, err, "cyclic")
 	require.ErrorContains(t, err, "set Definition.Clone")
 }
@@ -131,7 +131,7 @@ func TestACycleThroughAnInterfaceIsAnErrorToo(t *testing.T) {
 			return m
 		}
 	})
-	require.ErrorIs(t, err, aggregate.ErrDefinition)
+	require.ErrorAs(t, err, new(*aggregate.DefinitionError))
 	require.ErrorContains(t, err, "cyclic")
 }
 
@@ -140,7 +140,7 @@ func TestWhatAnInterfaceHoldsMayBeUncopiable(t *testing.T) {
 	_, err := define(t, func(d *aggregate.Definition[struct{ V any }]) {
 		d.Initial = func() struct{ V any } { return struct{ V any }{make(chan int)} }
 	})
-	require.ErrorIs(t, err, aggregate.ErrDefinition)
+	require.ErrorAs(t, err, new(*aggregate.DefinitionError))
 	require.ErrorContains(t, err, "gives no state: clone of the state: chan int can't be copied")
 }
 

@@ -92,7 +92,6 @@ func (*pointerHandler) Apply(s tally, _ types.Event) (tally, error) { return s, 
 
 func requireDefinitionError(t *testing.T, err error, root, field, reason string) {
 	t.Helper()
-	require.ErrorIs(t, err, aggregate.ErrDefinition)
 	var d *aggregate.DefinitionError
 	require.ErrorAs(t, err, &d)
 	require.Equal(t, root, d.Root)

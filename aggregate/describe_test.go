@@ -46,7 +46,7 @@ func TestDescribeSaysWhatIsInADefinition(t *testing.T) {
 		"marks":{"type":["object","null"],"additionalProperties":{"type":"integer"}}}}`, string(d.State))
 
 	_, err = aggregate.Describe(aggregate.Definition[tally]{})
-	require.ErrorIs(t, err, aggregate.ErrDefinition)
+	require.ErrorAs(t, err, new(*aggregate.DefinitionError))
 }
 
 func ExampleDescribe() {

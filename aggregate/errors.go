@@ -63,9 +63,6 @@ var (
 	// ErrOtherStore is returned for a transaction of another store than the supervisor's. Nothing
 	// was stored.
 	ErrOtherStore = errors.New("aggregate: the transaction belongs to another store: wrap it with the Tx method of the supervisor's")
-
-	// ErrDefinition is matched by a *DefinitionError.
-	ErrDefinition = errors.New("aggregate: invalid definition")
 )
 
 // RejectedError is a handler's or a projection's refusal of a command, made by [Reject]. It matches
@@ -331,8 +328,7 @@ func recovered(err *error) {
 	}
 }
 
-// DefinitionError says which field of a definition is wrong, and the remedy. It matches
-// ErrDefinition.
+// DefinitionError says which field of a definition is wrong, and the remedy.
 type DefinitionError struct {
 	Root   string
 	Field  string // such as `Commands["increment"]`, or S.Items for a field of the state
@@ -342,9 +338,6 @@ type DefinitionError struct {
 func (e *DefinitionError) Error() string {
 	return fmt.Sprintf("aggregate: definition of %s: %s %s", e.Root, e.Field, e.Reason)
 }
-
-// Is reports whether target is ErrDefinition.
-func (e *DefinitionError) Is(target error) bool { return target == ErrDefinition }
 
 // OptionsError says which field of Options is wrong, and the remedy.
 type OptionsError struct {

@@ -168,14 +168,14 @@ func TestASnapshotThatWouldLoseSomethingIsNotStored(t *testing.T) {
 					synctest.Wait()
 					require.Nil(t, snapshotOf(t, s, id))
 					err = root.Snapshot(t.Context(), id)
-					require.ErrorIs(t, err, aggregate.ErrDefinition)
+					require.ErrorAs(t, err, new(*aggregate.DefinitionError))
 					require.ErrorContains(t, err, "definition of becoming: "+test.says)
 					require.ErrorContains(t, err, "; or set PrepareSnapshot and UseSnapshot")
 				}
 				require.Len(t, j.lines("snapshot not stored"), 1, "the log says it once")
 				require.Len(t, saved, 6, "the hook is called each time")
 				for _, s := range saved {
-					require.ErrorIs(t, s.Err, aggregate.ErrDefinition)
+					require.ErrorAs(t, s.Err, new(*aggregate.DefinitionError))
 				}
 			})
 		})

@@ -65,7 +65,7 @@ func unread[S any](t *testing.T, state S, reason string) {
 		require.JSONEq(t, `{"Total": 1}`, unmarked(t, snapshotOf(t, s, id)))
 		return
 	}
-	require.ErrorIs(t, err, aggregate.ErrDefinition)
+	require.ErrorAs(t, err, new(*aggregate.DefinitionError))
 	require.ErrorContains(t, err, reason)
 	require.Nil(t, snapshotOf(t, s, id))
 }

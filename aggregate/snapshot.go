@@ -26,7 +26,9 @@ func (c *core[S]) save() {
 	if sup.saver.do(func() {
 		ctx, cancel := context.WithTimeout(sup.base, sup.options.ReadTimeout)
 		defer cancel()
-		if err := c.root.storeSnapshot(ctx, current); err != nil && (!errors.Is(err, ErrDefinition) || !c.root.kind.toldOfLoss.Swap(true)) {
+		err := c.root.storeSnapshot(ctx, current)
+		_, lost := errors.AsType[*DefinitionError](err)
+		if err != nil && (!lost || !c.root.kind.toldOfLoss.Swap(true)) {
 			sup.log.Warn("snapshot not stored", "root", c.root.family.name, "aggregate", current.ID, "err", err)
 		}
 	}) {

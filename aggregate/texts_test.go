@@ -43,7 +43,6 @@ func TestTheTextsOfErrors(t *testing.T) {
 		{aggregate.ErrClosed, "aggregate: supervisor is shut down"},
 		{aggregate.ErrCommandReused, "aggregate: command id used for another command"},
 		{aggregate.ErrOtherStore, "aggregate: the transaction belongs to another store: wrap it with the Tx method of the supervisor's"},
-		{aggregate.ErrDefinition, "aggregate: invalid definition"},
 
 		{aggregate.Reject("the balance is %d", 5), "the balance is 5"},
 		{&aggregate.UnknownCommandError{Root: "account", Type: "open"}, `aggregate: account has no handler for command type "open"`},
