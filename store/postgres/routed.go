@@ -33,6 +33,10 @@ const (
 	// moment on different connections, and once for each that follows another on one. With 16 of them 64 callers do twice
 	// as much as with 2, with 32 no more than with 16.
 	manyRouted = 16
+
+	// routedDepth is how many commits they have under way together, as those on one connection wait for each other's flushes: who
+	// shares it with forty others waits for forty.
+	routedDepth = 64
 )
 
 // runRouted stores a batch of commits without projections, in one round trip.

@@ -73,7 +73,7 @@ func New(pool *pgxpool.Pool, o *Options) (*Store, error) {
 	s.follows = s.newCombiner(s.runFollow)
 	s.crowd = s.newCombiner(s.runRouted)
 	many := max(s.o.Committers, min(manyRouted, int(pool.Config().MaxConns)-1)) // which leaves one to the application
-	s.crowd.bounds = func() (int, int) { return many, s.o.MaxBatch }
+	s.crowd.bounds = func() (int, int) { return many, min(s.o.MaxBatch, max(1, routedDepth/many)) }
 	s.routed.Store(s.o.Distributed)
 	s.mode = pool.Config().ConnConfig.DefaultQueryExecMode
 	s.conflicts.begin(s.o.Committers, int(pool.Config().MaxConns))
