@@ -18,6 +18,7 @@ type rivals struct {
 	reads  int8 // rounds that are still to read first
 	streak int8 // conflicts in a row
 	line   int8 // rounds that are still to wait in the line
+	robbed bool // the last attempt was refused although it had its turn in the line
 }
 
 const (
@@ -29,7 +30,7 @@ const (
 	lineAfter = 2
 
 	// lineRounds is for how many rounds without news the line is kept to.
-	lineRounds = 16
+	lineRounds = 120
 )
 
 // learned is told how many events of others a read or a refusal brought.
@@ -48,10 +49,11 @@ func (c *core[S]) readsFirst() bool {
 	return c.rivals.reads > 0 && c.rivals.line == 0 || c.tx != nil && c.own == nil
 }
 
-// met takes note of a conflict, and reports whether a pause is the only way to let others pass.
-func (c *core[S]) met() bool {
+// met takes note of a conflict, and reports whether a pause is the only way to let others pass. A crowd
+// goes to the line at once: where many commands wait here, the rivals will be met again.
+func (c *core[S]) met(crowd bool) bool {
 	c.rivals.streak = min(c.rivals.streak+1, lineAfter)
-	if c.rivals.streak < lineAfter {
+	if c.rivals.streak < lineAfter && !crowd {
 		return false
 	}
 	if c.tx != nil {
@@ -60,6 +62,7 @@ func (c *core[S]) met() bool {
 	if _, ok := c.family.sup.store.(store.Transactor); !ok {
 		return true
 	}
+	c.rivals.robbed = c.rivals.line > 0
 	c.rivals.line = lineRounds
 	return false
 }
@@ -91,7 +94,11 @@ func (c *core[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 // before the wait.
 func (c *core[S]) waitInLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
 	defer recovered(&err) // an adapter's panic
-	events, more, err := line.Lock(ctx, c.ID, max(1, began))
+	lock := line.Lock
+	if x, ok := line.(store.Excluder); ok && c.rivals.robbed {
+		lock = x.LockAlone // who is quicker than a turn, and never waits for one, would be first for ever
+	}
+	events, more, err := lock(ctx, c.ID, max(1, began))
 	if err != nil {
 		return during("wait in line", err)
 	}

@@ -120,7 +120,7 @@ func (c *core[S]) attempt(ctx context.Context, r *round) {
 	switch {
 	case err == nil:
 		c.draft, c.fresh = d, !c.staged
-		c.rivals.streak = 0
+		c.rivals.streak, c.rivals.robbed = 0, false
 		c.answerVerdicts(r)
 		c.saveIfDue()
 	case raced(err):
@@ -285,7 +285,7 @@ func (c *core[S]) again(ctx context.Context, r *round, cause error) {
 	if !c.spend(ctx, r, cause) {
 		return
 	}
-	if c.met() && !c.family.sup.pause(r.open[0].conflicts, conflictPause, maxConflictPause) {
+	if c.met(len(r.open) > 1) && !c.family.sup.pause(r.open[0].conflicts, conflictPause, maxConflictPause) {
 		c.answerAll(r, ErrClosed)
 		return
 	}

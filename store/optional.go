@@ -145,3 +145,15 @@ type OwnTx interface {
 	// succeed.
 	Repeatable(err error) bool
 }
+
+// Excluder is an OwnTx that can keep out even those who don't lock.
+type Excluder interface {
+	OwnTx
+
+	// LockAlone is Lock for a transaction whose commit was refused although it held the lock: somebody
+	// commits to the aggregate without waiting in line, and is always quicker. It waits until no commit
+	// of the store is under way, in any process, and lets none begin before the transaction ends, which
+	// must therefore be soon. Where commits don't end within milliseconds, it is Lock and nothing
+	// else. So it is where the transaction has begun before.
+	LockAlone(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
+}

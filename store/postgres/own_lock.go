@@ -41,6 +41,15 @@ func lockKey(id hlc.Timestamp) int64 {
 
 // Lock waits in the line for an aggregate, an advisory lock of the transaction, and reads what is new; see store.OwnTx.
 func (o *ownTx) Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
+	return o.lockOrExclude(ctx, id, from, false)
+}
+
+// LockAlone is Lock and keeps everybody out; see store.Excluder.
+func (o *ownTx) LockAlone(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
+	return o.lockOrExclude(ctx, id, from, o.tx == nil && !o.s.routes())
+}
+
+func (o *ownTx) lockOrExclude(ctx context.Context, id hlc.Timestamp, from types.Sequence, alone bool) (events []types.Event, more bool, err error) {
 	if err := o.usable(); err != nil {
 		return nil, false, err
 	}
@@ -56,7 +65,7 @@ func (o *ownTx) Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence)
 		return nil, false, err
 	}
 	if _, locked := o.locked[id]; locked || o.last.Before(id) {
-		events, err = o.lock(ctx, id, from, o.s.o.LockTimeout, false)
+		events, err = o.lock(ctx, id, from, o.s.o.LockTimeout, false, alone)
 	} else {
 		events, err = o.lockOutOfOrder(ctx, id, from)
 	}
@@ -74,7 +83,7 @@ func (o *ownTx) Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence)
 func (o *ownTx) lockOutOfOrder(ctx context.Context, id hlc.Timestamp, from types.Sequence) ([]types.Event, error) {
 	end := time.Now().Add(o.s.o.LockTimeout)
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
-		events, err := o.lock(ctx, id, from, wait, true)
+		events, err := o.lock(ctx, id, from, wait, true, false)
 		pgErr := pgError(err)
 		if err == nil || pgErr == nil || pgErr.Code != codeLockNotAvailable {
 			return events, err
@@ -95,8 +104,9 @@ func (o *ownTx) lockOutOfOrder(ctx context.Context, id hlc.Timestamp, from types
 	}
 }
 
-// lock waits so long for the lock of id, and reads its events: one round trip, with the beginning of the transaction.
-func (o *ownTx) lock(ctx context.Context, id hlc.Timestamp, from types.Sequence, wait time.Duration, again bool) (events []types.Event, err error) {
+// lock waits so long for the lock of id, and reads its events: one round trip, with the beginning of the transaction. With alone it
+// waits until no commit is under way, if that is soon.
+func (o *ownTx) lock(ctx context.Context, id hlc.Timestamp, from types.Sequence, wait time.Duration, again, alone bool) (events []types.Event, err error) {
 	b := &pgx.Batch{}
 	if o.tx == nil {
 		b.BeginTx(readCommitted)
@@ -107,6 +117,10 @@ func (o *ownTx) lock(ctx context.Context, id hlc.Timestamp, from types.Sequence,
 	b.Queue(lockSQL, milliseconds(min(wait, o.s.o.LockTimeout)), lockKey(id))
 	if again {
 		b.Queue("RELEASE SAVEPOINT maestro_lock")
+	}
+	if alone {
+		b.Queue("SAVEPOINT maestro_quiet")
+		b.Queue(quietSQL, o.s.isolatingLock)
 	}
 	b.Queue(o.s.sql.from, id[:], int32(max(from, 1)))
 	results := o.conn.SendBatch(ctx, b)
@@ -126,6 +140,11 @@ func (o *ownTx) lock(ctx context.Context, id hlc.Timestamp, from types.Sequence,
 	}
 	if o.tx == nil {
 		o.tx = results.Tx()
+	}
+	if pgErr := pgError(err); alone && pgErr != nil && pgErr.Code == codeLockNotAvailable {
+		if _, back := o.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT maestro_quiet"); back == nil {
+			return o.lock(ctx, id, from, wait, again, false)
+		}
 	}
 	return events, o.lockError(ctx, again, err)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
+	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
@@ -35,7 +36,8 @@ func waitsInLine(t testing.TB, pool *pgxpool.Pool) {
 	defer watcher.Close()
 	require.Eventually(t, func() bool {
 		var waits bool
-		err := watcher.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')`).Scan(&waits)
+		err := watcher.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waits)
 		return err == nil && waits
 	}, 10*time.Second, time.Millisecond)
 }
@@ -347,4 +349,63 @@ func TestAnAbortedTransactionLeavesNoTrace(t *testing.T) {
 	require.Empty(t, stored(t, s, id))
 	require.Zero(t, pool.Stat().AcquiredConns())
 	require.NoError(t, begun(t, s).End(t.Context()), "one that was asked for nothing")
+}
+
+// Whoever does not wait in the line is quicker than a turn there, again and again. Who has the lock alone is not robbed of its turn.
+func TestWhoHasTheLockAloneIsFirst(t *testing.T) {
+	t.Parallel()
+	for name, m := range schemas {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := pgtest.Open(t, pgtest.Database(t), func(c *pgxpool.Config) { c.MaxConns = 4 }) // who is alone, is so in a database
+			require.NoError(t, migrations.Apply(t.Context(), pool, m))
+			o := postgres.Options{Schema: m.Schema, Metadata: m.Metadata, Commands: m.Commands}
+			inLine, outside := open(t, pool, &o), open(t, pool, &o)
+			for _, careful := range []bool{false, true} {
+				id, last := stamp(), types.Sequence(1)
+				require.NoError(t, outside.Commit(t.Context(), commit(id, 1, 1)))
+				if careful {
+					require.ErrorIs(t, outside.Commit(t.Context(), commit(id, 1, 1)), store.ErrConflict)
+				}
+				for _, n := range []int{1, 3} { // events of a commit
+					late := make(chan error, 1)
+					tx := begun(t, inLine)
+					events, _, err := tx.(store.Excluder).LockAlone(t.Context(), id, 1)
+					require.NoError(t, err)
+					require.Len(t, events, int(last))
+					go func() { late <- outside.Commit(context.WithoutCancel(t.Context()), commit(id, last+1, n)) }()
+					waitsInLine(t, pool)
+					require.NoError(t, tx.Stage(commit(id, last+1, n)))
+					require.NoError(t, tx.End(t.Context()))
+					require.ErrorIs(t, <-late, store.ErrConflict)
+					last += types.Sequence(n)
+				}
+			}
+		})
+	}
+}
+
+// A commit that takes its time must not keep everybody waiting for the one who wants to be alone.
+func TestWhoCanNotBeAloneSoonIsNot(t *testing.T) {
+	t.Parallel()
+	s, pool := projecting(t, func(c *pgxpool.Config) { c.MaxConns = 4 })
+	id, slow := stamp(), make(chan struct{})
+	require.NoError(t, s.Commit(t.Context(), commit(id, 1, 1)))
+	inside, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- s.Commit(context.WithoutCancel(t.Context()), projected(postgres.Projection(func(context.Context, pgx.Tx, types.Event) error {
+			close(inside)
+			<-slow
+			return nil
+		}), "slow"))
+	}()
+	<-inside
+	tx := begun(t, open(t, pool, nil))
+	events, _, err := tx.(store.Excluder).LockAlone(t.Context(), id, 1)
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	require.NoError(t, tx.Stage(commit(id, 2, 1)))
+	require.NoError(t, tx.End(t.Context()))
+	close(slow)
+	require.NoError(t, <-done)
 }

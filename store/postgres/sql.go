@@ -35,6 +35,14 @@ const lockTimeout = `set_config('lock_timeout', $1::text, true)`
 // lockTimeoutOr leaves the bound as it is where the parameter is empty.
 const lockTimeoutOr = `set_config('lock_timeout', coalesce(nullif($1::text, ''), current_setting('lock_timeout')), true)`
 
+// quiet is the advisory lock that every commit shares, so that one can have it alone; see [store.Excluder]. A commit in a transaction
+// of the application, which sets no bound, does without: that transaction may take its time.
+const (
+	quietKey = "7955820041246405486"
+	quiet    = `CASE WHEN $1::text = '' THEN '' ELSE pg_advisory_xact_lock_shared(` + quietKey + `)::text END`
+	quietSQL = `SELECT pg_advisory_xact_lock(CASE WHEN ` + lockTimeout + ` IS NOT NULL THEN ` + quietKey + ` END)`
+)
+
 // guardMark begins what a guard raises: a cast that can't succeed is the only way to raise from plain SQL.
 const guardMark = "maestro: "
 
@@ -52,7 +60,7 @@ func newStatements(o Options) statements {
 	commands, _ := pgname.Qualified(o.Schema, "commands")
 
 	fill := strings.NewReplacer("{log}", log, "{snapshots}", snapshots, "{commands}", commands,
-		"{timeout}", lockTimeout, "{timeout?}", lockTimeoutOr, "{mark}", guardMark, "{limit}", strconv.Itoa(newsLimit)).Replace
+		"{timeout}", lockTimeout, "{timeout?}", lockTimeoutOr, "{quiet}", quiet, "{mark}", guardMark, "{limit}", strconv.Itoa(newsLimit)).Replace
 	return statements{
 		one:          fill(fill(oneSQL(o.Metadata))),
 		plain:        fill(fill(plainSQL(o.Metadata, o.Commands))),
@@ -103,7 +111,7 @@ const onConflict = `ON CONFLICT (aggregate_id, sequence) DO NOTHING`
 // oneSQL stores one event. The lock timeout is a part of an expression, as a function in FROM is slower.
 func oneSQL(metadata bool) string {
 	probe := strings.NewReplacer("r.p", "$7::bytea", "r.a", "$3::bytea", "r.s", "$4::int4").Replace(predecessor)
-	values := `$2::bytea, $3::bytea, CASE WHEN {timeout} IS NOT NULL AND ($7::bytea IS NULL OR ` + probe + `) THEN $4::int4 ELSE ` +
+	values := `$2::bytea, $3::bytea, CASE WHEN ({timeout} || {quiet}) IS NOT NULL AND ($7::bytea IS NULL OR ` + probe + `) THEN $4::int4 ELSE ` +
 		missing + ` END, $5::text, $6::text::jsonb`
 	if metadata {
 		values += `, nullif($8::text, '')::jsonb`
@@ -120,7 +128,7 @@ func eventRows(p *parameters, metadata bool, timeout string) string {
 	if timeout == "" {
 		list += array("int4[]") + " AS s, "
 	} else {
-		list += "unnest(CASE WHEN " + timeout + " IS NOT NULL THEN " + p.list("int4[]") + " END) AS s, "
+		list += "unnest(CASE WHEN (" + timeout + " || {quiet}) IS NOT NULL THEN " + p.list("int4[]") + " END) AS s, "
 	}
 	list += array("text[]") + " AS y, " + array("text[]") + " AS b, " + array("bytea[]") + " AS p"
 	if metadata {

@@ -122,6 +122,18 @@ func (t *ownTx) Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence)
 	return tx.Lock(ctx, id, from)
 }
 
+// LockAlone is that of the aggregate's store, where it has one; else it is Lock.
+func (t *ownTx) LockAlone(ctx context.Context, id hlc.Timestamp, from types.Sequence) ([]types.Event, bool, error) {
+	tx, err := t.on(ctx, id)
+	if err != nil {
+		return nil, false, err
+	}
+	if x, ok := tx.(store.Excluder); ok {
+		return x.LockAlone(ctx, id, from)
+	}
+	return tx.Lock(ctx, id, from)
+}
+
 func (t *ownTx) Stage(c store.Commit) error {
 	tx, err := t.on(t.ctx, c.AggregateID)
 	if err != nil {
