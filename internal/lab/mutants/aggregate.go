@@ -15,9 +15,9 @@ var roundMutants = []mutant{
 	{"aggregate/round.go", "a conflict is an error like others", `return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)`, `return errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)`, aggregateSuites},
 	{"aggregate/round.go", "a timestamp of another clock is an error like others", `return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)`, `return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNoPredecessor)`, aggregateSuites},
 	{"aggregate/round.go", "after a commit the state counts one event too few", `		c.draft, c.fresh = d, !c.staged
-		c.rivals.streak = 0`, `		c.draft, c.fresh = d, false
+		c.rivals.streak, c.rivals.robbed = 0, false`, `		c.draft, c.fresh = d, false
 		c.draft.seq--
-		c.rivals.streak = 0`, aggregateSuites},
+		c.rivals.streak, c.rivals.robbed = 0, false`, aggregateSuites},
 	{"aggregate/round.go", "a failed round does not drop the state it wrote into", `		c.drop()
 		c.had = had
 	}
