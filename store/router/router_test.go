@@ -137,6 +137,7 @@ func TestARouterHasEveryCapability(t *testing.T) {
 	_, capabilities["Flusher"] = a.(store.Flusher)
 	_, capabilities["Replicated"] = a.(store.Replicated)
 	_, capabilities["Transactor"] = a.(store.Transactor)
+	_, capabilities["Excluder"] = tx.(store.Excluder)
 	require.Implements(t, (*store.CommandLog)(nil), tx)
 	file, err := parser.ParseFile(token.NewFileSet(), "../optional.go", nil, 0)
 	require.NoError(t, err)
