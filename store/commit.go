@@ -23,6 +23,9 @@ type Commit struct {
 	// sequence before theirs. The commit itself checks it, so nothing is ever stored behind a gap,
 	// or behind an event of a log that went back. Zero asks only that there is such an event. If
 	// Events begin with sequence 1 it means nothing.
+	//
+	// Where there are no Events, it is the one at the sequence that Commands say they come after, and
+	// zero asks for nothing.
 	Predecessor hlc.Timestamp
 
 	// Projections run with the commit, each for every event in order. An adapter skips projections

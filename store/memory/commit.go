@@ -91,6 +91,11 @@ func (a *attempt) admit(events []*types.Event, used ...*content) error {
 			return &store.PredecessorError{AggregateID: a.AggregateID, Sequence: before, Timestamp: a.Predecessor}
 		}
 	}
+	if len(a.events) == 0 && !a.Predecessor.IsZero() {
+		if at := a.Commands[0].After; at > types.Sequence(len(events)) || at > 0 && events[at-1].Timestamp != a.Predecessor {
+			return &store.PredecessorError{AggregateID: a.AggregateID, Sequence: at, Timestamp: a.Predecessor}
+		}
+	}
 	own := make(map[string]bool)
 	for _, r := range a.Commands {
 		if own[r.ID] {

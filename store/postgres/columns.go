@@ -96,6 +96,23 @@ func guardOf(c *store.Commit, i int) []byte {
 	return c.Predecessor[:]
 }
 
+// decidedOn is the timestamp of the event that p, which has records and no events, was decided on, or nil if that is not known.
+func (p *pending) decidedOn() []byte {
+	c := p.commit
+	if len(c.Events) > 0 || c.Predecessor.IsZero() || c.Commands[0].After == 0 {
+		return nil
+	}
+	return c.Predecessor[:]
+}
+
+// span returns the sequences of p's events. Those of records without events are the one after what they were decided on, and that.
+func (p *pending) span() (first, last types.Sequence) {
+	if c := p.commit; len(c.Events) > 0 {
+		return c.Events[0].Sequence, c.Events[len(c.Events)-1].Sequence
+	}
+	return p.commit.Commands[0].After + 1, p.commit.Commands[0].After
+}
+
 // metadataText is the stored form of m; empty stands for NULL.
 func metadataText(m types.Metadata) string {
 	if m.IsZero() {

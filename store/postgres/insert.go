@@ -135,7 +135,7 @@ func recordArguments(args []any, batch []*pending, n int) []any {
 	aggregates, fingerprints := make(pgtype.FlatArray[[]byte], 0, n), make(pgtype.FlatArray[[]byte], 0, n)
 	ids := make([]string, 0, n)
 	firsts, lasts := make([]int32, 0, n), make([]int32, 0, n)
-	bare := make([]bool, 0, n)
+	bare, guards := make([]bool, 0, n), make(pgtype.FlatArray[[]byte], 0, n)
 	for _, p := range batch {
 		for i := range p.commit.Commands {
 			r := &p.commit.Commands[i]
@@ -145,9 +145,10 @@ func recordArguments(args []any, batch []*pending, n int) []any {
 			firsts = append(firsts, int32(r.After+1))
 			lasts = append(lasts, int32(r.Last))
 			bare = append(bare, len(p.commit.Events) == 0)
+			guards = append(guards, p.decidedOn())
 		}
 	}
-	return append(args, aggregates, ids, fingerprints, firsts, lasts, bare)
+	return append(args, aggregates, ids, fingerprints, firsts, lasts, bare, guards)
 }
 
 func mark(batch []*pending, stored bool) {

@@ -14,10 +14,10 @@ import (
 // the news don't tell. A conflict comes before all other reasons.
 func (p *pending) verdict() error {
 	c := p.commit
-	if len(c.Events) == 0 || !p.told {
+	if !p.told || len(c.Events) == 0 && p.decidedOn() == nil {
 		return nil
 	}
-	first, last := c.Events[0].Sequence, c.Events[len(c.Events)-1].Sequence
+	first, last := p.span()
 	for _, e := range p.news {
 		if first <= e.Sequence && e.Sequence <= last {
 			return &store.ConflictError{AggregateID: c.AggregateID, Events: p.news, More: len(p.news) == newsLimit}
@@ -57,7 +57,8 @@ func (p *pending) since() int32 {
 	if p.from > 0 {
 		return int32(p.from)
 	}
-	return int32(p.commit.Events[0].Sequence - 1)
+	first, _ := p.span()
+	return int32(first - 1)
 }
 
 // askNews reads the news of all in batch, which is sorted, and whose commits have events where they are no reads.

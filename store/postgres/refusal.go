@@ -73,7 +73,7 @@ func (s *Store) unlessConflict(ctx context.Context, p *pending, err error) error
 
 // lookAgain asks for the news of p.
 func (s *Store) lookAgain(ctx context.Context, q querier, p *pending) error {
-	if len(p.commit.Events) == 0 {
+	if len(p.commit.Events) == 0 && p.decidedOn() == nil {
 		return nil
 	}
 	return s.planned(ctx, q, func(q querier) error { return s.askNews(ctx, q, []*pending{p}) })

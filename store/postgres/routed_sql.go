@@ -72,6 +72,9 @@ func (s *Store) statements(c *store.Commit, taken bool) []statement {
 			list = append(list, s.sql.routed.store(c.AggregateID, events))
 		}
 	}
+	if len(c.Events) == 0 && !c.Predecessor.IsZero() && c.Commands[0].After > 0 {
+		list = append(list, statement{sql: s.sql.routed.guard, args: []any{c.AggregateID[:], int32(c.Commands[0].After), c.Predecessor[:]}})
+	}
 	if len(c.Commands) > 0 {
 		list = append(list, s.sql.routed.record(c))
 	}

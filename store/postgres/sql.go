@@ -50,6 +50,9 @@ const guardMark = "maestro: "
 // subquery is a scalar one: as a join, or as EXISTS, the planner may read the whole table for it.
 const predecessor = `(SELECT r.p = '' OR r.p = l."timestamp" FROM {log} l WHERE l.aggregate_id = r.a AND l.sequence = r.s - 1)`
 
+// decidedOn is the same for a record q that comes without events.
+const decidedOn = `(q.p IS NULL OR (SELECT q.p = l."timestamp" FROM {log} l WHERE l.aggregate_id = q.a AND l.sequence = q.y))`
+
 // missing raises where an event has no predecessor. A text of nothing but constants the planner would cast itself.
 const missing = `('{mark}no predecessor, ' || current_setting('lock_timeout'))::int4`
 
@@ -146,13 +149,14 @@ func eventValues(metadata bool, sequence string) string {
 	return values
 }
 
-// recordRows reads the rows of command records. The last column tells whether a record comes without events.
+// recordRows reads the rows of command records. The last columns tell whether a record comes without events, and then what event it
+// was decided on.
 func recordRows(p *parameters) string {
-	return "unnest(" + p.list("bytea[]", "text[]", "bytea[]", "int4[]", "int4[]", "bool[]") + ") AS q (a, id, f, x, y, bare)"
+	return "unnest(" + p.list("bytea[]", "text[]", "bytea[]", "int4[]", "int4[]", "bool[]", "bytea[]") + ") AS q (a, id, f, x, y, bare, p)"
 }
 
 const insertRecords = `INSERT INTO {commands} (aggregate_id, command_id, fingerprint, first_sequence, last_sequence)
-SELECT q.a, q.id, q.f, q.x, q.y `
+SELECT q.a, q.id, q.f, q.x, `
 
 // plainSQL stores any number of events and, if there can be any, of command records. It raises for an event without its predecessor.
 func plainSQL(metadata, commands bool) string {
@@ -163,7 +167,7 @@ func plainSQL(metadata, commands bool) string {
 	if !commands {
 		return events
 	}
-	return `WITH command AS (` + insertRecords + `FROM {timeout}, ` + recordRows(&p) + `) ` + events
+	return `WITH command AS (` + insertRecords + "CASE WHEN " + decidedOn + " THEN q.y ELSE " + missing + ` END FROM {timeout}, ` + recordRows(&p) + `) ` + events
 }
 
 // carefulSQL stores the first event of every commit, then the other events and the command records of those commits
@@ -195,9 +199,11 @@ tail AS (` + insert(metadata) + ` SELECT ` + values + ` FROM (` + tails + `) AS 
 		` WHERE r.a IN (SELECT aggregate_id FROM head) ` + onConflict + ` RETURNING aggregate_id),
 `)
 	whole := `(SELECT count(*) FROM tail) = (SELECT coalesce(sum(h.n), 0) FROM h WHERE h.a IN (SELECT aggregate_id FROM head))`
+	refused := `SELECT h.a, h.s - 1 AS s FROM h WHERE h.a NOT IN (SELECT aggregate_id FROM head)`
 	if commands {
-		due := `FROM asked q WHERE q.a IN (SELECT aggregate_id FROM head) OR q.bare AND q.a NOT IN (SELECT a FROM used)`
-		b.WriteString(`command AS (` + insertRecords + due + ` ON CONFLICT (aggregate_id, command_id) DO NOTHING RETURNING aggregate_id),
+		refused += ` UNION SELECT q.a, q.y FROM asked q WHERE q.p IS NOT NULL AND q.a NOT IN (SELECT aggregate_id FROM command)`
+		due := `FROM asked q WHERE q.a IN (SELECT aggregate_id FROM head) OR q.bare AND q.a NOT IN (SELECT a FROM used) AND ` + decidedOn
+		b.WriteString(`command AS (` + insertRecords + "q.y " + due + ` ON CONFLICT (aggregate_id, command_id) DO NOTHING RETURNING aggregate_id),
 `)
 		whole += ` AND (SELECT count(*) FROM command) = (SELECT count(*) ` + due + `)`
 	}
@@ -206,6 +212,6 @@ SELECT NULL::bytea, CASE WHEN ` + whole + ` THEN 0 ELSE ('{mark}' || (SELECT cou
 UNION ALL
 SELECT NULL::bytea, 0, ` + noEvent(metadata) + `, aggregate_id FROM stored
 UNION ALL
-` + newsOf(metadata, "(SELECT h.a, h.s - 1 AS s FROM h WHERE h.a NOT IN (SELECT aggregate_id FROM head))"))
+` + newsOf(metadata, "("+refused+")"))
 	return b.String()
 }

@@ -18,6 +18,7 @@ func predecessorClauses() []clause {
 		{name: "a conflict is told before a missing predecessor", run: conflictBeforePredecessor},
 		{name: "commits without their predecessor fail alone among others that run at the same moment", run: predecessorsAmongOthers},
 		{name: "a commit behind a gap uses no command ID", run: predecessorCommands, needs: FeatureCommands},
+		{name: "a command that was decided on an event that is not in the log uses no command ID", run: predecessorOfRecord, needs: FeatureCommands},
 		{name: "a commit behind a gap leaves nothing of its projections", run: predecessorProjected, needs: FeatureProjections},
 		{name: "a transaction looks for the predecessor, and stays usable without it", run: predecessorInTx, needs: FeatureTransactions},
 		{name: "a transaction tells a conflict before a missing predecessor", run: conflictBeforePredecessorInTx, needs: FeatureTransactions},
@@ -140,6 +141,32 @@ func predecessorsAmongOthers(v *env) {
 	for _, log := range logs {
 		v.holds(log[0].AggregateID, log...)
 	}
+}
+
+func predecessorOfRecord(v *env) {
+	id := v.stamp()
+	log := v.history(id, 2)
+	record := func(name string, after types.Sequence, at hlc.Timestamp) error {
+		return v.try(store.Commit{AggregateID: id, Predecessor: at, Commands: []store.CommandRecord{command(name, after, after)}})
+	}
+	for _, at := range []hlc.Timestamp{v.stamp(), log[0].Timestamp} {
+		for _, after := range []types.Sequence{2, 3} {
+			err := record("a", after, at)
+			require.ErrorIs(v, err, store.ErrNoPredecessor)
+			var missing *store.PredecessorError
+			require.ErrorAs(v, err, &missing)
+			require.Equal(v, store.PredecessorError{AggregateID: id, Sequence: after, Timestamp: at}, *missing)
+			require.Nil(v, v.lookup(id, "a"))
+		}
+	}
+	require.NoError(v, record("a", 2, log[1].Timestamp))
+	require.NoError(v, record("b", 2, hlc.Timestamp{}))
+	require.NoError(v, record("c", 1, log[0].Timestamp), "that others came after does not matter to what changes nothing")
+	require.NoError(v, v.try(store.Commit{
+		AggregateID: v.stamp(), Predecessor: v.stamp(), Commands: []store.CommandRecord{command("d", 0, 0)},
+	}), "nothing comes before the first event")
+	require.ErrorIs(v, record("a", 2, log[1].Timestamp), store.ErrDuplicateCommand)
+	v.holds(id, log...)
 }
 
 func predecessorCommands(v *env) {

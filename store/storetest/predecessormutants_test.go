@@ -52,6 +52,13 @@ var predecessorMutants = []mutant{
 		return commit(ctx, c)
 	}), "a commit behind an event with another timestamp is refused"},
 
+	{"what a record was decided on is ignored", committing(func(ctx context.Context, c store.Commit, commit commitFunc) error {
+		if len(c.Events) == 0 {
+			c.Predecessor = hlc.Timestamp{}
+		}
+		return commit(ctx, c)
+	}), "a command that was decided on an event that is not in the log uses no command ID"},
+
 	{"a missing predecessor is reported as success", committing(func(ctx context.Context, c store.Commit, commit commitFunc) error {
 		return ignore(commit(ctx, c), store.ErrNoPredecessor)
 	}), "commits without their predecessor fail alone among others that run at the same moment"},
