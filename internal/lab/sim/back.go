@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -21,7 +22,7 @@ type retreat struct {
 	from, at int              // ticks: of the checkpoint, and of the loss
 	gone     map[int][]string // by aggregate: the tokens of its log before, where that lost something
 	kept     map[int]int      // how many of them are still there
-	answered map[string]bool  // commands whose commit had been answered well
+	shown    map[string]bool  // commands with events that the store had said were there
 	open     map[*op]bool     // operations under way
 }
 
@@ -61,7 +62,7 @@ func (w *world) turnBack() {
 		r.open[o] = o.returned == 0
 	}
 	w.mu.Lock()
-	r.answered, w.answered = w.answered, map[string]bool{}
+	r.shown, w.shown = w.shown, map[string]bool{}
 	w.mu.Unlock()
 	w.retreats = append(w.retreats, r)
 	w.counts["the store went back"]++
@@ -95,13 +96,21 @@ func (w *world) recorded() (known []string) {
 	return known
 }
 
-// committed notes that a store answered a commit well.
-func (w *world) committed(c store.Commit) {
+// show notes that the store said that events are there: by its answer to their commit, to a read, or to who came too late.
+func (w *world) show(events ...types.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, e := range c.Events {
-		w.answered[commandOf(tokenOf(e))] = true
+	for _, e := range events {
+		w.shown[commandOf(tokenOf(e))] = true
 	}
+}
+
+// showRefused is show for a commit that was refused.
+func (w *world) showRefused(err error) error {
+	if told, ok := errors.AsType[*store.ConflictError](err); ok {
+		w.show(told.Events...)
+	}
+	return err
 }
 
 // lost reports whether the command was acknowledged, and is gone with the store that had it: it was answered before
@@ -109,7 +118,7 @@ func (w *world) committed(c store.Commit) {
 func (w *world) lost(o *op) bool {
 	for _, r := range w.retreats {
 		was := slices.ContainsFunc(r.gone[o.aggregate], func(token string) bool { return commandOf(token) == o.token })
-		if was && o.invoked < r.at && (!r.open[o] || r.answered[o.token]) {
+		if was && o.invoked < r.at && (!r.open[o] || r.shown[o.token]) {
 			return true
 		}
 	}

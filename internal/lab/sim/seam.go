@@ -77,9 +77,9 @@ func (s *seam) Commit(ctx context.Context, c store.Commit) error {
 	return s.call(ctx, c.AggregateID, name, true, func(a logged) error {
 		err := a.Commit(ctx, c)
 		if err == nil {
-			s.life.w.committed(c)
+			s.life.w.show(c.Events...)
 		}
-		return err
+		return s.life.w.showRefused(err)
 	})
 }
 
@@ -107,6 +107,12 @@ func whole[T any](ctx context.Context, s *seam, id hlc.Timestamp, name string, r
 		err := s.call(ctx, id, name, false, func(a logged) error {
 			for v, err := range read(a) {
 				steps = append(steps, step{v, err})
+				switch v := any(v).(type) {
+				case types.Event:
+					s.life.w.show(v)
+				case store.Entry:
+					s.life.w.show(v.Event)
+				}
 			}
 			return nil
 		})

@@ -174,6 +174,7 @@ func (tx *seamTx) of(id hlc.Timestamp) hlc.Timestamp {
 func (tx *seamTx) Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, _ error) {
 	err := tx.seam.call(ctx, tx.of(id), "lock", false, func(logged) (err error) {
 		events, more, err = tx.OwnTx.Lock(ctx, id, from)
+		tx.seam.life.w.show(events...)
 		return err
 	})
 	return events, more, err
@@ -188,7 +189,7 @@ func (tx *seamTx) Stage(c store.Commit) error {
 
 // Send is a call.
 func (tx *seamTx) Send(ctx context.Context) error {
-	return tx.seam.call(ctx, tx.id, "send", false, func(logged) error { return tx.OwnTx.Send(ctx) })
+	return tx.seam.call(ctx, tx.id, "send", false, func(logged) error { return tx.seam.life.w.showRefused(tx.OwnTx.Send(ctx)) })
 }
 
 // End is a call that is seen through.
@@ -197,10 +198,10 @@ func (tx *seamTx) End(ctx context.Context) error {
 		err := tx.OwnTx.End(ctx)
 		if err == nil {
 			for _, c := range tx.staged {
-				tx.seam.life.w.committed(c)
+				tx.seam.life.w.show(c.Events...)
 			}
 		}
-		return err
+		return tx.seam.life.w.showRefused(err)
 	})
 }
 

@@ -80,7 +80,7 @@ type world struct {
 	finished   []*op           // guarded by mu: answered since the driver looked last
 	violations []Violation     // guarded by mu
 	lines      map[string]int  // guarded by mu: of the log
-	answered   map[string]bool // guarded by mu: commands whose commit was answered well since the store went back
+	shown      map[string]bool // guarded by mu: commands with events that the store said were there, since it went back
 }
 
 // Phases of a run, after the actions.
@@ -101,7 +101,7 @@ func Run(t *testing.T, c Config) Result {
 	if c.Steps == 0 {
 		c.Steps = 200
 	}
-	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}, lines: map[string]int{}, answered: map[string]bool{}}
+	w := &world{config: c, names: map[hlc.Timestamp]string{}, counts: map[string]int{}, lines: map[string]int{}, shown: map[string]bool{}}
 	w.rng = rand.New(rand.NewPCG(c.Seed, 0x6d61657374726f))
 	synctest.Test(t, func(*testing.T) {
 		w.build()
