@@ -137,8 +137,15 @@ func (w *world) bygone(o *op, tokens []string) bool {
 	return false
 }
 
-// uncertain reports whether the answer of o may rest on what is gone, so that no order of the rest explains it.
+// uncertain reports whether the answer of o may rest on what is gone, so that no order of the rest explains it. A repeat is answered
+// by the record of its ID, which may be that of an attempt whose answer does.
 func (w *world) uncertain(o *op, h *history) bool {
+	return w.restsOnGone(o, h) || o.ID != "" && slices.ContainsFunc(w.ops, func(other *op) bool {
+		return other != o && other.ID == o.ID && other.aggregate == o.aggregate && w.restsOnGone(other, h)
+	})
+}
+
+func (w *world) restsOnGone(o *op, h *history) bool {
 	for _, r := range w.retreats {
 		if r.gone[o.aggregate] == nil || o.invoked >= r.at || !r.open[o] && o.returned <= r.from {
 			continue
