@@ -211,7 +211,8 @@ func invisible(t *testing.T, pool *pgxpool.Pool, c store.Commit) pgx.Tx {
 	t.Cleanup(other.Close)
 	insert := func(ctx context.Context, q interface {
 		Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
-	}, e types.Event) {
+	}, e types.Event,
+	) {
 		_, err := q.Exec(ctx, `INSERT INTO event_log ("timestamp", aggregate_id, sequence, type, body) VALUES ($1, $2, $3, $4, $5)`,
 			e.Timestamp[:], e.AggregateID[:], int32(e.Sequence), e.Type, string(e.Body))
 		require.NoError(t, err)
