@@ -136,10 +136,13 @@ func (f first) repeats(o *op, out outcome) bool {
 // What became of those without an answer is known from the log by now.
 func (w *world) judgeOrder(i int, h *history) {
 	var ops []porcupine.Operation
-	doubt := map[string]bool{}
+	doubt, uncertain := map[string]bool{}, map[*op]bool{}
+	for _, o := range w.ops {
+		uncertain[o] = o.aggregate == i && w.uncertain(o, h) // before any outcome says that an operation never returned
+	}
 	for _, o := range w.ops {
 		if o.aggregate == i && o.counts(h) {
-			vague := w.uncertain(o, h)
+			vague := uncertain[o]
 			if vague && !o.there(h) {
 				continue
 			}
