@@ -248,7 +248,7 @@ func inOneBatch[S any](t *testing.T, root *aggregate.Root[S], id hlc.Timestamp, 
 	require.NoError(t, root.Call(t.Context(), id, func(context.Context, aggregate.Instance[S]) error {
 		for i := range n {
 			all.Go(func() { errs[i] = call(i) })
-			require.Eventually(t, func() bool { live, _ := root.Whereis(id); return live.Depth == i+1 }, 10*time.Second, 50*time.Microsecond)
+			require.Eventually(t, func() bool { live, _ := root.Whereis(id); return live.Depth == i+1 }, time.Minute, 50*time.Microsecond)
 		}
 		return nil
 	}))

@@ -193,7 +193,7 @@ func TestADatabaseThatGoesAwayAndComesBack(t *testing.T) {
 		require.True(t, errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrOutcomeUnknown), "%v", err)
 	}
 	require.NoError(t, server.Start(t.Context()))
-	require.Eventually(t, func() bool { return root.Evaluate(t.Context(), notes(id, "c")) == nil }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return root.Evaluate(t.Context(), notes(id, "c")) == nil }, time.Minute, 50*time.Millisecond)
 	log := logOf(t, s, id)
 	require.JSONEq(t, `{"Text": "a"}`, string(log[0].Body))
 	require.Len(t, log, 2, "nothing of what was refused")

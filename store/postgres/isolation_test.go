@@ -158,7 +158,7 @@ func waitsForLock(t testing.TB, pool *pgxpool.Pool) {
 		err := watcher.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE NOT l.granted AND l.locktype = 'transactionid' AND a.pid IN (SELECT pid FROM pg_locks WHERE relation = to_regclass('event_log'))`).Scan(&n)
 		return err == nil && n > 0
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestWithoutAConnectionNothingIsSent(t *testing.T) {
@@ -193,14 +193,14 @@ func TestACallerWhoseContextEndsInTheQueueStoresNothing(t *testing.T) {
 
 	leader, cancelLeader := context.WithCancel(t.Context())
 	group.Go(func() { require.ErrorIs(t, s.Commit(leader, first), context.Canceled) })
-	require.Eventually(t, s.Leading, 10*time.Second, time.Millisecond)
+	require.Eventually(t, s.Leading, time.Minute, time.Millisecond)
 	follower, cancelFollower := context.WithCancel(t.Context())
 	group.Go(func() { require.ErrorIs(t, s.Commit(follower, second), context.Canceled) })
 	group.Go(func() { require.NoError(t, s.Commit(t.Context(), third)) })
-	require.Eventually(t, func() bool { return s.Waiting() == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Waiting() == 2 }, time.Minute, time.Millisecond)
 
 	cancelFollower()
-	require.Eventually(t, func() bool { return s.Waiting() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Waiting() == 1 }, time.Minute, time.Millisecond)
 	cancelLeader()
 	release()
 	group.Wait()

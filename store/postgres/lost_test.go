@@ -107,7 +107,7 @@ func TestASessionThatTheServerEndsLeavesTheOutcomeUnknown(t *testing.T) {
 				tag, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE NOT l.granted AND l.locktype = 'transactionid' AND a.pid IN (SELECT pid FROM pg_locks WHERE relation = to_regclass('event_log'))`)
 				return err == nil && tag.RowsAffected() > 0
-			}, 10*time.Second, 5*time.Millisecond)
+			}, time.Minute, 5*time.Millisecond)
 			err := <-done
 			if kind == "direct projection" {
 				require.ErrorIs(t, err, store.ErrUnavailable)
@@ -224,7 +224,7 @@ func TestAnAnswerThatStaysAwayIsGivenUp(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
 			}
-			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, time.Minute, time.Millisecond)
 			err = s.Commit(t.Context(), c)
 			if err != nil {
 				require.ErrorIs(t, err, store.ErrConflict)
@@ -263,9 +263,9 @@ func TestOneCallersContextDoesNotEndTheCommitsOfOthers(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error, 2)
 	go func() { errs <- s.Commit(ctx, commit(stamp(), 1, 1)) }()
-	require.Eventually(t, s.Leading, 10*time.Second, time.Millisecond)
+	require.Eventually(t, s.Leading, time.Minute, time.Millisecond)
 	go func() { errs <- s.Commit(context.WithoutCancel(t.Context()), commit(stamp(), 1, 1)) }()
-	require.Eventually(t, func() bool { return s.Waiting() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Waiting() == 1 }, time.Minute, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-errs, context.Canceled)
 	release()
@@ -300,7 +300,7 @@ func TestATracerThatEndsTheGoroutineOfACrowdIsNoAnswerToIt(t *testing.T) {
 				for range commits {
 					group.Go(func() { answers <- s.Commit(context.WithoutCancel(t.Context()), commit(stamp(), 1, 1)) })
 				}
-				require.Eventually(t, func() bool { return s.Waiting() == commits-1 }, 10*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return s.Waiting() == commits-1 }, time.Minute, time.Millisecond)
 				f.next.Store(&do)
 				release()
 				group.Wait()

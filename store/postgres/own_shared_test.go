@@ -135,7 +135,7 @@ func TestTransactionsOfOneAggregateFollowEachOther(t *testing.T) {
 		require.NoError(t, tx.Stage(c))
 		ends[i] = make(chan error, 1)
 		go func() { ends[i] <- tx.End(context.WithoutCancel(t.Context())) }()
-		require.Eventually(t, func() bool { return s.Leading() && s.Waiting() == i }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return s.Leading() && s.Waiting() == i }, time.Minute, time.Millisecond)
 	}
 	release()
 	require.NoError(t, <-ends[0])

@@ -39,7 +39,7 @@ func waitsInLine(t testing.TB, pool *pgxpool.Pool) {
 		err := watcher.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waits)
 		return err == nil && waits
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 }
 
 func TestTwoAggregatesAreStoredInOneRoundTrip(t *testing.T) {

@@ -179,7 +179,7 @@ func TestTheServerEndsWithAProcessThatIsKilled(t *testing.T) {
 
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
-	require.Eventually(t, func() bool { return len(entries(t, parent)) == 0 }, 15*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(entries(t, parent)) == 0 }, time.Minute, 20*time.Millisecond)
 	require.Error(t, connect(t, url))
 }
 

@@ -72,7 +72,7 @@ func TestCommitsWaitForASynchronousStandby(t *testing.T) {
 	waits := insert(t, primary)
 	require.Eventually(t, func() bool {
 		return query(t, primary, "SELECT count(*)::text FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1"
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.NoError(t, standby.Start(t.Context()))
 	require.NoError(t, <-waits)
 
