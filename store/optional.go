@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -92,6 +94,14 @@ type Flusher interface {
 	Flush(ctx context.Context, id hlc.Timestamp) error
 }
 
+// Lister is an optional capability of an Adapter: it lists the aggregates of its log. See [Aggregates].
+type Lister interface {
+	// ListAggregates returns the ids of up to limit aggregates that have events, in rising order, from
+	// the first one after after on. The zero id is before all. Fewer than limit are the last ones;
+	// limit is at least 1.
+	ListAggregates(ctx context.Context, after hlc.Timestamp, limit int) ([]hlc.Timestamp, error)
+}
+
 // Replicated is an optional capability of an Adapter: it reads long stretches of a log on another
 // server, so that the one that takes the commits is spared.
 type Replicated interface {
@@ -156,4 +166,37 @@ type Excluder interface {
 	// must therefore be soon. Where commits don't end within milliseconds, it is Lock and nothing
 	// else. So it is where the transaction has begun before.
 	LockAlone(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
+}
+
+// aggregatesPage is how many ids Aggregates reads at once.
+const aggregatesPage = 1000
+
+// Aggregates yields the ids of all aggregates in a's log, in rising order, which is about that of
+// their creation. It reads 1,000 at a time and holds nothing between two reads. An aggregate that is
+// created meanwhile is yielded if its id is higher than those yielded before. An error ends the loop:
+// one of the adapter, or ErrUnsupported if a is no [Lister].
+func Aggregates(ctx context.Context, a Adapter) iter.Seq2[hlc.Timestamp, error] {
+	return func(yield func(hlc.Timestamp, error) bool) {
+		l, ok := a.(Lister)
+		if !ok {
+			yield(hlc.Timestamp{}, fmt.Errorf("%w: a list of aggregates: %T is no store.Lister", ErrUnsupported, a))
+			return
+		}
+		var last hlc.Timestamp
+		for {
+			page, err := l.ListAggregates(ctx, last, aggregatesPage)
+			if err != nil {
+				yield(hlc.Timestamp{}, err)
+				return
+			}
+			for _, last = range page {
+				if !yield(last, nil) {
+					return
+				}
+			}
+			if len(page) < aggregatesPage {
+				return
+			}
+		}
+	}
 }

@@ -147,3 +147,17 @@ func (c *content) redact(r store.Redaction, changed []types.Event, snapshot *typ
 
 // Flush has nothing to do: what is visible is stored.
 func (*Store) Flush(ctx context.Context, _ hlc.Timestamp) error { return ended(ctx, "flush") }
+
+// ListAggregates returns a page of the ids in the log; see store.Lister. It sorts them all for each page.
+func (s *Store) ListAggregates(ctx context.Context, after hlc.Timestamp, limit int) ([]hlc.Timestamp, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []hlc.Timestamp
+	for id, events := range s.kept.events {
+		if len(events) > 0 && after.Before(id) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, hlc.Timestamp.Compare)
+	return ids[:min(limit, len(ids))], ended(ctx, "list aggregates")
+}

@@ -30,10 +30,18 @@ type opened struct {
 
 var stores sync.Map // of *postgres.Store to opened
 
+// open makes a store that waits for a busy machine.
 func open(t testing.TB, pool *pgxpool.Pool, o *postgres.Options) *postgres.Store {
 	t.Helper()
-	s := pgtest.Store(t, pool, o)
-	stores.Store(s, opened{pool, o})
+	patient := postgres.Options{}
+	if o != nil {
+		patient = *o
+	}
+	if patient.CommitTimeout == 0 {
+		patient.CommitTimeout = 5 * time.Minute
+	}
+	s := pgtest.Store(t, pool, &patient)
+	stores.Store(s, opened{pool, &patient})
 	return s
 }
 

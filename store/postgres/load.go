@@ -140,3 +140,26 @@ func (s *Store) snapshotFrom(ctx context.Context, q querier, id hlc.Timestamp, r
 	}
 	return &types.Snapshot{AggregateID: id, Sequence: types.Sequence(sequence), Body: body}, nil
 }
+
+// ListAggregates returns a page of the ids in the log; see store.Lister. It takes a step in the index for each id, whatever the
+// number of its events.
+func (s *Store) ListAggregates(ctx context.Context, after hlc.Timestamp, limit int) (ids []hlc.Timestamp, err error) {
+	err = s.planned(ctx, s.pool, func(q querier) error {
+		rows, err := q.Query(ctx, s.sql.list, after[:], limit)
+		if err != nil {
+			return err
+		}
+		ids, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id hlc.Timestamp, err error) {
+			var raw []byte
+			if err = row.Scan(&raw); err == nil {
+				id, err = hlc.FromBytes(raw)
+			}
+			return id, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, readError(ctx, "list aggregates", err)
+	}
+	return ids, nil
+}

@@ -20,11 +20,11 @@ type statements struct {
 	// news are the events from a sequence on, of several aggregates; from of one.
 	news, from string
 
-	load, events, snapshot, saveSnapshot     string
-	rises, forget, setSnapshot, dropSnapshot string
-	badText, taken, takenHere                string
-	lookup, prune, redact                    string
-	routed                                   routedSQL
+	load, events, snapshot, saveSnapshot           string
+	list, rises, forget, setSnapshot, dropSnapshot string
+	badText, taken, takenHere                      string
+	lookup, prune, redact                          string
+	routed                                         routedSQL
 }
 
 // lockTimeout sets the bound of lock waits for the rest of the transaction, which is
@@ -81,6 +81,7 @@ func newStatements(o Options) statements {
 		prune:        fill(pruneSQL),
 		redact:       fill(redactSQL(o.Metadata)),
 		rises:        fill(risesSQL),
+		list:         fill(listSQL),
 		forget:       fill(forgetSQL),
 		setSnapshot:  fill(setSnapshotSQL),
 		dropSnapshot: fill(dropSnapshotSQL),

@@ -56,6 +56,13 @@ WHERE (` + generationOf("excluded.body") + `, excluded.sequence) > (` + generati
 OR (` + generationOf("excluded.body") + `, excluded.sequence) = (` + generationOf("s.body") + `, s.sequence) AND excluded.body <> s.body)
 SELECT count(*) FROM anchored`
 
+// listSQL is a page of the ids in the log. PostgreSQL has no plan that skips the other events of an aggregate; the recursion does.
+const listSQL = `WITH RECURSIVE page (id, n) AS (
+(SELECT aggregate_id, 1 FROM {log} WHERE aggregate_id > $1::bytea ORDER BY aggregate_id LIMIT 1)
+UNION ALL SELECT (SELECT l.aggregate_id FROM {log} l WHERE l.aggregate_id > page.id ORDER BY l.aggregate_id LIMIT 1), page.n + 1
+FROM page WHERE page.id IS NOT NULL AND page.n < $2::int8)
+SELECT id FROM page WHERE id IS NOT NULL ORDER BY id`
+
 // risesSQL tells whether the timestamps of a range rise with the sequences.
 const risesSQL = `SELECT coalesce(bool_and(r.rises), true) FROM (SELECT "timestamp" > lag("timestamp") OVER (ORDER BY sequence) AS rises
 FROM {log} WHERE aggregate_id = $1::bytea AND sequence > $2::int4 AND sequence <= $3::int4) AS r`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -100,6 +101,25 @@ func (s *Store) Rises(ctx context.Context, id hlc.Timestamp, r store.Range) (ris
 		return nil
 	})
 	return rise, err
+}
+
+// ListAggregates merges the pages of all stores. An aggregate that is being moved is listed once.
+func (s *Store) ListAggregates(ctx context.Context, after hlc.Timestamp, limit int) ([]hlc.Timestamp, error) {
+	var ids []hlc.Timestamp
+	for _, a := range s.stores() {
+		l, ok := a.(store.Lister)
+		if !ok {
+			return nil, unsupported("a list of aggregates")
+		}
+		page, err := l.ListAggregates(ctx, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, page...)
+	}
+	slices.SortFunc(ids, hlc.Timestamp.Compare)
+	ids = slices.Compact(ids)
+	return ids[:min(limit, len(ids))], nil
 }
 
 // LatestSnapshot is that of the aggregate's store.

@@ -134,6 +134,7 @@ func TestARouterHasEveryCapability(t *testing.T) {
 	_, capabilities["Chronology"] = a.(store.Chronology)
 	_, capabilities["Follower"] = a.(store.Follower)
 	_, capabilities["Projector"] = a.(store.Projector)
+	_, capabilities["Lister"] = a.(store.Lister)
 	_, capabilities["Flusher"] = a.(store.Flusher)
 	_, capabilities["Replicated"] = a.(store.Replicated)
 	_, capabilities["Transactor"] = a.(store.Transactor)

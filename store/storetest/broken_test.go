@@ -22,6 +22,7 @@ type broken struct {
 	load           func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield func(store.Entry, error) bool)
 	events         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range, yield func(types.Event, error) bool)
 	follow         func(events []types.Event, from types.Sequence) []types.Event
+	list           func(ids []hlc.Timestamp) []hlc.Timestamp
 	snapshot       func(ctx context.Context, s *memory.Store, id hlc.Timestamp, r store.Range) (*types.Snapshot, error)
 	commitSnapshot func(ctx context.Context, s *memory.Store, sn types.Snapshot) error
 	lookup         func(ctx context.Context, s *memory.Store, id hlc.Timestamp, command string) (*store.CommandRecord, error)
@@ -49,6 +50,14 @@ func (b *broken) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter
 		return b.Store.Load(ctx, id, r)
 	}
 	return func(yield func(store.Entry, error) bool) { b.load(ctx, b.Store, id, r, yield) }
+}
+
+func (b *broken) ListAggregates(ctx context.Context, after hlc.Timestamp, limit int) ([]hlc.Timestamp, error) {
+	ids, err := b.Store.ListAggregates(ctx, after, limit)
+	if b.list != nil {
+		ids = b.list(ids)
+	}
+	return ids, err
 }
 
 // Follow is there for clauses about it: the memory store has no use for it.

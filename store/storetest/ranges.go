@@ -22,6 +22,7 @@ func rangeClauses() []clause {
 		{name: "every range has the events that it contains", run: everyRange},
 		{name: "the zero aggregate id names no aggregate", run: zeroID},
 		{name: "what is new is as a range has it, for each of those who ask at once", run: followers},
+		{name: "aggregates with events are listed in rising order, page by page", run: listed},
 		{name: "a loop that ends early gives back what it held", run: earlyBreak},
 		{name: "a sequence of events can be read twice", run: readTwice},
 		{name: "a loop over events may commit", run: commitInLoop},
@@ -63,6 +64,42 @@ func followers(v *env) {
 	require.NoError(v, err)
 	v.told(much, 2, events, more)
 	_, _, err = f.Follow(v.ended(), ids[1], 1)
+	require.ErrorIs(v, err, context.Canceled)
+}
+
+// listed lists the aggregates, if the adapter can tell.
+func listed(v *env) {
+	l, ok := v.a.(store.Lister)
+	if !ok {
+		return
+	}
+	page := func(after hlc.Timestamp, limit int) []hlc.Timestamp {
+		ids, err := l.ListAggregates(v.Context(), after, limit)
+		require.NoError(v, err)
+		return ids
+	}
+	require.Empty(v, page(hlc.Timestamp{}, 3))
+	var all []hlc.Timestamp
+	for i := range 7 {
+		all = append(all, v.stamp())
+		v.history(all[i], 1+i%3)
+	}
+	v.stamp() // has no events
+	for limit := 1; limit <= 8; limit++ {
+		require.Equal(v, all[:min(limit, 7)], page(hlc.Timestamp{}, limit))
+		require.Equal(v, all[3:min(3+limit, 7)], page(all[2], limit))
+	}
+	between := all[2]
+	between[len(between)-1]++
+	require.Equal(v, all[3:5], page(between, 2), "an id that is in no log has its place all the same")
+	require.Empty(v, page(all[6], 1))
+	var listed []hlc.Timestamp
+	for id, err := range store.Aggregates(v.Context(), v.a) {
+		require.NoError(v, err)
+		listed = append(listed, id)
+	}
+	require.Equal(v, all, listed)
+	_, err := l.ListAggregates(v.ended(), all[0], 1)
 	require.ErrorIs(v, err, context.Canceled)
 }
 

@@ -161,6 +161,10 @@ var readMutants = []mutant{
 		}}
 	}, "what is new is as a range has it, for each of those who ask at once"},
 
+	{"the last aggregate of a page is missing", func() *broken {
+		return &broken{list: func(ids []hlc.Timestamp) []hlc.Timestamp { return ids[:max(0, len(ids)-1)] }}
+	}, "aggregates with events are listed in rising order, page by page"},
+
 	{"bodies are kept without a copy", func() *broken {
 		var kept sync.Map
 		return &broken{
