@@ -120,7 +120,7 @@ func (o *ownTx) lock(ctx context.Context, id hlc.Timestamp, from types.Sequence,
 	}
 	if alone {
 		b.Queue("SAVEPOINT maestro_quiet")
-		b.Queue(quietSQL, o.s.isolatingLock)
+		b.Queue(quietSQL, o.s.isolatingLock, milliseconds(o.s.o.LockTimeout/2))
 	}
 	b.Queue(o.s.sql.from, id[:], int32(max(from, 1)))
 	results := o.conn.SendBatch(ctx, b)

@@ -359,7 +359,7 @@ func TestWhoHasTheLockAloneIsFirst(t *testing.T) {
 			t.Parallel()
 			pool := pgtest.Open(t, pgtest.Database(t), func(c *pgxpool.Config) { c.MaxConns = 4 }) // who is alone, is so in a database
 			require.NoError(t, migrations.Apply(t.Context(), pool, m))
-			o := postgres.Options{Schema: m.Schema, Metadata: m.Metadata, Commands: m.Commands}
+			o := postgres.Options{Schema: m.Schema, Metadata: m.Metadata, Commands: m.Commands, LockTimeout: 5 * time.Minute}
 			inLine, outside := open(t, pool, &o), open(t, pool, &o)
 			for _, careful := range []bool{false, true} {
 				id, last := stamp(), types.Sequence(1)
@@ -408,4 +408,21 @@ func TestWhoCanNotBeAloneSoonIsNot(t *testing.T) {
 	require.NoError(t, tx.End(t.Context()))
 	close(slow)
 	require.NoError(t, <-done)
+}
+
+// A process that freezes while it has the lock alone would keep everybody waiting.
+func TestWhoFreezesWhileItIsAloneHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Open(t, pgtest.Database(t), func(c *pgxpool.Config) { c.MaxConns = 4 })
+	require.NoError(t, migrations.Apply(t.Context(), pool, nil))
+	frozen := begun(t, open(t, pool, &postgres.Options{LockTimeout: 200 * time.Millisecond}))
+	id := stamp()
+	_, _, err := frozen.(store.Excluder).LockAlone(t.Context(), id, 1)
+	require.NoError(t, err)
+	other := open(t, pool, &postgres.Options{LockTimeout: time.Minute})
+	require.NoError(t, other.Commit(t.Context(), commit(stamp(), 1, 1)))
+	require.NoError(t, frozen.Stage(commit(id, 1, 1)))
+	require.Error(t, frozen.End(t.Context()))
+	require.Empty(t, stored(t, other, id))
+	require.NoError(t, other.Commit(t.Context(), commit(id, 1, 1)))
 }
