@@ -25,8 +25,8 @@ help: ## list the targets
 test: ## run all tests, with the race detector where there is a C compiler
 	@$(GO) test -count=1 -v -run '^TestSayWhichPostgres$$' ./internal/lab/pgtest | sed -n 's/^ *[a-z_]*\.go:[0-9]*: //p'
 	@status=0; for module in $(MODULES); do \
-		echo "== $$module: go test -timeout 25m $(RACE) ./... $(ARGS)"; \
-		(cd $$module && $(GO) test -timeout 25m $(RACE) ./... $(ARGS)) || status=1; \
+		echo "== $$module: go test -timeout 40m $(RACE) ./... $(ARGS)"; \
+		(cd $$module && $(GO) test -timeout 40m $(RACE) ./... $(ARGS)) || status=1; \
 	done; exit $$status
 
 bench: ## measure the library beside its limits; ARGS go to the program
