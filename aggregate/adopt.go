@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/jsonform"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -65,7 +66,7 @@ func (k *kind[S]) checkForeign(state json.RawMessage) error {
 }
 
 func (k *kind[S]) use(initial Instance[S], s types.Snapshot) (state S, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	if k.UseSnapshot != nil {
 		return k.UseSnapshot(initial, s)
 	}
@@ -90,7 +91,7 @@ func (k *kind[S]) checkShape(shape any) error {
 
 // prepare encodes the snapshot of an instance, whose state it may keep.
 func (k *kind[S]) prepare(current Instance[S]) (s types.Snapshot, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	s.AggregateID, s.Sequence = current.ID, current.Sequence
 	var shape any = &current.State // a method of a pointer's type is found behind a pointer only
 	if k.PrepareSnapshot != nil {

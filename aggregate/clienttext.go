@@ -17,11 +17,11 @@ func ClientText(err error) string {
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		return rejected.Message
 	}
-	if data, ok := errors.AsType[*InvalidDataError](err); ok {
+	if data, ok := errors.AsType[*invalidDataError](err); ok {
 		return dataText(data)
 	}
-	if handler, ok := errors.AsType[*UnknownCommandError](err); ok {
-		return fmt.Sprintf("there is no command %s", quoted(handler.Type))
+	if handler, ok := errors.AsType[*unknownCommandError](err); ok {
+		return fmt.Sprintf("there is no command %s", quoted(handler.command))
 	}
 	if moved, ok := errors.AsType[*UnexpectedSequenceError](err); ok {
 		return fmt.Sprintf("it has changed: it is at %d, not at %d", moved.Actual, moved.Expected)
@@ -41,8 +41,8 @@ func ClientText(err error) string {
 }
 
 // dataText says what is wrong with data in the words of JSON.
-func dataText(e *InvalidDataError) string {
-	if field, ok := errors.AsType[*json.UnmarshalTypeError](e.Err); ok {
+func dataText(e *invalidDataError) string {
+	if field, ok := errors.AsType[*json.UnmarshalTypeError](e.err); ok {
 		text := "the data"
 		if field.Field != "" {
 			text = "field " + quoted(field.Field)
@@ -50,12 +50,12 @@ func dataText(e *InvalidDataError) string {
 		return fmt.Sprintf("%s is a JSON %s, want %s", text, field.Value, jsonWord(field.Type))
 	}
 	switch {
-	case e.Err == nil:
-		return fmt.Sprintf("command %s takes other data", quoted(e.Type))
-	case strings.HasPrefix(e.Err.Error(), "json: unknown field "):
-		return strings.TrimPrefix(e.Err.Error(), "json: ")
+	case e.err == nil:
+		return fmt.Sprintf("command %s takes other data", quoted(e.command))
+	case strings.HasPrefix(e.err.Error(), "json: unknown field "):
+		return strings.TrimPrefix(e.err.Error(), "json: ")
 	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](e.Err); ok {
+	if syntax, ok := errors.AsType[*json.SyntaxError](e.err); ok {
 		return fmt.Sprintf("the data is not JSON near byte %d", syntax.Offset)
 	}
 	return "the data can't be read"

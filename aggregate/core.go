@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/mailbox"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -115,7 +116,7 @@ func (c *core[S]) function(r *round, q *request) {
 		_ = c.hold(q.Ctx) // which can't fail here
 		err = q.protected(c)
 		c.current.Store(nil)
-		c.reportPanic(q.Ctx, "", err)
+		err = c.reportPanic(q.Ctx, "", err)
 	}
 	_ = c.hold(context.Background()) // which can't fail here
 	c.show()
@@ -126,11 +127,9 @@ func (c *core[S]) function(r *round, q *request) {
 
 // protected runs the function, whose answer it leaves in err.
 func (r *request) protected(o mailbox.Owner) (err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	return r.run(o)
 }
-
-var errGoexit = errors.New("the handler ended its goroutine with runtime.Goexit, as t.FailNow does")
 
 // Aborted drops what an unfinished Serve may have left half done, and answers whom it has not answered.
 func (c *core[S]) Aborted() {
@@ -146,7 +145,7 @@ func (c *core[S]) Aborted() {
 			continue
 		}
 		told[q] = true
-		err := error(&PanicError{Root: c.family.name, AggregateID: c.ID, Type: q.command.Type, Value: errGoexit})
+		err := c.panicked(q.command.Type, &types.PanicError{Value: panics.ErrGoexit})
 		if q.Phase() == mailbox.Claimed {
 			err = q.unknown(c.ID, errors.Join(store.ErrOutcomeUnknown, err))
 		}
@@ -182,7 +181,7 @@ func (c *core[S]) ensure(ctx context.Context) error {
 	if l.unused != nil {
 		sup.log.Log(ctx, unusedLevel(l.unused), "snapshot passed over", "root", c.family.name, "aggregate", c.ID, "err", l.unused)
 	}
-	c.reportPanic(ctx, "", err)
+	err = c.reportPanic(ctx, "", err)
 	if err != nil {
 		return sup.orClosed(c.family.orOther(err))
 	}

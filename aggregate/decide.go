@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/body"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/internal/typestring"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -90,13 +91,13 @@ func unfit(e *types.Event, field, reason string, err error) error {
 }
 
 func eval[S any](ctx context.Context, h CommandHandler[S], current Instance[S], command types.Command) (_ []types.Uncommitted, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	return h.Eval(ctx, current, command)
 }
 
 // apply brings d forward by one event.
 func (k *kind[S]) apply(d *draft[S], e *types.Event) (err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	d.torn = true
 	state, err := k.step(d.state, e)
 	if err != nil {
@@ -134,6 +135,6 @@ func (k *kind[S]) step(state S, e *types.Event) (S, error) {
 
 // encode returns body as JSON in the form in which every store returns it.
 func encode(v any) (_ json.RawMessage, err error) {
-	defer recovered(&err) // a panic of its methods
+	defer panics.Recover(&err) // a panic of its methods
 	return body.Encode(v)
 }

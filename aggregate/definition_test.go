@@ -260,7 +260,7 @@ func TestInitialAndCloneThatPanicFailTheCall(t *testing.T) {
 			root, id := tallyOf(t, change)
 			for range 2 {
 				_, err := root.Get(t.Context(), id)
-				var p *aggregate.PanicError
+				var p *types.PanicError
 				require.ErrorAs(t, err, &p)
 				require.Equal(t, "boom", p.Value)
 				require.False(t, errors.Is(err, aggregate.ErrCorruptLog))

@@ -134,7 +134,7 @@ func TestAnErasureThatTheLogDoesNotSurviveChangesNothing(t *testing.T) {
 		e.Body = json.RawMessage(`{`)
 		return e
 	}), store.ErrInvalidEvent)
-	_, ok = errors.AsType[*aggregate.PanicError](root.Erase(t.Context(), id, func(types.Event) types.Event { panic("boom") }))
+	_, ok = errors.AsType[*types.PanicError](root.Erase(t.Context(), id, func(types.Event) types.Event { panic("boom") }))
 	require.True(t, ok)
 	require.Equal(t, tally{Total: 1, Notes: []string{"Ann"}, Marks: map[string]int{"Ann": 1}}, fetch(t, root, id))
 	require.NoError(t, root.Erase(t.Context(), newID(t, root), forgetAnn), "where nothing is, nothing is to be forgotten")

@@ -3,7 +3,6 @@ package aggregate
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -16,12 +15,12 @@ var (
 	// Nothing was stored.
 	ErrRejected = errors.New("aggregate: command rejected")
 
-	// ErrUnknownCommand is matched by an *UnknownCommandError: the root has no handler for the
-	// command's type. Nothing was stored.
+	// ErrUnknownCommand is returned if the root has no handler for the command's type. The text
+	// names both. Nothing was stored.
 	ErrUnknownCommand = errors.New("aggregate: no handler")
 
-	// ErrInvalidData is matched by an *InvalidDataError: the command's Data is not what its
-	// handler takes. Nothing was stored.
+	// ErrInvalidData is returned if the command's Data or ID is not what its handler takes. The text
+	// says what it is and what is wanted. Nothing was stored.
 	ErrInvalidData = errors.New("aggregate: invalid command data")
 
 	// ErrInvalidID is returned for a zero aggregate id. Nothing was stored.
@@ -37,7 +36,9 @@ var (
 	// another aggregate's event, or an event that can't be applied.
 	ErrCorruptLog = errors.New("aggregate: corrupt log")
 
-	// ErrRetriesSpent is matched by a *RetriesSpentError. Nothing was stored.
+	// ErrRetriesSpent is returned for a command if other processes were first at every attempt. The
+	// text has the number of attempts and what the last one met, such as store.ErrConflict, which the
+	// error wraps. Nothing was stored.
 	ErrRetriesSpent = errors.New("aggregate: retries spent")
 
 	// ErrMailboxFull is returned, with the context's error, when a request waited for room in a
@@ -49,8 +50,9 @@ var (
 	// aggregates stayed busy until the context of a request ended. Nothing was stored.
 	ErrTooManyAggregates = errors.New("aggregate: too many live aggregates")
 
-	// ErrOtherRoot is matched by an *OtherRootError: the id belongs to another root. Nothing was
-	// stored.
+	// ErrOtherRoot is returned if an id belongs to another root than the one that was asked. The other
+	// root has the aggregate in memory, or it knows the type of the first event and the root that was
+	// asked does not. The text names both. Nothing was stored.
 	ErrOtherRoot = errors.New("aggregate: id belongs to another root")
 
 	// ErrClosed is returned by a supervisor that was shut down. Nothing was stored.
@@ -88,54 +90,42 @@ func (e *RejectedError) Is(target error) bool { return target == ErrRejected }
 // Unwrap returns the cause, if there is one.
 func (e *RejectedError) Unwrap() error { return e.Err }
 
-// UnknownCommandError is returned for a command whose type the root doesn't know. It matches
-// ErrUnknownCommand.
-type UnknownCommandError struct {
-	Root string // the root's name
-	Type string // the command's type
+// unknownCommandError is for a command whose type the root doesn't know.
+type unknownCommandError struct{ root, command string }
+
+func (e *unknownCommandError) Error() string {
+	return fmt.Sprintf("aggregate: %s has no handler for command type %s", e.root, quoted(e.command))
 }
 
-func (e *UnknownCommandError) Error() string {
-	return fmt.Sprintf("aggregate: %s has no handler for command type %s", e.Root, quoted(e.Type))
+func (e *unknownCommandError) Is(target error) bool { return target == ErrUnknownCommand }
+
+// invalidDataError is for a command whose Data is not what its handler takes.
+type invalidDataError struct {
+	root    string // empty where a handler of the application wrapped the error
+	command string
+	reason  string // such as "data is a string, want shop.Order"
+	err     error  // why it could not be decoded, for a json.RawMessage
 }
 
-// Is reports whether target is ErrUnknownCommand.
-func (e *UnknownCommandError) Is(target error) bool { return target == ErrUnknownCommand }
-
-// InvalidDataError is returned for a command whose Data is not what its handler takes. It
-// matches ErrInvalidData.
-type InvalidDataError struct {
-	Root   string // the root's name; empty where a handler of yours wrapped the error
-	Type   string // the command's type
-	Reason string // such as "data is a string, want shop.Order"
-	Err    error  // why it could not be decoded, for a json.RawMessage
-}
-
-func (e *InvalidDataError) Error() string {
-	text := fmt.Sprintf("aggregate: command %q", e.Type)
-	if e.Root != "" {
-		text += " of " + e.Root
+func (e *invalidDataError) Error() string {
+	text := fmt.Sprintf("aggregate: command %q", e.command)
+	if e.root != "" {
+		text += " of " + e.root
 	}
-	text += ": " + e.Reason
-	if e.Err != nil {
-		text += ": " + bareText(e.Err)
+	text += ": " + e.reason
+	if e.err != nil {
+		text += ": " + bareText(e.err)
 	}
 	return text
 }
 
-// Is reports whether target is ErrInvalidData.
-func (e *InvalidDataError) Is(target error) bool { return target == ErrInvalidData }
+func (e *invalidDataError) Is(target error) bool { return target == ErrInvalidData }
+func (e *invalidDataError) Unwrap() error        { return e.err }
 
-// Unwrap returns the decoder's error, if there is one.
-func (e *InvalidDataError) Unwrap() error { return e.Err }
-
-// ofRoot adds the root's name to the error of a handler that was made without one.
+// ofRoot adds the root's name to what a handler that Command made says of its data.
 func ofRoot(err error, root string) error {
-	e, ok := err.(*InvalidDataError) //nolint:errorlint // one that a handler wrapped is its own
-	if ok && e.Root == "" {
-		named := *e
-		named.Root = root
-		return &named
+	if e, ok := err.(*invalidDataError); ok { //nolint:errorlint // one that a handler wrapped is its own
+		e.root = root
 	}
 	return err
 }
@@ -181,24 +171,6 @@ func (e *EventError) Is(target error) bool { return target == ErrCorruptLog && e
 
 // Unwrap returns the cause.
 func (e *EventError) Unwrap() error { return e.Err }
-
-// RetriesSpentError is returned for a command if other processes were first at every attempt. It
-// matches ErrRetriesSpent.
-type RetriesSpentError struct {
-	AggregateID hlc.Timestamp
-	Attempts    int
-	Err         error // what the last attempt met, such as store.ErrConflict
-}
-
-func (e *RetriesSpentError) Error() string {
-	return fmt.Sprintf("aggregate: retries spent: nothing was stored in %s, aggregate %v: %v", count(e.Attempts, "attempt"), e.AggregateID, e.Err)
-}
-
-// Is reports whether target is ErrRetriesSpent.
-func (e *RetriesSpentError) Is(target error) bool { return target == ErrRetriesSpent }
-
-// Unwrap returns what the last attempt met.
-func (e *RetriesSpentError) Unwrap() error { return e.Err }
 
 // OutcomeUnknownError is returned for a command whose commit was sent without an answer: the
 // database stayed away, or the caller's context ended first. The events may be stored now, later or
@@ -253,22 +225,6 @@ func (e *LogWentBackError) Error() string {
 	return fmt.Sprintf("aggregate: the log went back: aggregate %v of %s was at sequence %d, whose event %v is gone", e.AggregateID, e.Root, e.Sequence, e.Timestamp)
 }
 
-// OtherRootError is returned if an id belongs to another root than the one that was asked. The
-// other root has the aggregate in memory, or it knows the type of the first event and the root that
-// was asked does not. It matches ErrOtherRoot.
-type OtherRootError struct {
-	AggregateID hlc.Timestamp
-	Holder      string // the root that the aggregate belongs to
-	Asked       string // the root that was asked
-}
-
-func (e *OtherRootError) Error() string {
-	return fmt.Sprintf("aggregate: %v belongs to root %q, asked for through %q", e.AggregateID, e.Holder, e.Asked)
-}
-
-// Is reports whether target is ErrOtherRoot.
-func (e *OtherRootError) Is(target error) bool { return target == ErrOtherRoot }
-
 // CommandReusedError is returned if a command with the same ID was carried out before, with another
 // type or other data; see [Identifier] for what counts. It matches ErrCommandReused.
 type CommandReusedError struct {
@@ -294,40 +250,6 @@ func (e *CommandReusedError) Error() string {
 // Is reports whether target is ErrCommandReused.
 func (e *CommandReusedError) Is(target error) bool { return target == ErrCommandReused }
 
-// PanicError is a panic of a handler, returned to the caller of the command that met it.
-// Nothing of that command was stored.
-type PanicError struct {
-	Root        string        // the root's name, where it is known
-	AggregateID hlc.Timestamp // the same
-	Type        string        // the command's type; empty for a function or a read
-	Value       any           // what was passed to panic
-	Stack       []byte        // the stack at the panic, as debug.Stack formats it
-}
-
-func (e *PanicError) Error() string {
-	switch {
-	case e.Root == "":
-		return fmt.Sprintf("aggregate: panic: %v", e.Value)
-	case e.Type == "":
-		return fmt.Sprintf("aggregate: panic in %s, aggregate %v: %v", e.Root, e.AggregateID, e.Value)
-	}
-	return fmt.Sprintf("aggregate: panic in command %q of %s, aggregate %v: %v", e.Type, e.Root, e.AggregateID, e.Value)
-}
-
-// Unwrap returns the value if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// recovered turns a panic into *err. It is deferred around every call of the
-// application's code.
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
-	}
-}
-
 // DefinitionError says which field of a definition is wrong, and the remedy.
 type DefinitionError struct {
 	Root   string
@@ -337,14 +259,4 @@ type DefinitionError struct {
 
 func (e *DefinitionError) Error() string {
 	return fmt.Sprintf("aggregate: definition of %s: %s %s", e.Root, e.Field, e.Reason)
-}
-
-// OptionsError says which field of Options is wrong, and the remedy.
-type OptionsError struct {
-	Field  string // a field of Options
-	Reason string // what is wrong with it, and what is right
-}
-
-func (e *OptionsError) Error() string {
-	return fmt.Sprintf("aggregate: Options.%s %s", e.Field, e.Reason)
 }

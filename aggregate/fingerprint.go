@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/eventmaestro/maestro/internal/jsonform"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -21,7 +22,7 @@ type Identifier interface {
 // fingerprint is a hash of what a handler is given. It stays what it was where the command's type gets a new field, whose zero
 // value is the same as its absence, and where a name in JSON changes its case.
 func fingerprint(command types.Command, handler any) (sum [32]byte, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	data := command.Data
 	if h, ok := handler.(interface {
 		given(types.Command) (any, error)

@@ -74,7 +74,7 @@ func (f EventFunc[S]) Apply(state S, event types.Event) (S, error) { return f(st
 
 // Command makes a CommandHandler of a function that takes the command's data as the Go type C. Data
 // may be a C, a pointer to one, or a json.RawMessage that decodes into one without unknown fields.
-// It may be nil if C has no fields. Anything else is refused with an *InvalidDataError.
+// It may be nil if C has no fields. Anything else is refused with ErrInvalidData.
 func Command[S, C any](f func(context.Context, Instance[S], C) ([]types.Uncommitted, error)) CommandHandler[S] {
 	if f == nil {
 		return nil
@@ -156,7 +156,7 @@ func dataAs[C any](command types.Command) (C, error) {
 		return noData[C](command, "null")
 	case []byte: // C is another type, or this is not reached
 		reason := "data is a []byte, want " + reflect.TypeFor[C]().String() + ": for JSON use json.RawMessage"
-		return *new(C), &InvalidDataError{Type: command.Type, Reason: reason}
+		return *new(C), &invalidDataError{command: command.Type, reason: reason}
 	case nil:
 		return noData[C](command, "nil")
 	}
@@ -176,7 +176,7 @@ func noData[C any](command types.Command, got string) (C, error) {
 }
 
 func wrongData[C any](commandType, got string, err error) error {
-	return &InvalidDataError{Type: commandType, Reason: "data is " + got + ", want " + reflect.TypeFor[C]().String(), Err: err}
+	return &invalidDataError{command: commandType, reason: "data is " + got + ", want " + reflect.TypeFor[C]().String(), err: err}
 }
 
 func decodeData[C any](commandType string, raw json.RawMessage) (C, error) {

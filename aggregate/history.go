@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -39,7 +40,7 @@ func (k *kind[S]) upcast(e types.Event) (all []types.Event, err error) {
 	if !old {
 		return []types.Event{e}, nil
 	}
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	newer, err := u.apply(e)
 	if err != nil {
 		return nil, err // which says of which type

@@ -123,7 +123,7 @@ type Panicked struct {
 	Root        string
 	AggregateID hlc.Timestamp
 	Type        string // of the command; empty for a function
-	Err         *PanicError
+	Err         *types.PanicError
 }
 
 // Stuck describes a handler that still ran when its caller's context ended. A dump of the program's

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/internal/typestring"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
@@ -14,7 +15,7 @@ import (
 // identify returns the record that will use up the ID of a command.
 func (r *Root[S]) identify(command types.Command, handler any) (*store.CommandRecord, error) {
 	if fault := typestring.Fault(command.ID); fault != "" {
-		return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "its ID " + fault}
+		return nil, &invalidDataError{root: r.family.name, command: command.Type, reason: "its ID " + fault}
 	}
 	if _, ok := r.sup.store.(store.CommandLog); !ok {
 		return nil, fmt.Errorf("%w: this store keeps no command ids: leave Command.ID empty, or use a store.CommandLog", store.ErrUnsupported)
@@ -26,7 +27,7 @@ func (r *Root[S]) identify(command types.Command, handler any) (*store.CommandRe
 	if errors.Is(err, ErrInvalidData) {
 		return nil, ofRoot(err, r.family.name)
 	}
-	return nil, &InvalidDataError{Root: r.family.name, Type: command.Type, Reason: "data can't be compared with that of another command", Err: err}
+	return nil, &invalidDataError{root: r.family.name, command: command.Type, reason: "data can't be compared with that of another command", err: err}
 }
 
 var errRecordGone = errors.New("the command's record was pruned meanwhile")
@@ -51,8 +52,8 @@ func (c *core[S]) untold(cause error) error {
 
 // first looks a command's ID up. If it was used before, q gets the outcome of that time.
 func (c *core[S]) first(q *request) (found bool, err error) {
-	defer func() { c.reportPanic(q.Ctx, q.command.Type, err) }()
-	defer recovered(&err) // an adapter's panic
+	defer func() { err = c.reportPanic(q.Ctx, q.command.Type, err) }()
+	defer panics.Recover(&err) // an adapter's panic
 	a := c.adapter()
 	ctx, cancel := c.reading(q.Ctx)
 	defer cancel()

@@ -123,7 +123,7 @@ func TestInspectNamesTheFirstBadEventWithTheStatesAroundIt(t *testing.T) {
 	require.Equal(t, aggregate.Instance[tally]{ID: in.AggregateID, Sequence: 8, State: after}, in.Latest)
 	require.Equal(t, []string{"unreadable 3/3", "unreadable 4/4", "unreadable 6/6", "unreadable 7/7"}, kinds(in))
 	require.ErrorIs(t, in.Faults[3].Err, aggregate.ErrUnknownEvent)
-	p, ok := errors.AsType[*aggregate.PanicError](in.Faults[2].Err)
+	p, ok := errors.AsType[*types.PanicError](in.Faults[2].Err)
 	require.True(t, ok)
 	require.Equal(t, "boom", p.Value)
 	require.False(t, in.OK())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/audit"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -236,6 +237,6 @@ func (k *kind[S]) trace(e types.Event, steps []UpcastStep) []UpcastStep {
 }
 
 func (u Upcast) guarded(e types.Event) (newer []types.Event, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	return u.apply(e)
 }

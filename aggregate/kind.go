@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventmaestro/maestro/internal/deepcopy"
 	"github.com/eventmaestro/maestro/internal/jsonform"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/internal/typestring"
 )
 
@@ -190,7 +191,7 @@ func (k *kind[S]) initial() (s S, err error) {
 	if k.Initial == nil {
 		return s, nil
 	}
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	// Copied, for an Initial that returns the same map each time would make one state of all aggregates.
 	return k.copied(k.Initial())
 }
@@ -200,6 +201,6 @@ func (k *kind[S]) copied(s S) (_ S, err error) {
 	if k.clone == nil {
 		return s, nil
 	}
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	return k.clone(s)
 }

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -44,7 +45,7 @@ func (c *core[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _
 }
 
 func readTogether(ctx context.Context, f store.Follower, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
-	defer recovered(&err) // an adapter's panic
+	defer panics.Recover(&err) // an adapter's panic
 	return f.Follow(ctx, id, from)
 }
 
@@ -85,7 +86,7 @@ func (c *core[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 	}
 	switch {
 	case err != nil:
-		c.reportPanic(ctx, "", err)
+		err = c.reportPanic(ctx, "", err)
 		if c.torn {
 			c.drop()
 		}

@@ -122,7 +122,7 @@ func (s *Supervisor) find(ctx context.Context, f *family, id hlc.Timestamp, crea
 		}
 		holder := liveOf(m)
 		if holder.at.Load() > 0 || tries > maxTakeovers {
-			return nil, &OtherRootError{AggregateID: id, Holder: holder.family.name, Asked: f.name}
+			return nil, otherRoot(id, holder.family.name, f.name)
 		}
 		if err := s.takeOver(ctx, holder, tries); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -31,7 +32,7 @@ type premise struct {
 
 // hydrate reads an aggregate from nothing up to the sequence max, 0 for all of it.
 func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence) (l loaded[S], err error) {
-	defer recovered(&err) // an adapter's panic ends a read like an error
+	defer panics.Recover(&err) // an adapter's panic ends a read like an error
 	if l.state, err = k.initial(); err != nil {
 		return l, during("initial state", err)
 	}
@@ -152,7 +153,7 @@ func (k *kind[S]) hydrateFromEvents(ctx context.Context, a store.Adapter, id hlc
 // readAll brings d, which is at the beginning, forward by the events of its aggregate up to the sequence limit, or to one at which stop says
 // so, and returns by how many. stop may be nil.
 func (k *kind[S]) readAll(ctx context.Context, a store.Adapter, id hlc.Timestamp, d *draft[S], limit types.Sequence, stop func(types.Event) bool) (n int, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	for e, err := range a.Events(ctx, id, store.Range{Max: limit}) {
 		if err != nil {
 			return n, fmt.Errorf("aggregate: read events: %w", err)
@@ -173,7 +174,7 @@ func (k *kind[S]) readAll(ctx context.Context, a store.Adapter, id hlc.Timestamp
 // on. It shows each new one to see. d keeps what was applied before an error. A d that lost all it had
 // while the first event was waited for is left alone.
 func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp, d *draft[S], see func(*types.Event)) (n int, proved bool, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	began := d.seq
 	for e, err := range events {
 		proved = proved || began == 0 && d.seq == 0

@@ -157,9 +157,9 @@ func TestWrongArgumentsOfASupervisorAreRefused(t *testing.T) {
 	} {
 		sup, err := aggregate.NewSupervisor(memory.New(), o)
 		require.Nil(t, sup)
-		var refused *aggregate.OptionsError
+		var refused *types.OptionsError
 		require.ErrorAs(t, err, &refused)
-		require.Equal(t, field, refused.Field)
+		require.Equal(t, "Options."+field, refused.Field)
 		require.EqualError(t, err, "aggregate: Options."+field+" is negative: use 0 for the default")
 	}
 	for _, none := range []store.Adapter{nil, (*memory.Store)(nil)} {

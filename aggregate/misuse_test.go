@@ -68,18 +68,6 @@ func TestNullIsNoDataForAHandlerThatTakesSome(t *testing.T) {
 	}
 }
 
-func TestAHandlersOwnInvalidDataErrorIsNotWrittenTo(t *testing.T) {
-	t.Parallel()
-	own := &aggregate.InvalidDataError{Type: "add", Reason: "is of no use"}
-	root, id := tallyOf(t, func(d *aggregate.Definition[tally]) {
-		d.Commands["add"] = aggregate.CommandFunc[tally](func(context.Context, aggregate.Instance[tally], types.Command) ([]types.Uncommitted, error) {
-			return nil, own
-		})
-	})
-	require.EqualError(t, root.Evaluate(t.Context(), adds(id, 1)), `aggregate: command "add" of tally: is of no use`)
-	require.EqualError(t, own, `aggregate: command "add": is of no use`)
-}
-
 func TestAnUnknownOutcomeMatchesTheStoresErrorByItself(t *testing.T) {
 	t.Parallel()
 	err := error(&aggregate.OutcomeUnknownError{AggregateID: hlc.Timestamp{1}})

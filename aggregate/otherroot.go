@@ -12,7 +12,7 @@ import (
 // An id belongs to the root that knows the type of its first event. While nothing is known of it, or nothing was read, whichever root
 // was asked has it in memory, and gives it up to another that is asked.
 
-// orOther is err, or an *OtherRootError where err says that the first event is of a type which another root of the
+// orOther is err, or ErrOtherRoot where err says that the first event is of a type which another root of the
 // supervisor knows.
 func (f *family) orOther(err error) error {
 	e, ok := errors.AsType[*EventError](err)
@@ -20,7 +20,7 @@ func (f *family) orOther(err error) error {
 		return err
 	}
 	if holder := f.sup.whoKnows(e.Type); holder != nil && !f.knows(e.Type) {
-		return &OtherRootError{AggregateID: e.AggregateID, Holder: holder.name, Asked: f.name}
+		return otherRoot(e.AggregateID, holder.name, f.name)
 	}
 	return err
 }

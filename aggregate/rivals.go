@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -93,7 +94,7 @@ func (c *core[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 // waitInLine waits in the line, takes the turn, and brings the state up to date, which was at began
 // before the wait.
 func (c *core[S]) waitInLine(ctx context.Context, line store.OwnTx, began types.Sequence) (err error) {
-	defer recovered(&err) // an adapter's panic
+	defer panics.Recover(&err) // an adapter's panic
 	lock := line.Lock
 	if x, ok := line.(store.Excluder); ok && c.rivals.robbed {
 		lock = x.LockAlone // who is quicker than a turn, and never waits for one, would be first for ever

@@ -151,7 +151,7 @@ func (r *Root[S]) evaluate(ctx context.Context, tx store.Tx, e errand) (told, er
 func (r *Root[S]) ask(ctx context.Context, tx store.Tx, e errand) (answer told, tries int, err error) {
 	handler, known := r.kind.Commands[e.command.Type]
 	if !known {
-		return told{}, 0, &UnknownCommandError{Root: r.family.name, Type: e.command.Type}
+		return told{}, 0, &unknownCommandError{r.family.name, e.command.Type}
 	}
 	if tx != nil && !r.sup.owns(tx, e.command.AggregateID) {
 		return told{}, 0, ErrOtherStore

@@ -235,8 +235,7 @@ func (c *core[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []t
 		defer c.current.Store(nil)
 	}
 	log, err := c.root.kind.decide(q.Ctx, c.family.sup.clock, d, c.ID, q.command, q.handler.(CommandHandler[S]), log)
-	c.reportPanic(q.Ctx, q.command.Type, err)
-	return log, err
+	return log, c.reportPanic(q.Ctx, q.command.Type, err)
 }
 
 // claimAll takes the commands whose events are about to be sent away from their callers. If one
@@ -335,7 +334,7 @@ func (c *core[S]) spend(ctx context.Context, r *round, cause error) bool {
 	for _, q := range r.open {
 		// Not q.tries: evaluations that neighbours in the batch are the cause of don't count.
 		if q.conflicts++; q.conflicts >= c.family.sup.options.MaxAttempts {
-			q.Answer(&RetriesSpentError{AggregateID: c.ID, Attempts: q.conflicts, Err: cause})
+			q.Answer(retriesSpent(c.ID, q.conflicts, cause))
 			continue
 		}
 		most = max(most, q.conflicts)

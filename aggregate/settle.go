@@ -3,12 +3,11 @@ package aggregate
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/body"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -140,7 +139,7 @@ func flush(ctx context.Context, a store.Adapter, id hlc.Timestamp, timeout time.
 	if !ok {
 		return nil
 	}
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return f.Flush(ctx, id)
@@ -148,11 +147,7 @@ func flush(ctx context.Context, a store.Adapter, id hlc.Timestamp, timeout time.
 
 // commitOnce commits once. A panic of the adapter leaves the outcome open.
 func commitOnce(ctx context.Context, commit func(context.Context, store.Commit) error, c store.Commit) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError{Value: v, Stack: debug.Stack()})
-		}
-	}()
+	defer panics.Recover(&err, store.ErrOutcomeUnknown)
 	return commit(ctx, c)
 }
 
@@ -160,7 +155,7 @@ func commitOnce(ctx context.Context, commit func(context.Context, store.Commit) 
 // their place: another process' event at the same sequence has another timestamp. Type and body are for
 // clocks that share a node id by mistake, whose timestamps can be the same.
 func inLog(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (ours, occupied bool, err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	first, last := commit.Events[0].Sequence, commit.Events[len(commit.Events)-1].Sequence

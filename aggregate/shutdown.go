@@ -50,14 +50,8 @@ func (s *Supervisor) orClosed(err error) error {
 	if err == nil || s.base.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &closedError{err}
+	return &explained{ErrClosed, ErrClosed.Error() + ": " + bareText(err), err}
 }
-
-// closedError is ErrClosed and what the shutdown interrupted.
-type closedError struct{ cause error }
-
-func (e *closedError) Error() string   { return ErrClosed.Error() + ": " + bareText(e.cause) }
-func (e *closedError) Unwrap() []error { return []error{ErrClosed, e.cause} }
 
 func (s *Supervisor) giveUp(cause error) error {
 	e := &ShutdownError{Err: cause, Snapshots: s.saver.abandon()}

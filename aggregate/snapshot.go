@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -89,7 +90,7 @@ func (c *core[S]) BeforeExit() bool {
 // storeSnapshot writes a snapshot of current, whose state it may keep. One that would not give the state back is not stored, a
 // *DefinitionError.
 func (r *Root[S]) storeSnapshot(ctx context.Context, current material[S]) (err error) {
-	defer recovered(&err)
+	defer panics.Recover(&err)
 	size, err := r.writeSnapshot(ctx, current)
 	if errors.Is(err, errVoid) || errors.Is(err, store.ErrNoEvent) {
 		r.forget(current)

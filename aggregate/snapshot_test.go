@@ -269,7 +269,7 @@ func TestAFailingPrepareSnapshotIsTheCallersError(t *testing.T) {
 	require.EqualError(t, root.Snapshot(t.Context(), id), "aggregate: prepare the snapshot: oops")
 	evaluate(t, root, adds(id, 1))
 	err := root.Snapshot(t.Context(), id)
-	var p *aggregate.PanicError
+	var p *types.PanicError
 	require.ErrorAs(t, err, &p)
 	require.ErrorIs(t, err, oops)
 }

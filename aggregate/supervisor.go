@@ -12,6 +12,7 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // Defaults of Options.
@@ -88,7 +89,7 @@ type Supervisor struct {
 }
 
 // NewSupervisor returns a supervisor for aggregates in a. Nil options are the defaults. It starts
-// no goroutine before the first request. A negative option is an *[OptionsError], and a nil store is
+// no goroutine before the first request. A negative option is a *[types.OptionsError], and a nil store is
 // refused as well. End it with Shutdown.
 func NewSupervisor(a store.Adapter, o *Options) (*Supervisor, error) {
 	if isNil(a) {
@@ -127,7 +128,7 @@ func (o *Options) check() error {
 		{"SettleTimeout", int64(o.SettleTimeout)},
 	} {
 		if f.n < 0 {
-			return &OptionsError{Field: f.field, Reason: "is negative: use 0 for the default"}
+			return &types.OptionsError{Package: "aggregate", Field: "Options." + f.field, Reason: "is negative: use 0 for the default"}
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 )
 
@@ -71,7 +72,7 @@ func (t *transaction) repeat(ctx context.Context, begins store.Transactor, f fun
 		case !again:
 			return t.orDoubt(ctx, err)
 		case attempt >= s.options.MaxAttempts:
-			return t.orDoubt(ctx, &RetriesSpentError{Attempts: attempt, Err: err})
+			return t.orDoubt(ctx, retriesSpent(hlc.Timestamp{}, attempt, err))
 		case !s.pause(attempt, conflictPause, maxConflictPause):
 			return t.orDoubt(ctx, ErrClosed)
 		}
@@ -156,7 +157,7 @@ func (t *transaction) refused(err error) bool {
 }
 
 func beginTx(ctx context.Context, begins store.Transactor) (tx store.OwnTx, err error) {
-	defer recovered(&err) // an adapter's panic
+	defer panics.Recover(&err) // an adapter's panic
 	if tx, err = begins.BeginTx(ctx); err != nil {
 		return nil, during("begin a transaction", err)
 	}
@@ -192,7 +193,7 @@ func (t *transaction) events() (n int) {
 
 // send sends what is staged.
 func (t *transaction) send(ctx context.Context) (err error) {
-	defer recovered(&err) // an adapter's panic
+	defer panics.Recover(&err) // an adapter's panic
 	t.used = true
 	if t.failed = t.OwnTx.Send(ctx); t.failed != nil {
 		return t.failed
@@ -313,7 +314,7 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 		if c, ok := m.(*core[S]); ok && c.root == r {
 			return c, nil
 		}
-		return nil, &OtherRootError{AggregateID: id, Holder: m.place().family.name, Asked: r.family.name}
+		return nil, otherRoot(id, m.place().family.name, r.family.name)
 	}
 	host, err := r.visit(ctx, id)
 	if err != nil {

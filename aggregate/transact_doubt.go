@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 )
 
@@ -32,7 +33,7 @@ func (t *transaction) settle(ctx context.Context, doubt error) error {
 
 // tryOut stores a commit and takes it back.
 func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err error) {
-	defer recovered(&err) // an adapter's panic
+	defer panics.Recover(&err) // an adapter's panic
 	tx, err := beginTx(ctx, begins)
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package aggregate
 import (
 	"fmt"
 	"strings"
+
+	"github.com/eventmaestro/maestro/hlc"
 )
 
 // wrapped is an error with what was being done. The package's name stands in its text once, also where the cause
@@ -16,6 +18,27 @@ func during(doing string, cause error) error { return &wrapped{doing, cause} }
 
 func (e *wrapped) Error() string { return "aggregate: " + e.doing + ": " + bareText(e.cause) }
 func (e *wrapped) Unwrap() error { return e.cause }
+
+// explained is a sentinel's error with a text of its own.
+type explained struct {
+	sentinel error
+	text     string
+	cause    error // or nil
+}
+
+func (e *explained) Error() string        { return e.text }
+func (e *explained) Is(target error) bool { return target == e.sentinel }
+func (e *explained) Unwrap() error        { return e.cause }
+
+func retriesSpent(id hlc.Timestamp, attempts int, cause error) error {
+	text := fmt.Sprintf("aggregate: retries spent: nothing was stored in %s, aggregate %v: %v", count(attempts, "attempt"), id, cause)
+	return &explained{ErrRetriesSpent, text, cause}
+}
+
+func otherRoot(id hlc.Timestamp, holder, asked string) error {
+	text := fmt.Sprintf("aggregate: %v belongs to root %q, asked for through %q", id, holder, asked)
+	return &explained{sentinel: ErrOtherRoot, text: text}
+}
 
 // bareText is the text of err without the package's name.
 func bareText(err error) string { return bare(err.Error()) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/eventmaestro/maestro/internal/pgname"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // MaxPartitions bounds Options.Partitions: every statement that does not name an
@@ -41,28 +42,17 @@ type Options struct {
 	Extend bool
 }
 
-// OptionsError is returned for options that contradict each other or are out of range, and for a
-// Schema that is not a valid name in Postgres. It names the field and the remedy.
-type OptionsError struct {
-	Field  string // a field of Options
-	Reason string // what is wrong with it, and what is right
-}
-
-func (e *OptionsError) Error() string {
-	return fmt.Sprintf("migrations: Options.%s %s", e.Field, e.Reason)
-}
-
 // check refuses options that mean nothing.
 func (o *Options) check() error {
 	switch {
 	case o.Partitions < 0 || o.Partitions > MaxPartitions:
-		return &OptionsError{"Partitions", fmt.Sprintf("is %d: must be 0 (a plain table) to %d", o.Partitions, MaxPartitions)}
+		return &types.OptionsError{Package: "migrations", Field: "Options.Partitions", Reason: fmt.Sprintf("is %d: must be 0 (a plain table) to %d", o.Partitions, MaxPartitions)}
 	case o.Partitions > 0 && o.Sharded:
-		return &OptionsError{"Sharded", "excludes Partitions: choose one of the two ways to split the event log"}
+		return &types.OptionsError{Package: "migrations", Field: "Options.Sharded", Reason: "excludes Partitions: choose one of the two ways to split the event log"}
 	case o.Extend && !o.Metadata && !o.Commands && !o.Tail:
-		return &OptionsError{"Extend", "leaves nothing to do: set Metadata, Commands or Tail too"}
+		return &types.OptionsError{Package: "migrations", Field: "Options.Extend", Reason: "leaves nothing to do: set Metadata, Commands or Tail too"}
 	case o.Schema != "" && pgname.Refusal(o.Schema) != "":
-		return &OptionsError{"Schema", pgname.Refusal(o.Schema)}
+		return &types.OptionsError{Package: "migrations", Field: "Options.Schema", Reason: pgname.Refusal(o.Schema)}
 	}
 	return nil
 }

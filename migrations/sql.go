@@ -23,7 +23,7 @@ var files = template.Must(template.New("").Option("missingkey=error").Funcs(temp
 }).ParseFS(FS, "sql/*.sql.tmpl"))
 
 // Up returns the SQL that makes the tables. It is one text of several statements,
-// to be run in one transaction. Its error is an *[OptionsError].
+// to be run in one transaction. Its error is a *[types.OptionsError].
 func Up(o *Options) (string, error) {
 	names, parts, err := plan(o)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // variants are the ways to choose the tables.
@@ -102,23 +103,23 @@ func TestOptionsThatMeanNothingAreRefused(t *testing.T) {
 		"Extend":     {Extend: true},
 	} {
 		for what, err := range attempts(t, &options) {
-			var refused *migrations.OptionsError
+			var refused *types.OptionsError
 			require.ErrorAs(t, err, &refused, what)
-			require.Equal(t, field, refused.Field)
+			require.Equal(t, "Options."+field, refused.Field)
 			require.ErrorContains(t, err, "migrations: Options."+field)
 		}
 	}
 	_, err := migrations.Up(&migrations.Options{Partitions: migrations.MaxPartitions + 1})
-	require.ErrorAs(t, err, new(*migrations.OptionsError))
+	require.ErrorAs(t, err, new(*types.OptionsError))
 }
 
 func TestSchemaNamesThatPostgresCanNotHaveAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{"nul\x00", strings.Repeat("x", 64), "\xff"} {
 		for what, err := range attempts(t, &migrations.Options{Schema: schema}) {
-			var refused *migrations.OptionsError
+			var refused *types.OptionsError
 			require.ErrorAs(t, err, &refused, what)
-			require.Equal(t, "Schema", refused.Field)
+			require.Equal(t, "Options.Schema", refused.Field)
 			require.ErrorContains(t, err, ": use 1 to 63 bytes of UTF-8")
 		}
 	}

@@ -34,7 +34,7 @@ type Adapter interface {
 	// projection before the next projection.
 	//
 	// Other errors: ErrInvalidEvent (the event can't be stored, now or later), a *ProjectionError
-	// (with a *PanicError as its cause if the projection panicked), ErrUnavailable (the database
+	// (with a *types.PanicError as its cause if the projection panicked), ErrUnavailable (the database
 	// can't be reached), and ErrOutcomeUnknown. After every error but the last the commit is not
 	// stored and never will be. After ErrOutcomeUnknown it may be stored now, later or never. It is
 	// safe to commit the very same events again, and the answer nil or ErrConflict settles the

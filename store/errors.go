@@ -131,19 +131,3 @@ func (e *ProjectionError) Error() string {
 
 // Unwrap returns what the projection returned.
 func (e *ProjectionError) Unwrap() error { return e.Err }
-
-// PanicError is a panic of a projection, and the cause in a *ProjectionError. If something else
-// panics in an adapter, such as a tracer of the driver, the panic is the cause behind
-// ErrOutcomeUnknown, or behind ErrUnavailable if nothing was sent yet.
-type PanicError struct {
-	Value any    // what was passed to panic
-	Stack []byte // the stack at the panic, as debug.Stack formats it
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/stretchr/testify/require"
 )
 
 // TestTheTextsOfErrors pins what people read, one line an error.
@@ -43,7 +44,7 @@ func TestTheTextsOfErrors(t *testing.T) {
 			`store: projection of event "opened", aggregate ` + text + ", sequence 2: taken",
 		},
 		{
-			&store.ProjectionError{Event: types.Event{AggregateID: id, Sequence: 2, Type: "opened"}, Err: &store.PanicError{Value: "boom"}},
+			&store.ProjectionError{Event: types.Event{AggregateID: id, Sequence: 2, Type: "opened"}, Err: &types.PanicError{Value: "boom"}},
 			`store: projection of event "opened", aggregate ` + text + ", sequence 2: panic: boom",
 		},
 	} {

@@ -126,7 +126,7 @@ func (c *Case[S]) verify(o *outcome[S]) {
 
 // defect describes an error that no definition should lead to, or returns nothing.
 func defect(err error) string {
-	if p, ok := errors.AsType[*aggregate.PanicError](err); ok {
+	if p, ok := errors.AsType[*types.PanicError](err); ok {
 		return fmt.Sprintf("a handler panicked: %v\n%s", p.Value, p.Stack)
 	}
 	if e, ok := errors.AsType[*aggregate.EventError](err); ok && !e.Stored {

@@ -21,7 +21,7 @@ const newsLimit = 1000
 //
 // Projections run one commit at a time, in this goroutine, before the events can be read. They get
 // a context that does not end. One that panics refuses the commit with a *store.ProjectionError
-// around a *store.PanicError. While they run, somebody else may commit events of the same aggregate
+// around a *types.PanicError. While they run, somebody else may commit events of the same aggregate
 // without projections. Then the answer is a conflict, and what the projections wrote is forgotten.
 func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	if err := ended(ctx, "commit"); err != nil {

@@ -2,8 +2,8 @@ package memory
 
 import (
 	"context"
-	"runtime/debug"
 
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -58,10 +58,6 @@ func run(ctx context.Context, tx *ProjectionTx, projections []projection, events
 }
 
 func call(ctx context.Context, tx *ProjectionTx, p projection, e types.Event) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &store.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer panics.Recover(&err)
 	return p(ctx, tx, own(e))
 }

@@ -8,11 +8,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/memory"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/stretchr/testify/require"
 )
 
 var errRefused = errors.New("refused by the test")
@@ -70,7 +71,7 @@ func TestAPanicOfAProjectionRefusesTheCommitAndLeavesTheStoreWell(t *testing.T) 
 			var refusal *store.ProjectionError
 			require.ErrorAs(t, err, &refusal)
 			require.Equal(t, types.Sequence(2), refusal.Event.Sequence)
-			var panicked *store.PanicError
+			var panicked *types.PanicError
 			require.ErrorAs(t, err, &panicked)
 			require.Equal(t, value, panicked.Value)
 			require.Contains(t, string(panicked.Stack), "projection_test.go")

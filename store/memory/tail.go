@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -222,11 +222,7 @@ func (t *Tail) choose(p *tailPlace, b *tailBatch) error {
 
 // handOut calls the function. One that ends its goroutine takes Run with it.
 func handOut(ctx context.Context, tx *ProjectionTx, f TailFunc, events []types.Event) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &store.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer panics.Recover(&err)
 	for i := range events {
 		events[i] = own(events[i])
 	}

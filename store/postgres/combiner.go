@@ -2,17 +2,17 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // pending is a commit on its way. Its caller waits for done, unless it carries the commit out itself.
@@ -149,13 +149,11 @@ func (c *combiner) drain() {
 	}
 }
 
+var errAcquire = fmt.Errorf("%w: acquire a connection", store.ErrUnavailable)
+
 // connect gets a connection. A panic of the application's own hooks in the pool must not leave anybody waiting.
 func (c *combiner) connect(ctx context.Context) (conn *pgxpool.Conn, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("%w: acquire a connection: %w", store.ErrUnavailable, &store.PanicError{Value: v, Stack: debug.Stack()})
-		}
-	}()
+	defer panics.Recover(&err, errAcquire)
 	return c.acquire(ctx)
 }
 
@@ -239,8 +237,6 @@ func (c *combiner) occupy(p *pending) bool {
 	return true
 }
 
-var errGoexit = errors.New("a tracer or hook ended its goroutine with runtime.Goexit, as t.FailNow does")
-
 // send runs a batch and tells its callers. A panic or a runtime.Goexit, which only the application's own tracers and hooks
 // can cause, must not leave them waiting, nor let them take it for an answer.
 func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
@@ -248,9 +244,9 @@ func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 	defer func() {
 		if v := recover(); !answered {
 			if v == nil {
-				v = errGoexit
+				v = panics.ErrGoexit
 			}
-			err := fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &store.PanicError{Value: v, Stack: debug.Stack()})
+			err := fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, panics.New(v))
 			for _, p := range batch {
 				p.err, p.alone = err, false
 			}

@@ -10,12 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // bench is a combiner whose database takes a second for a batch and writes down what it got.
@@ -240,7 +241,7 @@ func TestAHookThatPanicsForAConnectionIsAnError(t *testing.T) {
 		group.Wait()
 		synctest.Wait()
 		for _, p := range all {
-			var panicked *store.PanicError
+			var panicked *types.PanicError
 			require.ErrorIs(t, p.err, store.ErrUnavailable)
 			require.ErrorAs(t, p.err, &panicked)
 			require.Equal(t, "hook", panicked.Value)

@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventmaestro/maestro/internal/lab/pgtest"
-	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // kinds are the ways in which a commit travels.
@@ -151,7 +152,7 @@ func TestACrowdWhoseAnswerIsLostIsNotSentAgain(t *testing.T) {
 			w.breakNext(cutAfter)
 			for _, err := range together(t, s, pool, commits...) {
 				require.ErrorIs(t, err, store.ErrOutcomeUnknown)
-				var panicked *store.PanicError
+				var panicked *types.PanicError
 				require.NotErrorAs(t, err, &panicked)
 			}
 			statements, batches := tr.take()
@@ -309,7 +310,7 @@ func TestATracerThatEndsTheGoroutineOfACrowdIsNoAnswerToIt(t *testing.T) {
 					require.Len(t, answers, commits-1, "the leader's goroutine is gone")
 				}
 				for err := range answers {
-					var panicked *store.PanicError
+					var panicked *types.PanicError
 					require.ErrorIs(t, err, store.ErrOutcomeUnknown)
 					require.ErrorAs(t, err, &panicked)
 				}

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/eventmaestro/maestro/internal/pgname"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/eventmaestro/maestro/internal/pgname"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // Defaults of Options.
@@ -68,19 +70,6 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// OptionsError is returned by New and NewTail for invalid options. It names the field and the
-// remedy.
-type OptionsError struct {
-	Field  string // a field of Options, or of TailOptions
-	Reason string // what is wrong with it, and what is right
-
-	of string // whose field it is; "" for Options
-}
-
-func (e *OptionsError) Error() string {
-	return fmt.Sprintf("postgres: %s.%s %s", cmp.Or(e.of, "Options"), e.Field, e.Reason)
-}
-
 // withDefaults returns a copy with every zero replaced, or what is wrong with a field.
 func (o *Options) withDefaults() (Options, error) {
 	if o == nil {
@@ -89,15 +78,15 @@ func (o *Options) withDefaults() (Options, error) {
 	full := *o
 	switch {
 	case o.Committers < 0:
-		return full, &OptionsError{Field: "Committers", Reason: fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.Committers)}
+		return full, &types.OptionsError{Package: "postgres", Field: "Options.Committers", Reason: fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.Committers)}
 	case o.MaxBatch < 0:
-		return full, &OptionsError{Field: "MaxBatch", Reason: fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.MaxBatch)}
+		return full, &types.OptionsError{Package: "postgres", Field: "Options.MaxBatch", Reason: fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.MaxBatch)}
 	case o.CommitTimeout < 0:
-		return full, &OptionsError{Field: "CommitTimeout", Reason: fmt.Sprintf("is %v: use a positive duration, or 0 for the default", o.CommitTimeout)}
+		return full, &types.OptionsError{Package: "postgres", Field: "Options.CommitTimeout", Reason: fmt.Sprintf("is %v: use a positive duration, or 0 for the default", o.CommitTimeout)}
 	case o.LockTimeout < 0 || o.LockTimeout > 0 && o.LockTimeout < time.Millisecond:
-		return full, &OptionsError{Field: "LockTimeout", Reason: fmt.Sprintf("is %v: use a millisecond or more, or 0 for the default", o.LockTimeout)}
+		return full, &types.OptionsError{Package: "postgres", Field: "Options.LockTimeout", Reason: fmt.Sprintf("is %v: use a millisecond or more, or 0 for the default", o.LockTimeout)}
 	case o.Schema != "" && pgname.Refusal(o.Schema) != "":
-		return full, &OptionsError{Field: "Schema", Reason: pgname.Refusal(o.Schema)}
+		return full, &types.OptionsError{Package: "postgres", Field: "Options.Schema", Reason: pgname.Refusal(o.Schema)}
 	}
 	full.Committers = cmp.Or(o.Committers, DefaultCommitters)
 	full.MaxBatch = cmp.Or(o.MaxBatch, DefaultMaxBatch)

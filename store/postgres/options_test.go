@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/migrations"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/stretchr/testify/require"
+	"github.com/eventmaestro/maestro/types"
 )
 
 func TestNewRefusesWrongOptions(t *testing.T) {
@@ -25,9 +27,9 @@ func TestNewRefusesWrongOptions(t *testing.T) {
 	} {
 		s, err := postgres.New(pool, o)
 		require.Nil(t, s)
-		var refused *postgres.OptionsError
+		var refused *types.OptionsError
 		require.ErrorAs(t, err, &refused)
-		require.Equal(t, field, refused.Field)
+		require.Equal(t, "Options."+field, refused.Field)
 		require.ErrorContains(t, err, "postgres: Options."+field+" is ")
 		require.ErrorContains(t, err, ": use ")
 	}

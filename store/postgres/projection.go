@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/jackc/pgx/v5"
 )
 
 // Projection returns a projection: f runs inside of the transaction that commits the event. tx
@@ -207,7 +208,7 @@ func refusedBy(e types.Event, err error) error {
 // recovered turns a panic of a projection into its error: it may run for the account of others.
 func recovered(e types.Event, err *error) {
 	if v := recover(); v != nil {
-		*err = refusedBy(e, &store.PanicError{Value: v, Stack: debug.Stack()})
+		*err = refusedBy(e, panics.New(v))
 	}
 }
 

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/eventmaestro/maestro/internal/lab/pgtest"
-	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/internal/lab/pgtest"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // projecting returns a crowd with a table for projections: unique names, and a check that its name is not "bad".
@@ -335,7 +336,7 @@ func TestAPanicKeepsItsValueAndStack(t *testing.T) {
 		postgres.BatchProjection(func(*pgx.Batch, types.Event) error { panic(cause) }),
 	} {
 		err := s.Commit(t.Context(), projected(p, "x"))
-		var panicked *store.PanicError
+		var panicked *types.PanicError
 		require.ErrorAs(t, err, &panicked)
 		require.ErrorIs(t, err, cause)
 		require.Contains(t, string(panicked.Stack), "projection_test.go")

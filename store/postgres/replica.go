@@ -107,7 +107,7 @@ func (s *Store) checkReplica(ctx context.Context, primary querier) error {
 	case err != nil:
 		s.o.Logger.Warn("maestro: the replica could not be compared with the primary", "error", err)
 	case ours != its:
-		return &OptionsError{Field: "Replica", Reason: "is of another cluster: use a pool on a physical replica of the server that the store's own pool is on"}
+		return &types.OptionsError{Package: "postgres", Field: "Options.Replica", Reason: "is of another cluster: use a pool on a physical replica of the server that the store's own pool is on"}
 	}
 	return nil
 }

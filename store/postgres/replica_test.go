@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/lab/pgserver"
@@ -16,9 +20,6 @@ import (
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/stretchr/testify/require"
 )
 
 // counted is a root that counts its events.
@@ -144,9 +145,9 @@ func TestAReplicaThatFollowsAnotherServerIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
 	err = pgtest.Store(t, pool, &postgres.Options{Replica: pgtest.Open(t, other.URL("postgres"))}).Validate(t.Context())
-	var refused *postgres.OptionsError
+	var refused *types.OptionsError
 	require.ErrorAs(t, err, &refused)
-	require.Equal(t, "Replica", refused.Field)
+	require.Equal(t, "Options.Replica", refused.Field)
 }
 
 func TestATailReadsOnAReplicaWhatThatHas(t *testing.T) {

@@ -8,10 +8,12 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/eventmaestro/maestro/store"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // bomb is a tracer that panics in place of one statement.
@@ -36,7 +38,7 @@ func TestWhatBefellACommitIsNoAnswerToAnother(t *testing.T) {
 	require.NoError(t, err)
 	b.fuse.Store(3)
 	for _, err := range together(t, s, pool, commit(stamp(), 1, 1), commit(stamp(), 1, 1)) {
-		var panicked *store.PanicError
+		var panicked *types.PanicError
 		require.ErrorAs(t, err, &panicked)
 		require.ErrorIs(t, err, store.ErrOutcomeUnknown)
 	}

@@ -7,13 +7,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgname"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Kind is the StoreKind of this package's projections.
@@ -54,7 +55,7 @@ var (
 
 // New returns a store on pool; o may be nil. It doesn't talk to the database and never closes the
 // pool. Call Validate at the start of a program to ask the database. An invalid option is an
-// *[OptionsError], and a nil pool is refused too.
+// *[types.OptionsError], and a nil pool is refused too.
 //
 // A pool of one connection is enough for commits. A loop over Load or Events holds one
 // of its own until it ends.

@@ -9,12 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgname"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Defaults and bounds of TailOptions.
@@ -61,7 +62,7 @@ type TailOptions struct {
 	MaxBackoff time.Duration
 
 	// Failed is called for every failure after which a batch is tried again: an error or a panic
-	// (*store.PanicError) of the function, or an error of the database. It may be called by several
+	// (*types.PanicError) of the function, or an error of the database. It may be called by several
 	// goroutines at once. Nil means nobody.
 	Failed func(err error, attempt int)
 
@@ -87,7 +88,7 @@ func (o *TailOptions) withDefaults() (TailOptions, error) {
 	}
 	full := *o
 	refuse := func(field, reason string) (TailOptions, error) {
-		return full, &OptionsError{Field: field, Reason: reason, of: "TailOptions"}
+		return full, &types.OptionsError{Package: "postgres", Field: "TailOptions." + field, Reason: reason}
 	}
 	full.Types = slices.Compact(append([]string{}, slices.Sorted(slices.Values(o.Types))...))
 	switch {
@@ -125,7 +126,8 @@ type Tail struct {
 	sql  tailStatements
 }
 
-// NewTail returns a tail on the pool, which the application owns. It does not talk to the database. Its error is an *[OptionsError].
+// NewTail returns a tail on the pool, which the application owns. It does not talk to the database.
+// Its error is a *[types.OptionsError].
 //
 // While there is something to do, Run needs a connection for each of TailOptions.Of. If the pool
 // has two more, one of them listens to TailChannel. If it has twice as many and two more, each part

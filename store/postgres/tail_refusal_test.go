@@ -5,6 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/lab/pgserver"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
@@ -12,9 +16,6 @@ import (
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/stretchr/testify/require"
 )
 
 // tailed is a pool on fresh tables with those of tails, and one that tails write into.
@@ -111,7 +112,7 @@ func TestATailOptionThatCanNotBeMeantIsRefused(t *testing.T) {
 	} {
 		_, err := postgres.NewTail(pool, o)
 		require.EqualError(t, err, text)
-		require.ErrorAs(t, err, new(*postgres.OptionsError))
+		require.ErrorAs(t, err, new(*types.OptionsError))
 	}
 	_, err := postgres.NewTail(nil, &postgres.TailOptions{Name: "a"})
 	require.ErrorContains(t, err, "the pool is nil")

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
-	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // tailStep hands out batches on one connection for as long as one follows the other, each in a transaction of its own. The end of one and the
@@ -148,11 +149,7 @@ func (s *tailStep) hand(ctx context.Context, next *window) (err error) {
 	if len(events) == 0 {
 		return nil
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = &store.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer panics.Recover(&err)
 	next.then.delivered += int64(len(events))
 	if err := s.f(ctx, borrowedTx{s.tx, errTailTx}, events); err != nil {
 		return err

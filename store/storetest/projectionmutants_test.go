@@ -150,7 +150,7 @@ var projectionMutants = []mutant{
 	{"a panic of a projection is told as its text", func() *broken {
 		return &broken{project: func(ctx context.Context, s *memory.Store, c store.Commit) error {
 			err := s.Commit(ctx, unwrap(c))
-			if panicked, ok := errors.AsType[*store.PanicError](err); ok {
+			if panicked, ok := errors.AsType[*types.PanicError](err); ok {
 				return &store.ProjectionError{Event: c.Events[0], Err: errors.New(panicked.Error())}
 			}
 			return err

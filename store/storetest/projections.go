@@ -6,10 +6,11 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
-	"github.com/stretchr/testify/require"
 )
 
 func projectionClauses() []clause {
@@ -172,7 +173,7 @@ func projectionPanics(v *env) {
 	err := v.project([]store.Projection{panicking}, v.event(id, 1))
 	var refusal *store.ProjectionError
 	require.ErrorAs(v, err, &refusal)
-	var panicked *store.PanicError
+	var panicked *types.PanicError
 	require.ErrorAs(v, err, &panicked)
 	require.Equal(v, any(errRefused), panicked.Value)
 	require.Contains(v, string(panicked.Stack), "projectionPanics")

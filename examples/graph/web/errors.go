@@ -32,9 +32,8 @@ type problem struct {
 // looks at an error's text but to show it.
 func explain(err error) problem {
 	var (
-		bad     *badRequest
-		stale   *aggregate.UnexpectedSequenceError
-		command *aggregate.UnknownCommandError
+		bad   *badRequest
+		stale *aggregate.UnexpectedSequenceError
 	)
 	switch {
 	case errors.As(err, &bad):
@@ -45,8 +44,8 @@ func explain(err error) problem {
 		return problem{http.StatusNotFound, "unknown_address", "There is nothing at this address."}
 	case errors.Is(err, editor.ErrNoGraph), errors.As(err, &stale) && stale.Actual == 0:
 		return problem{http.StatusNotFound, "unknown_graph", "There is no such graph. In memory, graphs last as long as the program runs."}
-	case errors.As(err, &command):
-		return problem{http.StatusNotFound, "unknown_command", fmt.Sprintf("There is no command %q.", command.Type)}
+	case errors.Is(err, aggregate.ErrUnknownCommand):
+		return problem{http.StatusNotFound, "unknown_command", "The graph can't do this: " + aggregate.ClientText(err) + "."}
 	case errors.As(err, &stale):
 		return problem{http.StatusConflict, "stale", fmt.Sprintf(
 			"The graph has changed since you looked: you saw event %d, it is at %d. Nothing was done; look again, then decide.", stale.Expected, stale.Actual)}

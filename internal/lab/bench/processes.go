@@ -229,7 +229,7 @@ func contend(ctx context.Context, s *postgres.Store, t task) (answer, error) {
 func excused(do func() error, failed *atomic.Int64) func() error {
 	return func() error {
 		err := do()
-		if spent := (*aggregate.RetriesSpentError)(nil); errors.As(err, &spent) || errors.Is(err, store.ErrUnavailable) {
+		if errors.Is(err, aggregate.ErrRetriesSpent) || errors.Is(err, store.ErrUnavailable) {
 			failed.Add(1)
 			return errUncounted
 		}

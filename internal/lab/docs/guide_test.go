@@ -82,7 +82,7 @@ func TestTheGuideListsEveryError(t *testing.T) {
 	}
 	var there []string
 	packages := public(t)
-	for _, dir := range []string{"aggregate", "store", "store/postgres", "store/memory", "hlc", "migrations"} {
+	for _, dir := range []string{"aggregate", "store", "store/postgres", "store/memory", "hlc", "migrations", "types"} {
 		require.Contains(t, packages, dir)
 		there = append(there, errorsOf(packages[dir])...)
 	}

@@ -82,7 +82,7 @@ var settleMutants = []mutant{
 	{"aggregate/settle.go", "an event with our timestamp is ours, whatever it says", ` ||
 			!body.Same(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `return i == len(commit.Events), i > 0, nil`, `return i == len(commit.Events) || i == 0, i > 0, nil`, aggregateSuites},
-	{"aggregate/settle.go", "a panic of the store counts as a refusal", `			err = fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, &PanicError`, `			err = fmt.Errorf("%w: %w", store.ErrUnavailable, &PanicError`, aggregateSuites},
+	{"aggregate/settle.go", "a panic of the store counts as a refusal", `	defer panics.Recover(&err, store.ErrOutcomeUnknown)`, `	defer panics.Recover(&err, store.ErrUnavailable)`, aggregateSuites},
 	{"aggregate/settle.go", "doubt goes on after its end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(5*time.Second))`, aggregateSuites},
 	{"aggregate/settle.go", "a used ID is not taken for an answer while in doubt", `		case errors.Is(err, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
 	{"aggregate/round.go", "the error has the wrong timestamps", `!q.claim(r.log[q.low:q.top])`, `!q.claim(r.log[:q.top])`, aggregateSuites},

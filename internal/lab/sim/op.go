@@ -212,7 +212,7 @@ func (o *op) stamps() (stamps []hlc.Timestamp) {
 // reason names the cause of a refusal, for the trace and the counts.
 func (o *op) reason() string {
 	var (
-		panicked  *aggregate.PanicError
+		panicked  *types.PanicError
 		event     *aggregate.EventError
 		projected *store.ProjectionError
 	)
