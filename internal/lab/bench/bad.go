@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
@@ -29,18 +28,17 @@ func badBodies(ctx context.Context, l *lab) (outcome, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		sup, err := aggregate.NewSupervisor(s, nil)
+		root, sup, err := counters(s, nil, definition())
 		if err != nil {
 			return nil, nil, err
 		}
-		root, err := aggregate.NewRoot(sup, definition())
 		ids := newIDs(sup.Clock(), 16)
 		return func(ctx context.Context, i int) (func() error, error) {
 			id := ids[i%len(ids)]
 			return sometimes(bad, incrementer(ctx, root, id), func() error {
 				return root.Evaluate(ctx, types.Command{AggregateID: id, Type: spoilType, Data: struct{}{}})
 			}), nil
-		}, sup.Shutdown, err
+		}, sup.Shutdown, nil
 	})
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 )
 
 const (
@@ -55,24 +54,14 @@ func transactions(b bookings) func(context.Context, *lab) (outcome, error) {
 		if b.callers == 1 {
 			sizes = []int{1}
 		}
-		raw, size, err := l.bestPool(ctx, fmt.Sprintf("bookings %+v", b), sizes, func(pool *pgxpool.Pool, _ int) measure {
-			return l.rawBookings(pool, b)
+		var queued, own replicated
+		limit := func(pool *pgxpool.Pool) measure { return l.rawBookings(pool, b) }
+		o, others, err := l.besideBest(ctx, fmt.Sprintf("bookings %+v", b), sizes, limit, func(pool *pgxpool.Pool) []measure {
+			return []measure{l.book(pool, b, false, &queued), l.book(pool, b, true, &own)}
 		})
 		if err != nil {
 			return outcome{}, err
 		}
-		defer raw.Close()
-		pool, err := l.db.pool(ctx, 0)
-		if err != nil {
-			return outcome{}, err
-		}
-		defer pool.Close()
-		var queued, own replicated
-		o, others, err := l.compare(ctx, 1, l.rawBookings(raw, b), l.book(pool, b, false, &queued), l.book(pool, b, true, &own))
-		if err != nil {
-			return outcome{}, err
-		}
-		o.note("pool", fmt.Sprint(size))
 		o.note("own_statement", perSecond.format(others[0].value))
 		o.noteGathering(queued.gathering())
 		o.nothingFailed(int(queued.failed.Load() + own.failed.Load()))
@@ -182,23 +171,17 @@ func (l *lab) booked(ctx context.Context, pool *pgxpool.Pool, b bookings, own bo
 	if err != nil {
 		return tally{}, err
 	}
-	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{
-		Conflict: func(_ context.Context, c aggregate.Conflict) { r.conflicts.Add(int64(c.Commands)) },
-	}})
+	sup, err := aggregate.NewSupervisor(s, r.options())
 	if err != nil {
 		return tally{}, err
 	}
 	stock, others := definition(), definition()
-	stock.Name, others.Name = "stock", "other"
 	if !own {
-		stock.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
-			b.Queue(stockSQL, e.AggregateID[:], int32(e.Sequence))
-			return nil
-		})}
+		stock = projected(stockSQL)
 	}
+	stock.Name, others.Name = "stock", "other"
 	var roots [2]*aggregate.Root[counter]
 	for i, d := range []aggregate.Definition[counter]{stock, others} {
-		var err error
 		if roots[i], err = aggregate.NewRoot(sup, d); err != nil {
 			return tally{}, err
 		}
@@ -233,11 +216,11 @@ func (l *lab) booked(ctx context.Context, pool *pgxpool.Pool, b bookings, own bo
 // bookOnce is the transaction of all cases.
 func bookOnce(ctx context.Context, sup *aggregate.Supervisor, roots [2]*aggregate.Root[counter], first, second hlc.Timestamp, own bool) error {
 	return sup.Transact(ctx, func(ctx context.Context, tx store.Tx) error {
-		done, err := roots[0].EvaluateTx(ctx, tx, types.Command{AggregateID: first, Type: incrementType, Data: increment{By: 1}})
+		done, err := roots[0].EvaluateTx(ctx, tx, byOne(first))
 		if err != nil {
 			return err
 		}
-		if _, err = roots[1].EvaluateTx(ctx, tx, types.Command{AggregateID: second, Type: incrementType, Data: increment{By: 1}}); err != nil || !own {
+		if _, err = roots[1].EvaluateTx(ctx, tx, byOne(second)); err != nil || !own {
 			return err
 		}
 		sql, err := postgres.TxOf(ctx, tx)

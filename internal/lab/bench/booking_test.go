@@ -3,14 +3,10 @@ package main
 import (
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
-	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 )
 
 func TestATransactionOfTwoWarmAggregatesIsAtMostFourRoundTrips(t *testing.T) {
@@ -25,13 +21,10 @@ func TestATransactionOfTwoWarmAggregatesIsAtMostFourRoundTrips(t *testing.T) {
 	var roots [3]*aggregate.Root[counter]
 	for i, name := range []string{"plain", "other", "projected"} {
 		d := definition()
-		d.Name = name
 		if name == "projected" {
-			d.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
-				b.Queue(stockSQL, e.AggregateID[:], int32(e.Sequence))
-				return nil
-			})}
+			d = projected(stockSQL)
 		}
+		d.Name = name
 		roots[i], err = aggregate.NewRoot(sup, d)
 		require.NoError(t, err)
 	}

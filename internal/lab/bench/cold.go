@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store/postgres"
 )
@@ -80,11 +79,7 @@ func coldStart(ctx context.Context, pool *pgxpool.Pool, id hlc.Timestamp) (count
 	if err != nil {
 		return counter{}, err
 	}
-	sup, err := aggregate.NewSupervisor(s, nil)
-	if err != nil {
-		return counter{}, err
-	}
-	root, err := aggregate.NewRoot(sup, definition())
+	root, sup, err := counters(s, nil, definition())
 	if err != nil {
 		return counter{}, err
 	}

@@ -8,14 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 )
 
 // crowd is a number of callers at work on a number of aggregates. Of each caller's commands, one in every is
@@ -40,11 +38,7 @@ func onPostgres(ctx context.Context, pool *pgxpool.Pool, o *postgres.Options, c 
 
 // commands lets a crowd increment counters in a store. The callers go round their shares of the aggregates.
 func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definition[counter], length time.Duration) (tally, error) {
-	sup, err := aggregate.NewSupervisor(a, nil)
-	if err != nil {
-		return tally{}, err
-	}
-	root, err := aggregate.NewRoot(sup, d)
+	root, sup, err := counters(a, nil, d)
 	if err != nil {
 		return tally{}, err
 	}
@@ -57,7 +51,7 @@ func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definit
 		return func() error {
 			id := ids[next%len(ids)]
 			next += c.callers
-			return root.Evaluate(ctx, types.Command{AggregateID: id, Type: incrementType, Data: increment{By: 1}})
+			return root.Evaluate(ctx, byOne(id))
 		}, nil
 	}}.run(ctx, length)
 	if err != nil {
@@ -167,24 +161,28 @@ func (l *lab) besideCrowds(ctx context.Context, c crowd, limit measure) (outcome
 // projection is a crowd whose events are also written to a table, in the same transaction.
 func projection(ctx context.Context, l *lab) (outcome, error) {
 	const callers = 64
-	raw, size, err := l.bestPool(ctx, "transaction by 64", poolSizes, func(pool *pgxpool.Pool, _ int) measure {
-		return l.rawTransactions(pool, callers)
+	limit := func(pool *pgxpool.Pool) measure { return l.rawTransactions(pool, callers) }
+	o, _, err := l.besideBest(ctx, "transaction by 64", poolSizes, limit, func(pool *pgxpool.Pool) []measure {
+		return []measure{l.evaluate(pool, crowd{64, callers, 0}, projected(projectSQL))}
 	})
+	return o, err
+}
+
+// besideBest measures on a pool of the default size what ours returns, beside the limit on the pool
+// that is best for it.
+func (l *lab) besideBest(ctx context.Context, kind string, sizes []int, limit func(*pgxpool.Pool) measure, ours func(*pgxpool.Pool) []measure) (outcome, []figure, error) {
+	raw, size, err := l.bestPool(ctx, kind, sizes, func(pool *pgxpool.Pool, _ int) measure { return limit(pool) })
 	if err != nil {
-		return outcome{}, err
+		return outcome{}, nil, err
 	}
 	defer raw.Close()
 	pool, err := l.db.pool(ctx, 0)
 	if err != nil {
-		return outcome{}, err
+		return outcome{}, nil, err
 	}
 	defer pool.Close()
-	d := definition()
-	d.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
-		b.Queue(projectSQL, e.AggregateID[:], int32(e.Sequence))
-		return nil
-	})}
-	o, _, err := l.compare(ctx, 1, l.rawTransactions(raw, callers), l.evaluate(pool, crowd{64, callers, 0}, d))
+	measures := ours(pool)
+	o, others, err := l.compare(ctx, 1, limit(raw), measures[0], measures[1:]...)
 	o.note("pool", fmt.Sprint(size))
-	return o, err
+	return o, others, err
 }

@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -49,6 +53,27 @@ func definition() aggregate.Definition[counter] {
 	}
 }
 
+// projected is the definition with a batched projection: a statement for each event, with the aggregate's
+// id and the event's sequence.
+func projected(sql string) aggregate.Definition[counter] {
+	d := definition()
+	d.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
+		b.Queue(sql, e.AggregateID[:], int32(e.Sequence))
+		return nil
+	})}
+	return d
+}
+
+// counters returns a root on a store, and its supervisor.
+func counters(a store.Adapter, o *aggregate.Options, d aggregate.Definition[counter]) (*aggregate.Root[counter], *aggregate.Supervisor, error) {
+	sup, err := aggregate.NewSupervisor(a, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := aggregate.NewRoot(sup, d)
+	return root, sup, err
+}
+
 // newIDs returns the ids of n aggregates that nobody has used.
 func newIDs(clock *hlc.Clock, n int) []hlc.Timestamp {
 	ids := make([]hlc.Timestamp, n)
@@ -58,9 +83,11 @@ func newIDs(clock *hlc.Clock, n int) []hlc.Timestamp {
 	return ids
 }
 
+func byOne(id hlc.Timestamp) types.Command {
+	return types.Command{AggregateID: id, Type: incrementType, Data: increment{By: 1}}
+}
+
 // incrementer returns the operation of one caller of one aggregate.
 func incrementer(ctx context.Context, root *aggregate.Root[counter], id hlc.Timestamp) func() error {
-	return func() error {
-		return root.Evaluate(ctx, types.Command{AggregateID: id, Type: incrementType, Data: increment{By: 1}})
-	}
+	return func() error { return root.Evaluate(ctx, byOne(id)) }
 }

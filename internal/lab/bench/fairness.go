@@ -71,11 +71,7 @@ func flood(ctx context.Context, pool *pgxpool.Pool, all *commits, d time.Duratio
 	if err != nil {
 		return tally{}, err
 	}
-	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Commit: all.add}})
-	if err != nil {
-		return tally{}, err
-	}
-	root, err := aggregate.NewRoot(sup, definition())
+	root, sup, err := counters(s, &aggregate.Options{Hooks: aggregate.Hooks{Commit: all.add}}, definition())
 	if err != nil {
 		return tally{}, err
 	}

@@ -62,13 +62,9 @@ func live(ctx context.Context, _ *lab) (outcome, error) {
 // process' memory before and after.
 func population(ctx context.Context, n int, limit float64, hibernate time.Duration, hooks aggregate.Hooks, settled func() bool) (outcome, error) {
 	before := inUse()
-	sup, err := aggregate.NewSupervisor(single{memory.New()}, &aggregate.Options{Hooks: hooks})
-	if err != nil {
-		return outcome{}, err
-	}
 	d := definition()
 	d.Idle = aggregate.IdlePolicy{Hibernate: hibernate, Exit: -1}
-	root, err := aggregate.NewRoot(sup, d)
+	root, sup, err := counters(single{memory.New()}, &aggregate.Options{Hooks: hooks}, d)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -106,11 +102,7 @@ func inUse() float64 {
 
 // allocations counts those of a warm command, whoever makes them: caller, mailbox, clock, store.
 func allocations(ctx context.Context, _ *lab) (outcome, error) {
-	sup, err := aggregate.NewSupervisor(memory.New(), nil)
-	if err != nil {
-		return outcome{}, err
-	}
-	root, err := aggregate.NewRoot(sup, definition())
+	root, sup, err := counters(memory.New(), nil, definition())
 	if err != nil {
 		return outcome{}, err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store/postgres"
-	"github.com/eventmaestro/maestro/types"
 )
 
 // replicasTail is how many times the p99 of one replica that of several may be.
@@ -53,6 +52,13 @@ func (r *replicated) gathering() gathering {
 	return gathering{failed: int(r.failed.Load()), conflicts: int(r.conflicts.Load()), total: int(r.total.Load())}
 }
 
+// options let a supervisor count its conflicts.
+func (r *replicated) options() *aggregate.Options {
+	return &aggregate.Options{Hooks: aggregate.Hooks{
+		Conflict: func(_ context.Context, c aggregate.Conflict) { r.conflicts.Add(int64(c.Commands)) },
+	}}
+}
+
 // balance measures a crowd on the replicas that have these pools.
 func (l *lab) balance(pools []*pgxpool.Pool, c crowd, r *replicated) measure {
 	return func(ctx context.Context, d time.Duration) (figure, error) {
@@ -73,13 +79,7 @@ func balanced(ctx context.Context, pools []*pgxpool.Pool, c crowd, d time.Durati
 		if err != nil {
 			return tally{}, err
 		}
-		sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{
-			Conflict: func(_ context.Context, c aggregate.Conflict) { r.conflicts.Add(int64(c.Commands)) },
-		}})
-		if err != nil {
-			return tally{}, err
-		}
-		root, err := aggregate.NewRoot(sup, definition())
+		root, sup, err := counters(s, r.options(), definition())
 		if err != nil {
 			return tally{}, err
 		}
@@ -100,7 +100,7 @@ func balanced(ctx context.Context, pools []*pgxpool.Pool, c crowd, d time.Durati
 		return excused(func() error {
 			id := ids[next%len(ids)]
 			next += c.callers
-			return roots[rng.IntN(len(roots))].Evaluate(ctx, types.Command{AggregateID: id, Type: incrementType, Data: increment{By: 1}})
+			return incrementer(ctx, roots[rng.IntN(len(roots))], id)()
 		}, &r.failed), nil
 	}}.run(ctx, d)
 	t.total += len(ids)

@@ -6,13 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 	"github.com/eventmaestro/maestro/store"
-	"github.com/eventmaestro/maestro/store/postgres"
 	"github.com/eventmaestro/maestro/types"
 )
 
@@ -27,11 +25,9 @@ const (
 
 func rootOn(t *testing.T, s store.Adapter, d aggregate.Definition[counter]) (*aggregate.Root[counter], *aggregate.Supervisor) {
 	t.Helper()
-	sup, err := aggregate.NewSupervisor(s, nil)
+	root, sup, err := counters(s, nil, d)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sup.Shutdown(context.WithoutCancel(t.Context()))) })
-	root, err := aggregate.NewRoot(sup, d)
-	require.NoError(t, err)
 	return root, sup
 }
 
@@ -113,12 +109,7 @@ func TestBatchedProjectionTravelsWithItsEventInOneRoundTrip(t *testing.T) {
 	pool, w := tapped(t)
 	_, err := pool.Exec(t.Context(), `CREATE TABLE projected (aggregate_id bytea, sequence int)`)
 	require.NoError(t, err)
-	d := definition()
-	d.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
-		b.Queue(projectSQL, e.AggregateID[:], int32(e.Sequence))
-		return nil
-	})}
-	root, sup := rootOn(t, pgtest.Store(t, pool, nil), d)
+	root, sup := rootOn(t, pgtest.Store(t, pool, nil), projected(projectSQL))
 	do := incrementer(t.Context(), root, newIDs(sup.Clock(), 1)[0])
 	repeat(t, warmth, do)
 	w.reset()

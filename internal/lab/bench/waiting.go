@@ -44,10 +44,6 @@ func waiting(ctx context.Context, _ *lab) (outcome, error) {
 // besiege lets a million callers send to one busy aggregate. It returns the bytes that those take who wait, how many
 // are told that the mailbox is full, and how long it takes until all have left when their context ends.
 func besiege(ctx context.Context, refuse bool) (used float64, full int64, took time.Duration, _ error) {
-	sup, err := aggregate.NewSupervisor(memory.New(), &aggregate.Options{RefuseWhenFull: refuse})
-	if err != nil {
-		return 0, 0, 0, err
-	}
 	began, end := make(chan struct{}), make(chan struct{})
 	d := definition()
 	d.Commands["wait"] = aggregate.CommandFunc[counter](func(context.Context, aggregate.Instance[counter], types.Command) ([]types.Uncommitted, error) {
@@ -55,7 +51,7 @@ func besiege(ctx context.Context, refuse bool) (used float64, full int64, took t
 		<-end
 		return nil, nil
 	})
-	root, err := aggregate.NewRoot(sup, d)
+	root, sup, err := counters(memory.New(), &aggregate.Options{RefuseWhenFull: refuse}, d)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -69,7 +65,7 @@ func besiege(ctx context.Context, refuse bool) (used float64, full int64, took t
 	var all sync.WaitGroup
 	for range waitingCallers {
 		all.Go(func() {
-			err := root.Evaluate(callers, types.Command{AggregateID: id, Type: incrementType, Data: increment{By: 1}})
+			err := incrementer(callers, root, id)()
 			if errors.Is(err, aggregate.ErrMailboxFull) {
 				told.Add(1)
 			} else if !errors.Is(err, context.Canceled) {
