@@ -17,8 +17,14 @@ import (
 
 const root = "../../.."
 
-// documents returns the paths of all documents for people.
-func documents(t *testing.T) []string {
+// document is one for people.
+type document struct{ path, text string }
+
+// prose is the text without its blocks of code.
+func (d document) prose() string { return block.ReplaceAllString(d.text, "") }
+
+// documents returns all of them.
+func documents(t *testing.T) []document {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, "*.md"))
 	require.NoError(t, err)
@@ -31,7 +37,18 @@ func documents(t *testing.T) []string {
 		}))
 	}
 	require.Greater(t, len(paths), 10)
-	return paths
+	all := make([]document, len(paths))
+	for i, path := range paths {
+		all[i] = document{path, read(t, path)}
+	}
+	return all
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
 }
 
 // sources returns the text of each Go file that go vet compiles, without indentation.
@@ -72,19 +89,17 @@ var goLine = regexp.MustCompile(`(?m)^\s*(func |import \(|type \w+ (struct|inter
 func TestEveryBlockOfGoIsCompiledAndRun(t *testing.T) {
 	t.Parallel()
 	code, seen := sources(t), 0
-	for _, path := range documents(t) {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for _, m := range block.FindAllStringSubmatch(string(text), -1) {
-			require.NotEmpty(t, m[1], "%s: a block without a language:\n%s", path, m[2])
+	for _, d := range documents(t) {
+		for _, m := range block.FindAllStringSubmatch(d.text, -1) {
+			require.NotEmpty(t, m[1], "%s: a block without a language:\n%s", d.path, m[2])
 			if m[1] != "go" {
-				require.NotRegexp(t, goLine, m[2], "%s: is this not Go?", path)
+				require.NotRegexp(t, goLine, m[2], "%s: is this not Go?", d.path)
 				continue
 			}
 			seen++
 			part := flat(strings.TrimSpace(m[2]))
 			require.True(t, slices.ContainsFunc(code, func(file string) bool { return strings.Contains(file, part) }),
-				"%s: this block is not part of any Go file:\n%s", path, m[2])
+				"%s: this block is not part of any Go file:\n%s", d.path, m[2])
 		}
 	}
 	require.Greater(t, seen, 15)
@@ -95,16 +110,14 @@ var link = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
 func TestEveryLinkWithinTheProjectLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	seen := 0
-	for _, path := range documents(t) {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(string(text), ""), -1) {
+	for _, d := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(d.prose(), -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
 			seen++
-			_, err := os.Stat(filepath.Join(filepath.Dir(path), m[1]))
-			require.NoError(t, err, "%s links to %s", path, m[1])
+			_, err := os.Stat(filepath.Join(filepath.Dir(d.path), m[1]))
+			require.NoError(t, err, "%s links to %s", d.path, m[1])
 		}
 	}
 	require.Greater(t, seen, 20)
@@ -124,19 +137,16 @@ func slug(heading string) string {
 func TestEveryLinkToAHeadingFindsIt(t *testing.T) {
 	t.Parallel()
 	seen := 0
-	for _, path := range documents(t) {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for _, m := range anchor.FindAllStringSubmatch(block.ReplaceAllString(string(text), ""), -1) {
+	for _, d := range documents(t) {
+		for _, m := range anchor.FindAllStringSubmatch(d.prose(), -1) {
 			seen++
-			target := path
+			target := d.path
 			if m[1] != "" {
-				target = filepath.Join(filepath.Dir(path), m[1])
+				target = filepath.Join(filepath.Dir(d.path), m[1])
 			}
-			there, err := os.ReadFile(target)
-			require.NoError(t, err)
-			require.True(t, slices.ContainsFunc(heading.FindAllStringSubmatch(block.ReplaceAllString(string(there), ""), -1),
-				func(h []string) bool { return slug(h[1]) == m[2] }), "%s links to #%s of %s", path, m[2], target)
+			there := document{target, read(t, target)}
+			require.True(t, slices.ContainsFunc(heading.FindAllStringSubmatch(there.prose(), -1),
+				func(h []string) bool { return slug(h[1]) == m[2] }), "%s links to #%s of %s", d.path, m[2], target)
 		}
 	}
 	require.Greater(t, seen, 10)
@@ -146,23 +156,21 @@ var makeTarget = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
 
 func TestEveryMakeTargetIsThere(t *testing.T) {
 	t.Parallel()
-	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
-	require.NoError(t, err)
-	for _, path := range documents(t) {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for _, m := range makeTarget.FindAllStringSubmatch(string(text), -1) {
-			require.Regexp(t, `(?m)^`+m[1]+`:`, string(makefile), "%s: make %s", path, m[1])
+	makefile, seen := read(t, filepath.Join(root, "Makefile")), 0
+	for _, d := range documents(t) {
+		for _, m := range makeTarget.FindAllStringSubmatch(d.text, -1) {
+			seen++
+			require.Regexp(t, `(?m)^`+m[1]+`:`, makefile, "%s: make %s", d.path, m[1])
 		}
 	}
+	require.Greater(t, seen, 10)
 }
 
 func TestTheREADMEStaysShort(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
-	require.NoError(t, err)
-	require.Less(t, strings.Count(string(text), "\n"), 300)
-	first := strings.Split(string(text), "\n")[:30]
+	text := read(t, filepath.Join(root, "README.md"))
+	require.Less(t, strings.Count(text, "\n"), 300)
+	first := strings.Split(text, "\n")[:30]
 	require.Contains(t, strings.Join(first, "\n"), "go run ./examples/counter")
 	require.Contains(t, strings.Join(first, "\n"), "make test")
 }
@@ -180,11 +188,9 @@ var (
 func TestProseHasOneWidth(t *testing.T) {
 	t.Parallel()
 	seen := 0
-	for _, path := range documents(t) {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
+	for _, d := range documents(t) {
 		code, after := false, false // inside of a block; in code by indentation, which begins after an empty line
-		for i, line := range strings.Split(string(text), "\n") {
+		for i, line := range strings.Split(d.text, "\n") {
 			switch {
 			case strings.HasPrefix(strings.TrimSpace(line), "```"):
 				code = !code
@@ -194,7 +200,7 @@ func TestProseHasOneWidth(t *testing.T) {
 			default:
 				seen++
 				width := utf8.RuneCountInString(target.ReplaceAllString(line, "]"))
-				assert.LessOrEqual(t, width, columns, "%s:%d", path, i+1)
+				assert.LessOrEqual(t, width, columns, "%s:%d", d.path, i+1)
 			}
 			after = strings.TrimSpace(line) == ""
 		}

@@ -5,7 +5,6 @@ import (
 	"go/doc"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -47,10 +46,9 @@ var packageLine = regexp.MustCompile(`(?m)^package (\S+)$`)
 // public returns the packages of the API by their path within the module.
 func public(t *testing.T) map[string]*doc.Package {
 	t.Helper()
-	api, err := os.ReadFile(filepath.Join(root, "docs", "api.txt"))
-	require.NoError(t, err)
+	api := read(t, filepath.Join(root, "docs", "api.txt"))
 	packages := map[string]*doc.Package{}
-	for _, m := range packageLine.FindAllStringSubmatch(string(api), -1) {
+	for _, m := range packageLine.FindAllStringSubmatch(api, -1) {
 		dir := strings.TrimPrefix(m[1], module+"/")
 		packages[dir] = parse(t, dir)
 	}

@@ -15,9 +15,7 @@ import (
 
 func guide(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs", "guide.md"))
-	require.NoError(t, err)
-	return string(text)
+	return read(t, filepath.Join(root, "docs", "guide.md"))
 }
 
 // shown matches the link to a file of examples/guide, or a block of code.
@@ -43,9 +41,7 @@ func TestTheGuideShowsItsFilesWhole(t *testing.T) {
 		if name == "guide_test.go" || entry.IsDir() {
 			continue // tests of the program on Postgres, by our own means; what Golden writes
 		}
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		require.NoError(t, err)
-		require.Equal(t, string(text), strings.Join(files[name], "\n"), name)
+		require.Equal(t, read(t, filepath.Join(dir, name)), strings.Join(files[name], "\n"), name)
 		delete(files, name)
 	}
 	require.Empty(t, files)
@@ -100,13 +96,9 @@ var release = regexp.MustCompile(`(?m)^go (1\.\d+)`)
 
 func TestTheREADMENamesTheReleasesOfGo(t *testing.T) {
 	t.Parallel()
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	require.NoError(t, err)
-	oldest := release.FindStringSubmatch(string(mod))
+	oldest := release.FindStringSubmatch(read(t, filepath.Join(root, "go.mod")))
 	require.NotNil(t, oldest)
 	for _, path := range []string{"README.md", "docs/guide.md"} {
-		text, err := os.ReadFile(filepath.Join(root, path))
-		require.NoError(t, err)
-		require.Contains(t, string(text), "Go "+oldest[1]+" ", "%s: the oldest release that go.mod allows", path)
+		require.Contains(t, read(t, filepath.Join(root, path)), "Go "+oldest[1]+" ", "%s: the oldest release that go.mod allows", path)
 	}
 }

@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -42,14 +41,13 @@ var otherNames = map[string]bool{"from-other-libraries.md": true}
 // were written with.
 func TestEveryNameThatADocumentQuotesExists(t *testing.T) {
 	t.Parallel()
-	api, err := os.ReadFile(filepath.Join(root, "docs", "api.txt"))
-	require.NoError(t, err)
+	api := read(t, filepath.Join(root, "docs", "api.txt"))
 	exported, known := map[string]bool{}, map[string]bool{}
-	for _, name := range word.FindAllString(string(api), -1) {
+	for _, name := range word.FindAllString(api, -1) {
 		exported[name] = true
 	}
 	packages := map[string]map[string]bool{} // what the API says of each, by its name
-	for _, part := range strings.Split(string(api), "\npackage ") {
+	for _, part := range strings.Split(api, "\npackage ") {
 		path, rest, _ := strings.Cut(part, "\n")
 		names := map[string]bool{}
 		for _, name := range word.FindAllString(rest, -1) {
@@ -100,30 +98,32 @@ func TestEveryTestThatADocumentQuotesExists(t *testing.T) {
 			there[m[1]] = true
 		}
 	}
-	each(t, quotedTest, func(_, where, name string) { assert.True(t, there[name], "%s: there is no %s", where, name) })
+	seen := each(t, quotedTest, func(_, where, name string) { assert.True(t, there[name], "%s: there is no %s", where, name) })
+	require.Greater(t, seen, 150)
 }
 
 func TestEveryFileThatADocumentQuotesExists(t *testing.T) {
 	t.Parallel()
-	each(t, quotedPath, func(_, where, path string) {
+	seen := each(t, quotedPath, func(_, where, path string) {
 		found, err := filepath.Glob(filepath.Join(root, path))
 		require.NoError(t, err)
 		assert.NotEmpty(t, found, "%s: there is no %s", where, path)
 	})
+	require.Greater(t, seen, 30)
 }
 
 // each calls f for what an expression finds in the documents: with the name of the document, the
-// place, and the expression's group.
-func each(t *testing.T, what *regexp.Regexp, f func(document, where, name string)) {
+// place, and the expression's group. It returns how often.
+func each(t *testing.T, what *regexp.Regexp, f func(document, where, name string)) (seen int) {
 	t.Helper()
-	for _, path := range documents(t) {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		prose := block.ReplaceAllStringFunc(string(text), func(code string) string { return strings.Repeat("\n", strings.Count(code, "\n")) })
+	for _, d := range documents(t) {
+		prose := block.ReplaceAllStringFunc(d.text, func(code string) string { return strings.Repeat("\n", strings.Count(code, "\n")) })
 		for i, line := range strings.Split(prose, "\n") {
 			for _, m := range what.FindAllStringSubmatch(line, -1) {
-				f(filepath.Base(path), path+":"+strconv.Itoa(i+1), m[1])
+				seen++
+				f(filepath.Base(d.path), d.path+":"+strconv.Itoa(i+1), m[1])
 			}
 		}
 	}
+	return seen
 }

@@ -26,16 +26,27 @@ func TestSeeds(t *testing.T) {
 		report(t, *seed, r)
 		return
 	}
+	counts := inLanes(t, 4, *seeds, *from, func(t *testing.T, seed uint64) Result {
+		r := Run(t, Config{Seed: seed, Steps: *steps})
+		report(t, seed, r)
+		return r
+	})
+	if *seeds >= 200 && *steps >= 200 {
+		requireTaken(t, counts, rareInMemory)
+	}
+}
+
+// inLanes runs n seeds, some beside one another, and returns what they counted together.
+func inLanes(t *testing.T, lanes, n int, first uint64, run func(t *testing.T, seed uint64) Result) map[string]int {
+	t.Helper()
 	var mu sync.Mutex
 	counts := map[string]int{}
 	t.Run("all", func(t *testing.T) {
-		const lanes = 4
 		for lane := range lanes {
 			t.Run(fmt.Sprint(lane), func(t *testing.T) {
 				t.Parallel()
-				for i := lane; i < *seeds; i += lanes {
-					r := Run(t, Config{Seed: *from + uint64(i), Steps: *steps})
-					report(t, *from+uint64(i), r)
+				for i := lane; i < n; i += lanes {
+					r := run(t, first+uint64(i))
 					mu.Lock()
 					for k, n := range r.Counts {
 						counts[k] += n
@@ -48,10 +59,14 @@ func TestSeeds(t *testing.T) {
 	for _, k := range slices.Sorted(maps.Keys(counts)) {
 		t.Logf("%-20s %d", k, counts[k])
 	}
-	if *seeds >= 200 && *steps >= 200 {
-		for _, path := range rareInMemory {
-			require.Positive(t, counts[path], "never taken: %s", path)
-		}
+	return counts
+}
+
+// requireTaken fails the test if a path was never taken.
+func requireTaken(t *testing.T, counts map[string]int, paths []string) {
+	t.Helper()
+	for _, path := range paths {
+		require.Positive(t, counts[path], "never taken: %s", path)
 	}
 }
 
@@ -63,9 +78,10 @@ func report(t *testing.T, seed uint64, r Result) {
 	}
 }
 
-// TestTheSameSeedRunsTheSameWay allows for one run in ten that takes another way: on a busy machine things that happen
-// at the very same instant of the simulated clock change places. On a quiet one all 50 have been seen to be the same. It is not
-// run beside the others of this package, which would make the machine busy.
+// TestTheSameSeedRunsTheSameWay allows for one run in ten that takes another way: on a busy machine
+// things that happen at the very same instant of the simulated clock change places. On a quiet one
+// all 50 have been seen to be the same. It is not run beside the others of this package, which would
+// make the machine busy.
 func TestTheSameSeedRunsTheSameWay(t *testing.T) {
 	odd := 0
 	for seed := uint64(1); seed <= 50; seed++ {
