@@ -40,6 +40,12 @@ type (
 	SeatsBlocked struct{ Seats []int } // read since version 2
 )
 
+// CommandType is the type of each command, by which its handler is found.
+func (OpenShow) CommandType() string   { return "open_show" }
+func (TakeSeats) CommandType() string  { return "take_seats" }
+func (BlockSeats) CommandType() string { return "block_seats" }
+func (Book) CommandType() string       { return "book" }
+
 // The versions of the program, for the deploy: version 2 reads an event that version 3 writes.
 const (
 	firstVersion  = 1
@@ -54,10 +60,10 @@ func Shows(version int) aggregate.Definition[Show] {
 	d := aggregate.Definition[Show]{
 		Name:    "show",
 		Initial: func() Show { return Show{Taken: map[int]string{}} },
-		Commands: aggregate.Commands[Show]{
-			"open_show":  aggregate.Command(openShow),
-			"take_seats": aggregate.Command(takeSeats),
-		},
+		Commands: aggregate.CommandsOf(
+			aggregate.Handle(openShow),
+			aggregate.Handle(takeSeats),
+		),
 		Events: aggregate.Events[Show]{
 			"show_opened": aggregate.Event(func(s Show, e ShowOpened) Show { s.Name, s.Seats = e.Name, e.Seats; return s }),
 			"seats_taken": aggregate.Event(func(s Show, e SeatsTaken) Show { return s.take(e.Booking, e.Seats) }),
@@ -126,13 +132,13 @@ func (s Show) free(seats []int) error {
 func Bookings() aggregate.Definition[Booking] {
 	return aggregate.Definition[Booking]{
 		Name: "booking",
-		Commands: aggregate.Commands[Booking]{"book": aggregate.Command(
+		Commands: aggregate.CommandsOf(aggregate.Handle(
 			func(_ context.Context, b aggregate.Instance[Booking], cmd Book) ([]types.Uncommitted, error) {
 				if b.Sequence > 0 {
 					return nil, aggregate.Reject("it is booked already")
 				}
 				return types.Events(types.NewEvent("booked", Booked(cmd))), nil
-			})},
+			})),
 		Events: aggregate.Events[Booking]{
 			"booked": aggregate.Event(func(_ Booking, e Booked) Booking { return e.Booking }),
 		},

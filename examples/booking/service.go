@@ -111,15 +111,14 @@ func (v *Service) book(r *http.Request) (answer, error) {
 	}
 	id := v.bookings.IDFor(key)
 	err = v.sup.Transact(r.Context(), func(ctx context.Context, tx store.Tx) error {
-		take := types.Command{
-			AggregateID: show, Type: "take_seats", Data: TakeSeats{id.String(), wish.Seats}, ID: key, Expected: expected,
-		}
+		take := types.CommandOf(show, TakeSeats{id.String(), wish.Seats})
+		take.ID, take.Expected = key, expected
 		if _, err := v.shows.EvaluateTx(ctx, tx, take); err != nil {
 			return err
 		}
-		_, err := v.bookings.EvaluateTx(ctx, tx, types.Command{
-			AggregateID: id, Type: "book", Data: Book{Booking{show.String(), wish.Seats}}, ID: key,
-		})
+		book := types.CommandOf(id, Book{Booking{show.String(), wish.Seats}})
+		book.ID = key
+		_, err := v.bookings.EvaluateTx(ctx, tx, book)
 		return err
 	})
 	if err != nil {

@@ -104,10 +104,10 @@ func request(ctx context.Context, tracer trace.Tracer, accounts *aggregate.Root[
 	ctx, span := tracer.Start(ctx, "POST /deposits")
 	defer span.End()
 	ctx = otelmaestro.Inject(ctx)
-	if err := accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit", Data: Deposit{Amount: 10}}); err != nil {
+	if err := accounts.Send(ctx, id, Deposit{Amount: 10}); err != nil {
 		return err
 	}
-	err := accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "deposit", Data: Deposit{Amount: -1}})
+	err := accounts.Send(ctx, id, Deposit{Amount: -1})
 	if !errors.Is(err, aggregate.ErrRejected) {
 		return fmt.Errorf("want a rejection, got %w", err)
 	}
@@ -121,16 +121,19 @@ type (
 	Deposited struct{ Amount int }
 )
 
+// CommandType is the type of the command, by which its handler is found.
+func (Deposit) CommandType() string { return "deposit" }
+
 func definition() aggregate.Definition[Account] {
 	return aggregate.Definition[Account]{
 		Name: "account",
-		Commands: aggregate.Commands[Account]{"deposit": aggregate.Command(
+		Commands: aggregate.CommandsOf(aggregate.Handle(
 			func(_ context.Context, _ aggregate.Instance[Account], d Deposit) ([]types.Uncommitted, error) {
 				if d.Amount < 1 {
 					return nil, aggregate.Reject("deposit of %d: must be at least 1", d.Amount)
 				}
 				return types.Events(types.NewEvent("deposited", Deposited(d))), nil
-			})},
+			})),
 		Events: aggregate.Events[Account]{"deposited": aggregate.Event(
 			func(a Account, e Deposited) Account { a.Balance += e.Amount; return a })},
 	}

@@ -32,15 +32,20 @@ type (
 	}
 )
 
+// CommandType is the type of each command, by which its handler is found.
+func (Open) CommandType() string     { return "open" }
+func (Deposit) CommandType() string  { return "deposit" }
+func (Withdraw) CommandType() string { return "withdraw" }
+
 // account is the definition, to which a recipe adds what it is about.
 func account() aggregate.Definition[Account] {
 	return aggregate.Definition[Account]{
 		Name: "account",
-		Commands: aggregate.Commands[Account]{
-			"open":     aggregate.Command(open),
-			"deposit":  aggregate.Command(deposit),
-			"withdraw": aggregate.Command(withdraw),
-		},
+		Commands: aggregate.CommandsOf(
+			aggregate.Handle(open),
+			aggregate.Handle(deposit),
+			aggregate.Handle(withdraw),
+		),
 		Events: aggregate.Events[Account]{
 			"opened":    aggregate.Event(func(a Account, e Opened) Account { a.Owner = e.Owner; return a }),
 			"deposited": aggregate.Event(func(a Account, e Deposited) Account { a.Balance += e.Amount; return a }),
@@ -67,17 +72,12 @@ func withdraw(_ context.Context, a aggregate.Instance[Account], cmd Withdraw) ([
 	return types.Events(types.NewEvent("withdrawn", Withdrawn(cmd))), nil
 }
 
-// depositing is the command that all recipes use.
-func depositing(id hlc.Timestamp, amount int) types.Command {
-	return types.Command{AggregateID: id, Type: "deposit", Data: Deposit{amount}}
-}
-
 // newAccount returns an account with a deposit of each amount.
 func newAccount(ctx context.Context, accounts *aggregate.Root[Account], amounts ...int) (hlc.Timestamp, error) {
 	id, err := accounts.NewID(ctx)
 	for _, amount := range amounts {
 		if err == nil {
-			err = accounts.Evaluate(ctx, depositing(id, amount))
+			err = accounts.Send(ctx, id, Deposit{amount})
 		}
 	}
 	return id, err

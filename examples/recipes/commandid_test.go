@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmaestro/maestro/aggregate"
 	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/types"
 )
 
 // A command that may arrive twice, from a queue or a form that was sent again, gets an ID. The second time
@@ -29,7 +30,7 @@ func Example_commandID() {
 		if err != nil {
 			return err
 		}
-		command := depositing(id, 5)
+		command := types.CommandOf(id, Deposit{5})
 		command.ID = "payment 4711"
 		for range 2 {
 			events, err := accounts.EvaluateEvents(ctx, command)

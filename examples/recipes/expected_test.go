@@ -33,10 +33,11 @@ func Example_expectedSequence() {
 			return err
 		}
 		fmt.Fprintf(out, "seen: %d, at sequence %d\n", seen.State.Balance, seen.Sequence)
-		if err := accounts.Evaluate(ctx, depositing(id, 1)); err != nil { // somebody else
+		if err := accounts.Send(ctx, id, Deposit{1}); err != nil { // somebody else
 			return err
 		}
-		all := types.Command{AggregateID: id, Type: "withdraw", Data: Withdraw{seen.State.Balance}, Expected: types.At(seen.Sequence)}
+		all := types.CommandOf(id, Withdraw{seen.State.Balance})
+		all.Expected = types.Expect(seen.Sequence)
 		err = accounts.Evaluate(ctx, all)
 		if u, ok := errors.AsType[*aggregate.UnexpectedSequenceError](err); ok {
 			fmt.Fprintf(out, "expected %d, is %d\n", u.Expected, u.Actual)

@@ -86,7 +86,7 @@ func Example_redact() {
 		if err != nil {
 			return err
 		}
-		if err := accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open", Data: Open{"Ann"}}); err != nil {
+		if err := accounts.Send(ctx, id, Open{"Ann"}); err != nil {
 			return err
 		}
 		if err := accounts.Redact(ctx, id, 1, Opened{"(forgotten)"}); err != nil {

@@ -10,6 +10,12 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
+// Close is a command that only the owner may send.
+type Close struct{}
+
+// CommandType is the type of the command.
+func (Close) CommandType() string { return "close" }
+
 // Who did it, and as part of what, travels in the context and is kept with the events. Postgres needs the
 // optional metadata column for it (migrations.Options.Metadata, postgres.Options.Metadata).
 func Example_metadata() {
@@ -20,8 +26,8 @@ func Example_metadata() {
 		}
 		defer sup.Shutdown(ctx)
 		d := account()
-		d.Commands["close"] = aggregate.CommandFunc[Account](
-			func(ctx context.Context, a aggregate.Instance[Account], _ types.Command) ([]types.Uncommitted, error) {
+		d.Commands["close"] = aggregate.Command(
+			func(ctx context.Context, a aggregate.Instance[Account], _ Close) ([]types.Uncommitted, error) {
 				if actor := types.MetadataFrom(ctx).Actor; actor != a.State.Owner {
 					return nil, aggregate.Reject("%s is not the owner", actor)
 				}
@@ -37,11 +43,11 @@ func Example_metadata() {
 		}
 		ann := types.WithMetadata(ctx, types.Metadata{Actor: "Ann", CorrelationID: "request 17", CausationID: "mail 4"})
 		bob := types.WithMetadata(ctx, types.Metadata{Actor: "Bob"})
-		if err := accounts.Evaluate(ann, types.Command{AggregateID: id, Type: "open", Data: Open{"Ann"}}); err != nil {
+		if err := accounts.Send(ann, id, Open{"Ann"}); err != nil {
 			return err
 		}
-		fmt.Fprintln(out, accounts.Evaluate(bob, types.Command{AggregateID: id, Type: "close"}))
-		if err := accounts.Evaluate(bob, depositing(id, 5)); err != nil {
+		fmt.Fprintln(out, accounts.Send(bob, id, Close{}))
+		if err := accounts.Send(bob, id, Deposit{5}); err != nil {
 			return err
 		}
 		for e, err := range accounts.History(ctx, id, store.Range{}) {

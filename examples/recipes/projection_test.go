@@ -40,7 +40,7 @@ func Example_projection() {
 	}
 	id, err := newAccount(ctx, accounts, 10, 20)
 	fmt.Println(err)
-	fmt.Println("refused:", accounts.Evaluate(ctx, depositing(id, 2000)) != nil)
+	fmt.Println("refused:", accounts.Send(ctx, id, Deposit{2000}) != nil)
 	fmt.Println(balances.Get(id))
 	// Output:
 	// <nil>
@@ -106,7 +106,7 @@ func Example_projectionSQL() {
 			if err != nil {
 				return err
 			}
-			err = accounts.Evaluate(ctx, types.Command{AggregateID: id, Type: "open", Data: Open{owner}})
+			err = accounts.Send(ctx, id, Open{owner})
 			if r, ok := errors.AsType[*aggregate.RejectedError](err); ok {
 				fmt.Println(owner, "opened:", r)
 				continue

@@ -126,7 +126,7 @@ func Example_rebuildSQL() {
 		for i, id := range ids[:len(failed)] {
 			writers.Go(func() { // who don't wait for the rebuild
 				for range 10 {
-					failed[i] = errors.Join(failed[i], accounts.Evaluate(ctx, depositing(id, 5)))
+					failed[i] = errors.Join(failed[i], accounts.Send(ctx, id, Deposit{5}))
 				}
 			})
 		}

@@ -193,7 +193,7 @@ func Example_moveSlotSQL() {
 			return e
 		}
 		defer forgotten.sup.Shutdown(ctx)
-		fmt.Println("one that nobody told is refused:", forgotten.accounts.Evaluate(ctx, depositing(ids[0], 1)) != nil)
+		fmt.Println("one that nobody told is refused:", forgotten.accounts.Send(ctx, ids[0], Deposit{1}) != nil)
 		return err
 	})
 	// Output:
@@ -263,7 +263,7 @@ func work(ctx context.Context, processes []*process, ids []hlc.Timestamp) *loade
 
 func (l *loaded) deposit(ctx context.Context, p *process, id hlc.Timestamp) {
 	for {
-		if err := p.accounts.Evaluate(ctx, depositing(id, 1)); err != nil {
+		if err := p.accounts.Send(ctx, id, Deposit{1}); err != nil {
 			l.failed <- err
 			return
 		}

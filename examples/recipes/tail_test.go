@@ -74,7 +74,7 @@ func Example_tailSQL() {
 		for i, id := range ids {
 			writers.Go(func() {
 				for range 20 {
-					failed[i] = errors.Join(failed[i], accounts.Evaluate(ctx, depositing(id, 1000)))
+					failed[i] = errors.Join(failed[i], accounts.Send(ctx, id, Deposit{1000}))
 				}
 			})
 		}

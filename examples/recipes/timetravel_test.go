@@ -32,7 +32,7 @@ func Example_timeTravel() {
 		}
 		for _, amount := range []int{10, 20, 30, 40} {
 			now = now.AddDate(0, 0, 1)
-			if err := accounts.Evaluate(ctx, depositing(id, amount)); err != nil {
+			if err := accounts.Send(ctx, id, Deposit{amount}); err != nil {
 				return err
 			}
 		}

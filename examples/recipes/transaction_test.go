@@ -41,7 +41,7 @@ func Example_transactionSQL() {
 				if err := tx.QueryRow(ctx, `UPDATE invoices SET paid = true WHERE number = $1 RETURNING amount`, number).Scan(&amount); err != nil {
 					return err
 				}
-				_, err := accounts.EvaluateTx(ctx, s.Tx(tx), types.Command{AggregateID: id, Type: "withdraw", Data: Withdraw{amount}})
+				_, err := accounts.EvaluateTx(ctx, s.Tx(tx), types.CommandOf(id, Withdraw{amount}))
 				return err // an error rolls the invoice back, too
 			})
 		}
@@ -99,10 +99,10 @@ func Example_transaction() {
 			return err
 		}
 		defer tx.Abort(ctx)
-		if _, err := accounts.EvaluateTx(ctx, tx, depositing(to, amount)); err != nil {
+		if _, err := accounts.EvaluateTx(ctx, tx, types.CommandOf(to, Deposit{amount})); err != nil {
 			return err
 		}
-		withdrawal := types.Command{AggregateID: from, Type: "withdraw", Data: Withdraw{amount}}
+		withdrawal := types.CommandOf(from, Withdraw{amount})
 		if _, err := accounts.EvaluateTx(ctx, tx, withdrawal); err != nil {
 			return err
 		}

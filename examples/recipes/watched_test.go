@@ -12,6 +12,12 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
+// Divide is a command whose handler panics.
+type Divide struct{}
+
+// CommandType is the type of the command.
+func (Divide) CommandType() string { return "divide" }
+
 // Hooks tell a tracer or a meter what happens, and the logger what the library worked around. The
 // module aggregate/otelmaestro makes spans and measurements of them.
 func Example_watched() {
@@ -36,8 +42,8 @@ func Example_watched() {
 		}
 		defer sup.Shutdown(ctx)
 		d := account()
-		d.Commands["divide"] = aggregate.CommandFunc[Account](
-			func(context.Context, aggregate.Instance[Account], types.Command) ([]types.Uncommitted, error) {
+		d.Commands["divide"] = aggregate.Command(
+			func(context.Context, aggregate.Instance[Account], Divide) ([]types.Uncommitted, error) {
 				panic("by zero")
 			})
 		accounts, err := aggregate.NewRoot(sup, d)
@@ -48,10 +54,9 @@ func Example_watched() {
 		if err != nil {
 			return err
 		}
-		for _, command := range []types.Command{{Type: "withdraw", Data: Withdraw{6}}, {Type: "divide"}} {
-			command.AggregateID = id
-			if accounts.Evaluate(ctx, command) == nil {
-				return fmt.Errorf("%s succeeded", command.Type)
+		for _, command := range []types.CommandData{Withdraw{6}, Divide{}} {
+			if accounts.Send(ctx, id, command) == nil {
+				return fmt.Errorf("%s succeeded", command.CommandType())
 			}
 		}
 		return nil
