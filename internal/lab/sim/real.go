@@ -23,10 +23,10 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// real is the part of a run that has a Postgres server instead of a bubble. The seed decides the scene, what each
-// caller asks, and which messages of which commits are cut; the order of goroutines and of the server's processes is
-// their own. It is here for what the memory store has not: shared statements, the wait for locks, isolation
-// by halves, and all the ways in which a connection breaks.
+// real is the part of a run that has a Postgres server instead of a bubble. The seed decides the
+// scene, what each caller asks, and which messages of which commits are cut. The order of goroutines
+// and of the server's processes is their own. It is here for what the memory store has not: shared
+// statements, the wait for locks, isolation by halves, and all the ways in which a connection breaks.
 type real struct {
 	w       *world
 	url     string // of the schema, past all proxies
@@ -37,10 +37,13 @@ type real struct {
 	commit  time.Duration // CommitTimeout
 }
 
-// callersOf is how many callers each node has.
-const callersOf = 4
+const (
+	callersOf = 4               // callers of each node
+	theEnd    = 5 * time.Minute // for all that comes after the faults; on a busy machine that takes a while
+)
 
-// RunOnPostgres simulates on the tables that [RealTables] made in the database of a URL, and checks.
+// RunOnPostgres simulates on the tables that [RealTables] made in the database of a URL, which no
+// other run uses, and checks.
 func RunOnPostgres(t *testing.T, c Config, url string) Result {
 	t.Helper()
 	if c.Steps == 0 {
@@ -56,11 +59,11 @@ func RunOnPostgres(t *testing.T, c Config, url string) Result {
 	return Result{Violations: w.violations, Trace: w.trace, Counts: w.total()}
 }
 
-// RealTables makes the tables of the projection and of the tail's consumer. The migrations make the others, commands,
-// metadata and tails included.
+// RealTables makes the tables of the projection and of the tail's consumer. The migrations make the
+// others, commands, metadata and tails included.
 func RealTables(ctx context.Context, pool *pgxpool.Pool) error {
 	_, err := pool.Exec(ctx, `CREATE TABLE sim_projection (aggregate_id bytea PRIMARY KEY, sequence integer NOT NULL, value integer NOT NULL);
-CREATE TABLE sim_tailed (n bigserial PRIMARY KEY, run text, aggregate_id bytea, sequence integer, at bytea)`)
+CREATE TABLE sim_tailed (n bigserial PRIMARY KEY, aggregate_id bytea, sequence integer, at bytea)`)
 	return err
 }
 
@@ -82,9 +85,9 @@ func (r *real) run(ctx context.Context) (err error) {
 	r.tail()
 	defer w.tailed.end()
 	r.work(r.draw())
-	r.heal()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, theEnd)
 	defer cancel()
+	r.heal(ctx)
 	w.lookUp(ctx)
 	for i, id := range w.ids {
 		w.lastWords(ctx, i, id)
@@ -215,14 +218,22 @@ func (r *real) work(lanes [][]*op) {
 	r.w.tick = int(r.tick.Load())
 }
 
-// heal ends all faults and waits for what is late.
-func (r *real) heal() {
+// heal ends all faults, and waits for what is late and for what is in doubt. A caller who left does
+// not wait for the end of its doubt, but who asks next in the same mailbox does.
+func (r *real) heal(ctx context.Context) {
 	late := time.Duration(0)
 	for _, p := range r.plans {
 		p.Share.Store(0)
 		late = max(late, p.Delay)
 	}
 	time.Sleep(late)
+	for _, l := range r.w.all {
+		for i, id := range r.w.ids {
+			if _, err := l.roots[r.w.root(i)].Fetch(ctx, id); err != nil {
+				r.w.violate(9, "after all faults, fetch of %s at %s: %v", r.w.nameOf(id), l.name, err)
+			}
+		}
+	}
 }
 
 func (r *real) close() {

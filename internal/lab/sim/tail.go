@@ -14,8 +14,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// tailed is a consumer of the whole run, which knows nothing of the nodes. Its tail fails, panics and dies now and then, comes back with
-// another number of parts, and goes back with the store. What it kept in the end is compared with the log (law 11).
+// tailed is a consumer of the whole run, which knows nothing of the nodes. Its tail fails, panics and
+// dies now and then, comes back with another number of parts, and goes back with the store. What it
+// kept in the end is compared with the log (law 11).
 type tailed struct {
 	w     *world
 	rng   *rand.Rand // its own, for it runs beside the driver
@@ -145,7 +146,7 @@ func (w *world) judgeTail() {
 	}
 }
 
-// tail starts the consumer on a server. Other runs share the log: what is theirs is passed over.
+// tail starts the consumer on a server.
 func (r *real) tail() {
 	w := r.w
 	t := w.newTailed()
@@ -153,7 +154,7 @@ func (r *real) tail() {
 	w.tailed, t.stop = t, stop
 	go t.live(ctx, func(ctx context.Context, of, batch int, die func()) error {
 		tail, err := postgres.NewTail(r.pool, &postgres.TailOptions{
-			Name: r.tailName(), Of: of, MaxBatch: 5 * batch, Poll: 5 * time.Millisecond, MaxBackoff: 10 * time.Millisecond,
+			Name: "law", Of: of, MaxBatch: 5 * batch, Poll: 5 * time.Millisecond, MaxBackoff: 10 * time.Millisecond,
 		})
 		if err != nil {
 			return err
@@ -163,20 +164,15 @@ func (r *real) tail() {
 			one <- struct{}{}
 			defer func() { <-one }()
 			return t.keep(events, func(e types.Event) error {
-				if _, ours := w.names[e.AggregateID]; !ours {
-					return nil
-				}
-				_, err := tx.Exec(ctx, "INSERT INTO sim_tailed (run, aggregate_id, sequence, at) VALUES ($1, $2, $3, $4)",
-					r.tailName(), e.AggregateID[:], int32(e.Sequence), e.Timestamp[:])
+				_, err := tx.Exec(ctx, "INSERT INTO sim_tailed (aggregate_id, sequence, at) VALUES ($1, $2, $3)",
+					e.AggregateID[:], int32(e.Sequence), e.Timestamp[:])
 				return err
 			}, die)
 		})
 	})
 }
 
-func (r *real) tailName() string { return fmt.Sprint("law of seed ", r.w.config.Seed) }
-
-// endTail lets the consumer reach the end of this run's part of the log, and takes down what it kept.
+// endTail lets the consumer reach the end of the log, and takes down what it kept.
 func (r *real) endTail(ctx context.Context) error {
 	t := r.w.tailed
 	events := 0
@@ -184,13 +180,13 @@ func (r *real) endTail(ctx context.Context) error {
 		events += len(h.events)
 	}
 	for n := 0; n < events; time.Sleep(5 * time.Millisecond) {
-		err := r.pool.QueryRow(ctx, "SELECT count(*) FROM sim_tailed WHERE run = $1", r.tailName()).Scan(&n)
+		err := r.pool.QueryRow(ctx, "SELECT count(*) FROM sim_tailed").Scan(&n)
 		if err != nil {
 			return fmt.Errorf("the tail has handed out %d events of %d: %w", n, events, err)
 		}
 	}
 	t.end()
-	rows, err := r.pool.Query(ctx, "SELECT aggregate_id, sequence, at FROM sim_tailed WHERE run = $1 ORDER BY n", r.tailName())
+	rows, err := r.pool.Query(ctx, "SELECT aggregate_id, sequence, at FROM sim_tailed ORDER BY n")
 	if err != nil {
 		return err
 	}
