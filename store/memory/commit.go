@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -15,130 +16,150 @@ import (
 // newsLimit is how many events a conflict or a lock brings along at most.
 const newsLimit = 1000
 
-// Commit stores the events, runs the projections and records the command IDs of c, all or nothing, as
-// [store.Adapter] says. A conflict is a [*store.ConflictError]. [store.ErrOutcomeUnknown] does not occur
-// here, [store.ErrUnavailable] only where another commit or transaction writes into tables for too long.
+// Commit stores the events, runs the projections and records the command IDs of c, all or nothing,
+// as [store.Adapter] says. A conflict is a [*store.ConflictError]. [store.ErrOutcomeUnknown] does not
+// occur here, [store.ErrUnavailable] only where another commit or transaction writes into tables for
+// too long.
 //
 // Projections run one commit at a time, in this goroutine, before the events can be read. They get
 // a context that does not end. One that panics refuses the commit with a *store.ProjectionError
 // around a *types.PanicError. While they run, somebody else may commit events of the same aggregate
 // without projections. Then the answer is a conflict, and what the projections wrote is forgotten.
 func (s *Store) Commit(ctx context.Context, c store.Commit) error {
-	if err := ended(ctx, "commit"); err != nil {
-		return err
-	}
 	if len(runnable(c.Projections)) > 0 {
 		tx := s.begin()
 		defer tx.Abort(ctx)
 		if err := tx.Commit(ctx, c); err != nil {
 			return err
 		}
-		return tx.End(context.WithoutCancel(ctx))
+		return tx.end()
 	}
-	a, err := prepare(c)
+	if err := ended(ctx, "commit"); err != nil {
+		return err
+	}
+	events, refused, err := prepare(c)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := a.admit(s.kept.events[c.AggregateID], &s.kept); err != nil {
+	if err := s.admit(c, refused); err != nil {
 		return err
 	}
-	s.kept.add(a)
+	s.kept.put(c, events)
 	return nil
 }
 
-// attempt is a commit on its way, with its events as they are kept.
-type attempt struct {
-	store.Commit
-	events  []types.Event
-	bodyErr error // why one has another body; told only if there is no conflict
+// Commit stores c in the transaction, with the errors of [Store.Commit]. It may still be refused
+// until the transaction ends, because somebody else may store the same sequence first.
+func (tx *Tx) Commit(ctx context.Context, c store.Commit) error {
+	if err := tx.send(ctx, "commit"); err != nil {
+		return err
+	}
+	return tx.commit(ctx, c)
 }
 
-// prepare copies what the store keeps of c.
-func prepare(c store.Commit) (*attempt, error) {
-	if err := c.Check(); err != nil {
-		return nil, err
+func (tx *Tx) commit(ctx context.Context, c store.Commit) error {
+	events, refused, err := prepare(c)
+	if err != nil {
+		return err
 	}
-	a := &attempt{Commit: c, events: slices.Clone(c.Events)}
-	for i := range a.events {
-		e := &a.events[i]
-		if e.Body, a.bodyErr = jsonb.Canonical(e.Body); a.bodyErr != nil {
-			a.bodyErr = refused(e.AggregateID, e.Sequence, "body", a.bodyErr)
-			break
+	projections := runnable(c.Projections)
+	if len(projections) > 0 {
+		if err := tx.take(ctx, tableLine); err != nil {
+			return err
 		}
 	}
-	return a, nil
+	tx.store.mu.Lock()
+	err = tx.admit(c, refused)
+	tx.store.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err := tx.project(ctx, projections, c.Events); err != nil {
+		return err
+	}
+	tx.own.put(c, events)
+	return nil
 }
 
-func refused(id hlc.Timestamp, s types.Sequence, field string, err error) error {
-	return &store.InvalidEventError{AggregateID: id, Sequence: s, Field: field, Reason: "is refused", Err: err}
+// prepare copies the events of c as they are kept, and says which body is refused.
+func prepare(c store.Commit) (events []types.Event, refused, err error) {
+	events = slices.Clone(c.Events)
+	for i := 0; i < len(events) && refused == nil; i++ {
+		e := &events[i]
+		e.Body, refused = canonical(e.AggregateID, e.Sequence, "body", e.Body)
+	}
+	return events, refused, c.Check()
 }
 
-// admit says why the attempt can't be stored behind the events, or returns nil. Command IDs and timestamps are
-// those that are used in the store, and in the transaction.
-func (a *attempt) admit(events []*types.Event, used ...*content) error {
-	if len(a.events) > 0 {
-		before, end := a.events[0].Sequence-1, types.Sequence(len(events))
-		if before < end {
-			news, more := since(events, before)
-			return &store.ConflictError{AggregateID: a.AggregateID, Events: news, More: more}
-		}
-		if a.bodyErr != nil {
-			return a.bodyErr
-		}
-		if before > end || before > 0 && !a.Predecessor.IsZero() && events[before-1].Timestamp != a.Predecessor {
-			return &store.PredecessorError{AggregateID: a.AggregateID, Sequence: before, Timestamp: a.Predecessor}
-		}
+// put stores a commit that was admitted.
+func (c *content) put(commit store.Commit, events []types.Event) {
+	c.init()
+	for i := range events {
+		e := &events[i]
+		c.log = append(c.log, key{e.AggregateID, e.Sequence})
+		c.timestamps[e.Timestamp] = struct{}{}
+		c.events[e.AggregateID] = append(c.events[e.AggregateID], e)
 	}
-	if len(a.events) == 0 && !a.Predecessor.IsZero() {
-		if at := a.Commands[0].After; at > types.Sequence(len(events)) || at > 0 && events[at-1].Timestamp != a.Predecessor {
-			return &store.PredecessorError{AggregateID: a.AggregateID, Sequence: at, Timestamp: a.Predecessor}
-		}
+	for _, r := range commit.Commands {
+		c.commands[commandKey{commit.AggregateID, r.ID}] = command{record: r, at: time.Now()}
 	}
-	own := make(map[string]bool)
-	for _, r := range a.Commands {
-		if own[r.ID] {
+}
+
+// admit says why c can't be stored behind what the transaction sees, or returns nil. A body that is
+// refused is told only if there is no conflict.
+func (v *view) admit(c store.Commit, refused error) error {
+	events, _ := v.sees(c.AggregateID)
+	end, before := types.Sequence(len(events)), types.Sequence(0)
+	if len(c.Events) > 0 {
+		before = c.Events[0].Sequence - 1
+	} else if !c.Predecessor.IsZero() {
+		before = c.Commands[0].After
+	}
+	switch {
+	case len(c.Events) > 0 && v.overtaken(c.AggregateID):
+		return store.ErrConflict
+	case before < end && len(c.Events) > 0:
+		news, more := since(events, before)
+		return &store.ConflictError{AggregateID: c.AggregateID, Events: news, More: more}
+	case refused != nil:
+		return refused
+	case before > end || before > 0 && !c.Predecessor.IsZero() && events[before-1].Timestamp != c.Predecessor:
+		return &store.PredecessorError{AggregateID: c.AggregateID, Sequence: before, Timestamp: c.Predecessor}
+	}
+	for i, r := range c.Commands {
+		twice := slices.ContainsFunc(c.Commands[:i], func(o store.CommandRecord) bool { return o.ID == r.ID })
+		if twice || v.command(c.AggregateID, r.ID) != nil {
 			return store.ErrDuplicateCommand
 		}
-		own[r.ID] = true
 	}
-	for _, c := range used {
-		for _, r := range a.Commands {
-			if _, ok := c.commands[commandKey{a.AggregateID, r.ID}]; ok {
-				return store.ErrDuplicateCommand
-			}
-		}
-		for i := range a.events {
-			if _, ok := c.timestamps[a.events[i].Timestamp]; ok {
-				return store.ErrDuplicateTimestamp
-			}
+	for _, e := range c.Events {
+		_, kept := v.store.kept.timestamps[e.Timestamp]
+		if _, own := v.own.timestamps[e.Timestamp]; own || kept {
+			return store.ErrDuplicateTimestamp
 		}
 	}
 	return nil
 }
 
-// add stores a commit that was admitted.
-func (c *content) add(a *attempt) {
-	for i := range a.events {
-		e := &a.events[i]
-		c.events[e.AggregateID] = append(c.events[e.AggregateID], e)
-		c.timestamps[e.Timestamp] = struct{}{}
+// canonical returns a body as jsonb prints it.
+func canonical(id hlc.Timestamp, at types.Sequence, field string, body json.RawMessage) (json.RawMessage, error) {
+	text, err := jsonb.Canonical(body)
+	if err != nil {
+		return nil, &store.InvalidEventError{AggregateID: id, Sequence: at, Field: field, Reason: "is refused", Err: err}
 	}
-	for _, r := range a.Commands {
-		c.commands[commandKey{a.AggregateID, r.ID}] = command{record: r, at: time.Now()}
-	}
+	return text, nil
 }
 
-// since returns copies of the events from a sequence on, and whether there are more than are told at once.
+// since returns copies of the events from a sequence on, and whether there are more than are told at
+// once.
 func since(events []*types.Event, from types.Sequence) (news []types.Event, more bool) {
-	for _, e := range events[min(max(from, 1)-1, types.Sequence(len(events))):] {
-		if len(news) == newsLimit {
-			return news, true
-		}
+	behind := events[min(max(from, 1)-1, types.Sequence(len(events))):]
+	for _, e := range behind[:min(newsLimit, len(behind))] {
 		news = append(news, own(*e))
 	}
-	return news, false
+	return news, len(behind) > newsLimit
 }
 
 // own returns a copy of e that shares nothing with it.

@@ -44,20 +44,32 @@ func runnable(all []store.Projection) []projection {
 	return own
 }
 
-// run gives the events to the projections in order.
-func run(ctx context.Context, tx *ProjectionTx, projections []projection, events []types.Event) error {
+// project gives the events to the projections in order. If one refuses, or ends this goroutine, all
+// that they wrote is taken back.
+func (tx *Tx) project(ctx context.Context, projections []projection, events []types.Event) error {
+	if len(projections) == 0 {
+		return nil
+	}
+	saved := tx.own.tables.clone()
+	defer func() {
+		if saved != nil {
+			tx.own.tables = saved
+		}
+	}()
 	ctx = context.WithoutCancel(ctx)
 	for _, e := range events {
 		for _, p := range projections {
-			if err := call(ctx, tx, p, e); err != nil {
+			if err := guarded(func() error { return p(ctx, &ProjectionTx{tx}, own(e)) }); err != nil {
 				return &store.ProjectionError{Event: own(e), Err: err}
 			}
 		}
 	}
+	saved = nil
 	return nil
 }
 
-func call(ctx context.Context, tx *ProjectionTx, p projection, e types.Event) (err error) {
+// guarded returns a panic of f as its error.
+func guarded(f func() error) (err error) {
 	defer panics.Recover(&err)
-	return p(ctx, tx, own(e))
+	return f()
 }

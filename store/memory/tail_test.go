@@ -74,10 +74,12 @@ func TestTailOptionsThatCanNotBeMeantAreRefused(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	for text, o := range map[string]*memory.TailOptions{
-		"memory: TailOptions.Name is 0 bytes long: use 1 to 256":                                         nil,
-		"memory: TailOptions.Types holds an empty type: leave it out":                                    {Name: "a", Types: []string{""}},
-		"memory: TailOptions.Of is 65: use 1 to 64, or 0 for 1":                                          {Name: "a", Of: 65},
-		"memory: TailOptions.MaxBatch, Poll and MaxBackoff must not be negative: use 0 for the defaults": {Name: "a", Poll: -1},
+		"memory: TailOptions.Name is 0 bytes long: use 1 to 256":                               nil,
+		"memory: TailOptions.Types holds an empty type: leave it out":                          {Name: "a", Types: []string{""}},
+		"memory: TailOptions.Of is 65: use 1 to 64, or 0 for 1":                                {Name: "a", Of: 65},
+		"memory: TailOptions.Poll is -1s: use a positive duration, or 0 for the default":       {Name: "a", Poll: -time.Second},
+		"memory: TailOptions.MaxBatch is -1: use 1 or more, or 0 for the default":              {Name: "a", MaxBatch: -1},
+		"memory: TailOptions.MaxBackoff is -1s: use a positive duration, or 0 for the default": {Name: "a", MaxBackoff: -time.Second},
 	} {
 		_, err := memory.NewTail(s, o)
 		require.EqualError(t, err, text)

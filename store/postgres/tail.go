@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/pgname"
+	"github.com/eventmaestro/maestro/internal/tail"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -23,7 +23,7 @@ const (
 	DefaultTailBatch      = 10000
 	DefaultTailPoll       = 250 * time.Millisecond
 	DefaultTailMaxBackoff = 30 * time.Second
-	MaxTailParts          = 64
+	MaxTailParts          = tail.MaxParts
 )
 
 // TailChannel is what a Tail listens to while it waits. Nobody has to notify it: without a NOTIFY a
@@ -87,30 +87,19 @@ func (o *TailOptions) withDefaults() (TailOptions, error) {
 		o = &TailOptions{}
 	}
 	full := *o
-	refuse := func(field, reason string) (TailOptions, error) {
-		return full, &types.OptionsError{Package: "postgres", Field: "TailOptions." + field, Reason: reason}
+	common, err := tail.Options{
+		Name: o.Name, Types: o.Types, Of: o.Of, MaxBatch: o.MaxBatch, Poll: o.Poll, MaxBackoff: o.MaxBackoff,
+	}.Complete("postgres", tail.Options{
+		MaxBatch: DefaultTailBatch, Poll: DefaultTailPoll, MaxBackoff: DefaultTailMaxBackoff,
+	})
+	if err == nil && o.Schema != "" && pgname.Refusal(o.Schema) != "" {
+		err = tail.Invalid("postgres", "Schema", "%s", pgname.Refusal(o.Schema))
 	}
-	full.Types = slices.Compact(append([]string{}, slices.Sorted(slices.Values(o.Types))...))
-	switch {
-	case o.Name == "" || len(o.Name) > 256:
-		return refuse("Name", fmt.Sprintf("is %d bytes long: use 1 to 256", len(o.Name)))
-	case slices.Contains(o.Types, ""):
-		return refuse("Types", "holds an empty type: leave it out")
-	case o.Of < 0 || o.Of > MaxTailParts:
-		return refuse("Of", fmt.Sprintf("is %d: use 1 to %d, or 0 for 1", o.Of, MaxTailParts))
-	case o.MaxBatch < 0:
-		return refuse("MaxBatch", fmt.Sprintf("is %d: use 1 or more, or 0 for the default", o.MaxBatch))
-	case o.Poll < 0:
-		return refuse("Poll", fmt.Sprintf("is %v: use a positive duration, or 0 for the default", o.Poll))
-	case o.MaxBackoff < 0:
-		return refuse("MaxBackoff", fmt.Sprintf("is %v: use a positive duration, or 0 for the default", o.MaxBackoff))
-	case o.Schema != "" && pgname.Refusal(o.Schema) != "":
-		return refuse("Schema", pgname.Refusal(o.Schema))
+	if err != nil {
+		return full, err
 	}
-	full.Of = cmp.Or(o.Of, 1)
-	full.MaxBatch = cmp.Or(o.MaxBatch, DefaultTailBatch)
-	full.Poll = cmp.Or(o.Poll, DefaultTailPoll)
-	full.MaxBackoff = cmp.Or(o.MaxBackoff, DefaultTailMaxBackoff)
+	full.Types, full.Of, full.MaxBatch = common.Types, common.Of, common.MaxBatch
+	full.Poll, full.MaxBackoff = common.Poll, common.MaxBackoff
 	full.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return full, nil
 }

@@ -3,12 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
-	"github.com/eventmaestro/maestro/store"
+	"github.com/eventmaestro/maestro/internal/tail"
 	"github.com/eventmaestro/maestro/types"
 	"github.com/jackc/pgx/v5"
 )
@@ -35,22 +33,21 @@ func (t *Tail) Run(ctx context.Context, f TailFunc) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	begin := tailWorker{t: t}
-	for prepared := false; !prepared; {
-		err := t.failure(ctx, "begin", t.prepare(ctx))
-		var refused *store.TailError
-		if errors.As(err, &refused) || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
+	begin := t.loop(0, nil)
+	err := begin.Run(ctx, func(ctx context.Context) (bool, error) {
+		if err := t.failure(ctx, "begin", t.prepare(ctx)); err != nil {
+			return false, err
 		}
-		if prepared = err == nil; !prepared {
-			begin.failed(ctx, err)
-		}
+		return false, tail.ErrDone
+	})
+	if err != nil {
+		return err
 	}
 	var group sync.WaitGroup
 	wake := make([]chan struct{}, t.o.Of)
 	for part := range t.o.Of {
 		wake[part] = make(chan struct{}, 1)
-		w := &tailWorker{t: t, part: part, f: f, wake: wake[part]}
+		w := &tailWorker{loop: t.loop(part, wake[part]), t: t, part: part, f: f}
 		group.Go(func() {
 			ended := errors.New("postgres: the function of the tail ended its goroutine")
 			defer func() { cancel(ended) }()
@@ -64,12 +61,11 @@ func (t *Tail) Run(ctx context.Context, f TailFunc) error {
 
 // tailWorker works on one part.
 type tailWorker struct {
+	loop tail.Loop
 	t    *Tail
 	part int
 	f    TailFunc
-	wake chan struct{}
 
-	attempt int
 	again   *snapshot // what the batch that failed was limited by
 	place   string    // what the following are about: the place as it was saved
 	idle    snapshot  // up to here there was nothing for this part
@@ -83,65 +79,28 @@ type tailWorker struct {
 // manyAggregates bounds what a worker remembers of those it has seen.
 const manyAggregates = 1 << 16
 
-// outcome is what came of a step.
-type outcome int
+// loop tells of the failures of a part.
+func (t *Tail) loop(part int, wake <-chan struct{}) tail.Loop {
+	failed := func(err error, attempt int) {
+		t.o.Logger.Warn("maestro: a batch of a tail failed and comes again",
+			"tail", t.o.Name, "part", part, "attempt", attempt, "error", err)
+		if t.o.Failed != nil {
+			t.o.Failed(err, attempt)
+		}
+	}
+	return tail.Loop{
+		Options: tail.Options{Poll: t.o.Poll, MaxBackoff: t.o.MaxBackoff, Failed: failed}, Wake: wake,
+	}
+}
 
-const (
-	stepNothing outcome = iota // nothing to do, or somebody else does it
-	stepMore
-)
-
-func (w *tailWorker) run(ctx context.Context) error { return w.each(ctx, w.step) }
-
-// each takes steps until ctx ends or one is refused. It waits where there is nothing to do, and after a failure.
-func (w *tailWorker) each(ctx context.Context, step func(context.Context) (outcome, error)) error {
-	for ctx.Err() == nil {
-		did, err := step(ctx)
+func (w *tailWorker) run(ctx context.Context) error {
+	return w.loop.Run(ctx, func(ctx context.Context) (bool, error) {
+		more, err := w.step(ctx)
 		if errors.Is(err, errNoPlace) {
 			err = w.t.prepare(ctx)
 		}
-		err = w.t.failure(ctx, "batch", err)
-		var refused *store.TailError
-		switch {
-		case ctx.Err() != nil:
-		case errors.As(err, &refused):
-			return err
-		case err != nil:
-			w.failed(ctx, err)
-		case did == stepNothing:
-			w.attempt = 0
-			w.wait(ctx, w.t.o.Poll)
-		default:
-			w.attempt = 0
-		}
-	}
-	return context.Cause(ctx)
-}
-
-// failed tells of a failure and waits.
-func (w *tailWorker) failed(ctx context.Context, err error) {
-	w.attempt++
-	w.t.o.Logger.Warn("maestro: a batch of a tail failed and comes again", "tail", w.t.o.Name, "part", w.part, "attempt", w.attempt, "error", err)
-	if w.t.o.Failed != nil {
-		w.t.o.Failed(err, w.attempt)
-	}
-	pause := min(w.t.o.MaxBackoff, 100*time.Millisecond<<min(w.attempt-1, 20))
-	w.wait(ctx, pause/2+rand.N(pause/2+1))
-}
-
-// wait ends with a notification only where there is somebody to wake.
-func (w *tailWorker) wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	wake := w.wake
-	if w.attempt > 0 {
-		wake = nil
-	}
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-wake:
-	}
+		return more, w.t.failure(ctx, "batch", err)
+	})
 }
 
 var (

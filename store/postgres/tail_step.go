@@ -27,10 +27,10 @@ type tailStep struct {
 }
 
 // step hands out what there is, if nobody else does.
-func (w *tailWorker) step(ctx context.Context) (did outcome, err error) {
+func (w *tailWorker) step(ctx context.Context) (more bool, err error) {
 	conn, err := w.t.pool.Acquire(ctx)
 	if err != nil {
-		return stepNothing, err
+		return false, err
 	}
 	defer conn.Release()
 	// The context may have ended, but the connection is to be given back in good order.
@@ -38,9 +38,9 @@ func (w *tailWorker) step(ctx context.Context) (did outcome, err error) {
 	s := &tailStep{tailWorker: w, conn: conn}
 	has, err := s.begin(ctx)
 	for has && err == nil {
-		did, has, err = s.batch(ctx)
+		more, has, err = s.batch(ctx)
 	}
-	return did, err
+	return more, err
 }
 
 // begin begins a transaction that has the place for itself, and reports whether there is one to have.
@@ -82,19 +82,19 @@ func (s *tailStep) begin(ctx context.Context) (bool, error) {
 }
 
 // batch hands out one batch, and reports whether the place behind it is this step's too.
-func (s *tailStep) batch(ctx context.Context) (did outcome, has bool, err error) {
+func (s *tailStep) batch(ctx context.Context) (more, has bool, err error) {
 	p := s.place
 	if !s.limit.contains(p.seenOrNothing()) {
-		return stepMore, false, nil // somebody else was faster, between the statement's view and its lock
+		return true, false, nil // somebody else was faster, between the statement's view and its lock
 	}
 	next, err := s.window(ctx, s.tx, p, s.limit, s.ahead)
 	if err != nil {
-		return stepNothing, false, err
+		return false, false, err
 	}
 	if len(next.rows) == 0 && !next.more && p.stop == nil && p.until == nil && p.seen != nil {
 		s.idle, s.again = *next.then.seen, nil // nothing to save: a tail at rest does not write
 		s.rows, s.spare = tailRows{}, tailRows{}
-		return stepNothing, false, nil
+		return false, false, nil
 	}
 	limit := s.limit
 	s.again = &limit
@@ -107,13 +107,10 @@ func (s *tailStep) batch(ctx context.Context) (did outcome, has bool, err error)
 		defer ahead.end() // it must not outlive the step
 	}
 	if err := s.hand(ctx, next); err != nil {
-		return stepNothing, false, err
+		return false, false, err
 	}
 	has, err = s.end(ctx, next, ahead)
-	if err == nil && (next.more || p.stop != nil) {
-		did = stepMore
-	}
-	return did, has, err
+	return err == nil && (next.more || p.stop != nil), has, err
 }
 
 // remember drops what is known of another place.
@@ -204,7 +201,7 @@ func (s *tailStep) receive(results pgx.BatchResults, next *window, ahead *tailAh
 	if err != nil {
 		return false, err
 	}
-	s.again, s.attempt = nil, 0
+	s.again, s.loop.Attempt = nil, 0
 	s.handed(next)
 	if !next.more {
 		return false, nil

@@ -29,7 +29,7 @@ WHERE false AND`, tailSuites},
 		`	if err := pgx.BeginFunc(ctx, s.t.pool, func(tx pgx.Tx) error { return s.f(ctx, borrowedTx{tx, errTailTx}, events) }); err != nil {`, tailSuites,
 	},
 	{"store/postgres/tail_step.go", "a tail saves its place before its function has succeeded", `	if err := s.hand(ctx, next); err != nil {
-		return stepNothing, false, err
+		return false, false, err
 	}
 	has, err = s.end(ctx, next, ahead)`, `	saved := *next
 	has, err = s.end(ctx, &saved, ahead)
@@ -63,10 +63,7 @@ WHERE false AND`, tailSuites},
 		}
 	}`, tailSuites},
 	{"store/postgres/tail_listen.go", "a tail listens on a proxy's connection", `	if process != conn.Conn().PgConn().PID() {`, `	if process == 0 {`, tailSuites},
-	{"store/postgres/tail_run.go", "a tail that is notified after a failure tries again at once", `	if w.attempt > 0 {
-		wake = nil
-	}
-`, ``, tailSuites},
+	{"internal/tail/tail.go", "a tail that is notified after a failure tries again at once", `pause, wake = pause/2+rand.N(pause/2+1), nil`, `pause = pause/2 + rand.N(pause/2+1)`, []suite{{"internal/tail", ""}}},
 	{"store/postgres/tail_ahead.go", "a tail reads ahead on another server", `	if started != s.started {`, `	if false && started != s.started {`, tailSuites},
 	{"store/postgres/tail_cut.go", "a tail sweeps all that it is behind", `	shown, err := w.reach(ctx, tx, p, last+1, limit)`, `	shown, err := limit, error(nil)`, tailSuites},
 	{"store/postgres/tail_cut.go", "a tail sweeps an event before the one that it follows", `		if len(out) == 0 {`, `		if true {`, tailSuites},
