@@ -94,7 +94,8 @@ type Flusher interface {
 	Flush(ctx context.Context, id hlc.Timestamp) error
 }
 
-// Lister is an optional capability of an Adapter: it lists the aggregates of its log. See [Aggregates].
+// Lister is an optional capability of an Adapter: it lists the aggregates of its log. See
+// [Aggregates].
 type Lister interface {
 	// ListAggregates returns the ids of up to limit aggregates that have events, in rising order, from
 	// the first one after after on. The zero id is before all. Fewer than limit are the last ones;
@@ -161,10 +162,10 @@ type Excluder interface {
 	OwnTx
 
 	// LockAlone is Lock for a transaction whose commit was refused although it held the lock: somebody
-	// commits to the aggregate without waiting in line, and is always quicker. It waits until no commit
-	// of the store is under way, in any process, and lets none begin before the transaction ends, which
-	// must therefore be soon. Where commits don't end within milliseconds, it is Lock and nothing
-	// else. So it is where the transaction has begun before.
+	// commits to the aggregate without waiting in line, and is always quicker. It waits until no
+	// commit of the store is under way, in any process, and lets none begin before the transaction
+	// ends, which must therefore be soon. Where commits don't end within milliseconds, it is Lock and
+	// nothing else. So it is where the transaction has begun before.
 	LockAlone(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error)
 }
 
@@ -172,9 +173,9 @@ type Excluder interface {
 const aggregatesPage = 1000
 
 // Aggregates yields the ids of all aggregates in a's log, in rising order, which is about that of
-// their creation. It reads 1,000 at a time and holds nothing between two reads. An aggregate that is
-// created meanwhile is yielded if its id is higher than those yielded before. An error ends the loop:
-// one of the adapter, or ErrUnsupported if a is no [Lister].
+// their creation. It reads 1,000 at a time and holds nothing between two reads. An aggregate that
+// is created meanwhile is yielded if its id is higher than those yielded before. An error ends the
+// loop: one of the adapter, or ErrUnsupported if a is no [Lister].
 func Aggregates(ctx context.Context, a Adapter) iter.Seq2[hlc.Timestamp, error] {
 	return func(yield func(hlc.Timestamp, error) bool) {
 		l, ok := a.(Lister)

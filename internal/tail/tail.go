@@ -72,8 +72,9 @@ type Loop struct {
 }
 
 // Run takes steps until ctx ends, and returns its cause, or until a step fails with a
-// *[store.TailError], and returns that, or with ErrDone, and returns nil. It pauses after a step that had nothing to do, and after one
-// that failed. Each failure in a row doubles the pause, up to MaxBackoff.
+// *[store.TailError], and returns that, or with ErrDone, and returns nil. It pauses after a step
+// that had nothing to do, and after one that failed. Each failure in a row doubles the pause, up to
+// MaxBackoff.
 func (l *Loop) Run(ctx context.Context, step func(ctx context.Context) (more bool, err error)) error {
 	for ctx.Err() == nil {
 		more, err := step(ctx)

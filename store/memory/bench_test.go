@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commitNext commits the aggregate's next event. It takes no testing.TB, whose Helper costs as much as the commit.
+// commitNext commits the aggregate's next event. It takes no testing.TB, whose Helper costs as much
+// as the commit.
 func commitNext(ctx context.Context, s *memory.Store, clock *hlc.Clock, events []types.Event) error {
 	e := &events[0]
 	e.Sequence++

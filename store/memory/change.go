@@ -52,8 +52,8 @@ func prepared(sn types.Snapshot) (*types.Snapshot, error) {
 	return &sn, err
 }
 
-// Redact changes events, command records and the snapshot of an aggregate, as [store.Redactor] says.
-// Loops that are under way go on with the old ones. A body that a commit would refuse is
+// Redact changes events, command records and the snapshot of an aggregate, as [store.Redactor]
+// says. Loops that are under way go on with the old ones. A body that a commit would refuse is
 // [store.ErrInvalidEvent].
 func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	if err := ended(ctx, "redact"); err != nil {

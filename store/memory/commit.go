@@ -17,9 +17,9 @@ import (
 const newsLimit = 1000
 
 // Commit stores the events, runs the projections and records the command IDs of c, all or nothing,
-// as [store.Adapter] says. A conflict is a [*store.ConflictError]. [store.ErrOutcomeUnknown] does not
-// occur here, [store.ErrUnavailable] only where another commit or transaction writes into tables for
-// too long.
+// as [store.Adapter] says. A conflict is a [*store.ConflictError]. [store.ErrOutcomeUnknown] does
+// not occur here, [store.ErrUnavailable] only where another commit or transaction writes into
+// tables for too long.
 //
 // Projections run one commit at a time, in this goroutine, before the events can be read. They get
 // a context that does not end. One that panics refuses the commit with a *store.ProjectionError
@@ -152,8 +152,8 @@ func canonical(id hlc.Timestamp, at types.Sequence, field string, body json.RawM
 	return text, nil
 }
 
-// since returns copies of the events from a sequence on, and whether there are more than are told at
-// once.
+// since returns copies of the events from a sequence on, and whether there are more than are told
+// at once.
 func since(events []*types.Event, from types.Sequence) (news []types.Event, more bool) {
 	behind := events[min(max(from, 1)-1, types.Sequence(len(events))):]
 	for _, e := range behind[:min(newsLimit, len(behind))] {

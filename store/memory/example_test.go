@@ -38,8 +38,8 @@ func ExampleNew() {
 	// 1 counter_incremented {"by": 3} <nil>
 }
 
-// A projection keeps a table of sums. A commit that one of its events makes impossible is refused with all that it
-// wrote.
+// A projection keeps a table of sums. A commit that one of its events makes impossible is refused
+// with all that it wrote.
 func ExampleProjection() {
 	ctx := context.Background()
 	s := memory.New()

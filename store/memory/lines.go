@@ -17,7 +17,8 @@ const lockTimeout = 5 * time.Second
 // this id.
 var tableLine hlc.Timestamp
 
-// take waits until tx is the first in a line, in the order of arrival, and stays there until its end.
+// take waits until tx is the first in a line, in the order of arrival, and stays there until its
+// end.
 func (tx *Tx) take(ctx context.Context, id hlc.Timestamp) error {
 	s := tx.store
 	wait, cancel := context.WithTimeout(ctx, lockTimeout)

@@ -15,8 +15,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is a store with a transaction beside lists that say what each of them has to show. Commits, redactions and
-// the transaction come in any order, and loops that began earlier still run.
+// model is a store with a transaction beside lists that say what each of them has to show. Commits,
+// redactions and the transaction come in any order, and loops that began earlier still run.
 type model struct {
 	*rapid.T
 	s       *memory.Store
@@ -40,7 +40,8 @@ type loop struct {
 	want []types.Event // the rest
 }
 
-// TestReadersSeeWhatWasThereWhateverHappensSince compares the store with the model after each of many steps.
+// TestReadersSeeWhatWasThereWhateverHappensSince compares the store with the model after each of
+// many steps.
 func TestReadersSeeWhatWasThereWhateverHappensSince(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

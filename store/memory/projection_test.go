@@ -128,8 +128,8 @@ func TestCommitsWithProjectionsRunOneAfterTheOther(t *testing.T) {
 	require.Equal(t, 400, n)
 }
 
-// TestACommitThatIsOvertakenWhileItsProjectionsRunConflictsAndLeavesNoRows lets a plain commit of the same aggregate
-// come while the projection runs.
+// TestACommitThatIsOvertakenWhileItsProjectionsRunConflictsAndLeavesNoRows lets a plain commit of
+// the same aggregate come while the projection runs.
 func TestACommitThatIsOvertakenWhileItsProjectionsRunConflictsAndLeavesNoRows(t *testing.T) {
 	t.Parallel()
 	s := memory.New()

@@ -10,8 +10,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// view is what can be seen: what is committed, and in a transaction its own changes on top. The store
-// and each transaction have one. Methods without a context are called with the store's lock held.
+// view is what can be seen: what is committed, and in a transaction its own changes on top. The
+// store and each transaction have one. Methods without a context are called with the store's lock
+// held.
 type view struct {
 	store *Store
 	ready func(ctx context.Context, what string) error // is called before something is read

@@ -71,7 +71,8 @@ func TestARefusedCommitLeavesNoTrace(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), c), "all other timestamps are free again")
 }
 
-// TestTheTimestampsOfARefusedCommitAreAsBefore has some whose neighbours are in use, and others without any.
+// TestTheTimestampsOfARefusedCommitAreAsBefore has some whose neighbours are in use, and others
+// without any.
 func TestTheTimestampsOfARefusedCommitAreAsBefore(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
@@ -105,8 +106,8 @@ func TestTheTimestampsOfARefusedCommitAreAsBefore(t *testing.T) {
 	}
 }
 
-// TestATimestampIsUniqueWhateverItsBits draws timestamps that are close to each other, in every field, for commits of
-// one event and of several. One that is refused uses none of them.
+// TestATimestampIsUniqueWhateverItsBits draws timestamps that are close to each other, in every
+// field, for commits of one event and of several. One that is refused uses none of them.
 func TestATimestampIsUniqueWhateverItsBits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

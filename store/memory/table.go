@@ -152,8 +152,8 @@ func (t tables) clone() tables {
 	return all
 }
 
-// changes are rows that were written. One that was deleted is nil. The committed rows of a table are
-// the changes since it was made.
+// changes are rows that were written. One that was deleted is nil. The committed rows of a table
+// are the changes since it was made.
 type changes[K comparable, V any] map[K]*V
 
 func (c changes[K, V]) clone() changed { return maps.Clone(c) }

@@ -68,8 +68,8 @@ func TestALoopOverRowsMayEndEarlyAndChangeThem(t *testing.T) {
 	require.Equal(t, 5, table.Len())
 }
 
-// TestATableIsAMapThatChangesWithTheCommit compares a table with a map, through commits that succeed or fail, and
-// transactions of several.
+// TestATableIsAMapThatChangesWithTheCommit compares a table with a map, through commits that
+// succeed or fail, and transactions of several.
 func TestATableIsAMapThatChangesWithTheCommit(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -64,9 +64,9 @@ func NewTail(s *Store, o *TailOptions) (*Tail, error) {
 	return &Tail{s, full}, nil
 }
 
-// Run hands out events until ctx ends, whose error it returns, or until the tail refuses to work, by
-// a *[store.TailError]. Batches are handed out one after the other, whatever Of says, and none while
-// a transaction with projections is open.
+// Run hands out events until ctx ends, whose error it returns, or until the tail refuses to work,
+// by a *[store.TailError]. Batches are handed out one after the other, whatever Of says, and none
+// while a transaction with projections is open.
 func (t *Tail) Run(ctx context.Context, f TailFunc) error {
 	if f == nil {
 		return errors.New("memory: the function is nil: give Run one")
@@ -75,8 +75,9 @@ func (t *Tail) Run(ctx context.Context, f TailFunc) error {
 	return loop.Run(ctx, func(ctx context.Context) (bool, error) { return t.step(ctx, &limit, f) })
 }
 
-// step hands out a batch, and reports whether there may be more. All events of a batch are before the
-// limit, so that the same ones come again if it fails. The limit rises once the place has reached it.
+// step hands out a batch, and reports whether there may be more. All events of a batch are before
+// the limit, so that the same ones come again if it fails. The limit rises once the place has
+// reached it.
 func (t *Tail) step(ctx context.Context, limit *int, f TailFunc) (more bool, err error) {
 	p, begun := t.store.tails.Get(t.o.Name)
 	if end := t.store.length(); p.next >= *limit || *limit > end {
@@ -97,8 +98,8 @@ func (t *Tail) step(ctx context.Context, limit *int, f TailFunc) (more bool, err
 	})
 }
 
-// move changes the tail's place in a transaction, with what f writes into tables. It makes the place
-// where there is none.
+// move changes the tail's place in a transaction, with what f writes into tables. It makes the
+// place where there is none.
 func (t *Tail) move(ctx context.Context, f func(p *place, tables *ProjectionTx) error) error {
 	tx := t.store.begin()
 	defer tx.Abort(ctx)

@@ -24,11 +24,11 @@ var ErrTxDone = errors.New("memory: transaction has ended")
 // Tx is a transaction, and the adapter in it. What is stored through it is visible only to itself
 // until [Tx.End]; [Tx.Abort] forgets it. A Tx is not safe for concurrent use.
 //
-// It behaves as a Postgres transaction at READ COMMITTED does: every read sees what was committed by
-// then, and the transaction's own rows; a commit that is refused leaves it usable. It differs in one
-// point. Where Postgres would make a second writer of the same aggregate wait for the transaction,
-// this one lets it go first, and End answers [store.ErrConflict]: the transaction is the one that
-// loses.
+// It behaves as a Postgres transaction at READ COMMITTED does: every read sees what was committed
+// by then, and the transaction's own rows; a commit that is refused leaves it usable. It differs in
+// one point. Where Postgres would make a second writer of the same aggregate wait for the
+// transaction, this one lets it go first, and End answers [store.ErrConflict]: the transaction is
+// the one that loses.
 //
 // From its first commit with projections until its end, only this transaction may write into
 // tables: other commits with projections wait for it, for up to 5 seconds. A test that begins a

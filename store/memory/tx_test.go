@@ -118,8 +118,8 @@ func TestATransactionsOlderSnapshotDoesNotReplaceANewerOne(t *testing.T) {
 	require.Equal(t, sn, *kept)
 }
 
-// TestTransactionsOfTheSameAggregatesNeverDeadlock lets transactions touch all of ten aggregates, each in an order of
-// its own, and compares what they were told with what is stored.
+// TestTransactionsOfTheSameAggregatesNeverDeadlock lets transactions touch all of ten aggregates,
+// each in an order of its own, and compares what they were told with what is stored.
 func TestTransactionsOfTheSameAggregatesNeverDeadlock(t *testing.T) {
 	t.Parallel()
 	s := memory.New()

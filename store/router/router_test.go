@@ -120,7 +120,8 @@ func TestACommitInDoubtIsSettledWhileAnotherStoreIsDown(t *testing.T) {
 	require.ErrorIs(t, s.Flush(t.Context(), hlc.Timestamp{}), store.ErrUnavailable, "that is all of them")
 }
 
-// TestARouterHasEveryCapability reads the names of store's interfaces, so that a new one can't be forgotten.
+// TestARouterHasEveryCapability reads the names of store's interfaces, so that a new one can't be
+// forgotten.
 func TestARouterHasEveryCapability(t *testing.T) {
 	t.Parallel()
 	s := routed(t, memory.New())

@@ -34,7 +34,8 @@ func routed(t testing.TB, stores ...store.Adapter) *router.Store {
 	return s
 }
 
-// oneStoreOnly are the features that a router has for the aggregates of one store only, which has them tested.
+// oneStoreOnly are the features that a router has for the aggregates of one store only, which has
+// them tested.
 var oneStoreOnly = []storetest.Feature{
 	storetest.FeatureOwnTransactions, storetest.FeatureLine, storetest.FeatureConnections, storetest.FeatureCheckpoint,
 }
@@ -179,9 +180,9 @@ type ender interface {
 	Rollback(ctx context.Context) error
 }
 
-// everyTx is a transaction on every store of a router. It has no two-phase commit, which is why it is a matter of
-// this test and not of the package: the suite's transactions are about one aggregate mostly, and on none does a
-// commit fail halfway.
+// everyTx is a transaction on every store of a router. It has no two-phase commit, which is why it
+// is a matter of this test and not of the package: the suite's transactions are about one aggregate
+// mostly, and on none does a commit fail halfway.
 type everyTx struct {
 	s  *router.Store
 	in map[store.Adapter]store.Tx

@@ -12,8 +12,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// broken is the memory store with whatever a function here does instead. A nil field leaves the method
-// alone.
+// broken is the memory store with whatever a function here does instead. A nil field leaves the
+// method alone.
 type broken struct {
 	*memory.Store
 
@@ -174,7 +174,8 @@ func began(s *memory.Store) Transaction {
 	}}
 }
 
-// harness runs the suite on adapters that broken returns. Two "processes" are two adapters on one store.
+// harness runs the suite on adapters that broken returns. Two "processes" are two adapters on one
+// store.
 func harness(makeBroken func() *broken, lacks ...Feature) Harness {
 	wrap := func(s *memory.Store) *broken {
 		b := makeBroken()

@@ -67,8 +67,8 @@ func endedSnapshot(v *env) {
 	require.Nil(v, v.snapshotIn(id, store.Range{}))
 }
 
-// endedMidway reads a log that is larger than a connection's buffers. An adapter may deliver what it has
-// received already, but not all of it as if nothing had happened.
+// endedMidway reads a log that is larger than a connection's buffers. An adapter may deliver what
+// it has received already, but not all of it as if nothing had happened.
 func endedMidway(v *env) {
 	const n = 20_000
 	id := v.stamp()

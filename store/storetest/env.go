@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// env is what a clause works with: a store of its own and a source of timestamps. Its methods fail the test, so they
-// belong into the test's goroutine; commit, try and stamp don't and may be used anywhere.
+// env is what a clause works with: a store of its own and a source of timestamps. Its methods fail
+// the test, so they belong into the test's goroutine; commit, try and stamp don't and may be used
+// anywhere.
 type env struct {
 	testing.TB
 	h    *Harness

@@ -16,21 +16,23 @@ const (
 	// FaultNone is a call that goes well.
 	FaultNone Fault = iota
 
-	// FaultConflict answers store.ErrConflict and stores nothing. There need not be an event at the sequence:
-	// it may look as if somebody had been first and left no trace. Commits without events are spared.
+	// FaultConflict answers store.ErrConflict and stores nothing. There need not be an event at the
+	// sequence: it may look as if somebody had been first and left no trace. Commits without events
+	// are spared.
 	FaultConflict
 
 	// FaultRefused answers store.ErrUnavailable; nothing is stored.
 	FaultRefused
 
-	// FaultSlow waits before the call goes on as usual. A context that ends meanwhile ends the call, and
-	// nothing is stored.
+	// FaultSlow waits before the call goes on as usual. A context that ends meanwhile ends the call,
+	// and nothing is stored.
 	FaultSlow
 
 	// FaultPanic panics with ErrInjected; nothing is stored.
 	FaultPanic
 
-	// FaultReplyLost carries out the commit, whatever comes of it, and answers store.ErrOutcomeUnknown.
+	// FaultReplyLost carries out the commit, whatever comes of it, and answers
+	// store.ErrOutcomeUnknown.
 	FaultReplyLost
 
 	// FaultRequestLost answers store.ErrOutcomeUnknown, and the commit never arrives.
@@ -39,8 +41,8 @@ const (
 	// FaultLate answers store.ErrOutcomeUnknown, and the commit arrives later.
 	FaultLate
 
-	// FaultCut lets a loop over events have some of them, and ends it with store.ErrUnavailable. Another
-	// read is refused.
+	// FaultCut lets a loop over events have some of them, and ends it with store.ErrUnavailable.
+	// Another read is refused.
 	FaultCut
 
 	// FaultDeadlock answers store.ErrDeadlock: the transaction is the one that has to give way.
@@ -64,8 +66,8 @@ func (f Fault) String() string {
 // Op is a kind of call that faults happen to.
 type Op int
 
-// The operations. Load, Events, LatestSnapshot and LookupCommand are reads. OpTx is a Lock, Send or Commit in
-// a transaction of the library, and OpEnd its End.
+// The operations. Load, Events, LatestSnapshot and LookupCommand are reads. OpTx is a Lock, Send or
+// Commit in a transaction of the library, and OpEnd its End.
 const (
 	OpCommit Op = iota
 	OpRead
@@ -96,10 +98,10 @@ type Rates map[Fault]float64
 
 // FaultOptions configures [Faults]. The zero value injects nothing but what a script asks for.
 type FaultOptions struct {
-	// Rates of each operation. OpCommit and OpEnd have all faults but FaultCut and FaultDeadlock; OpRead has
-	// FaultRefused, FaultSlow, FaultPanic and FaultCut; OpCommitSnapshot has FaultRefused, FaultSlow, FaultPanic,
-	// FaultReplyLost and FaultRequestLost; OpTx has FaultRefused, FaultSlow, FaultPanic and FaultDeadlock;
-	// OpFlush has FaultRefused and FaultSlow.
+	// Rates of each operation. OpCommit and OpEnd have all faults but FaultCut and FaultDeadlock;
+	// OpRead has FaultRefused, FaultSlow, FaultPanic and FaultCut; OpCommitSnapshot has FaultRefused,
+	// FaultSlow, FaultPanic, FaultReplyLost and FaultRequestLost; OpTx has FaultRefused, FaultSlow,
+	// FaultPanic and FaultDeadlock; OpFlush has FaultRefused and FaultSlow.
 	Rates map[Op]Rates
 
 	// Slow is the longest that FaultSlow waits. Zero: 10 ms.

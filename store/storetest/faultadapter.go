@@ -161,8 +161,8 @@ func unsupported(what string) error {
 	return fmt.Errorf("storetest: %w: %s, by the adapter inside of Faults", store.ErrUnsupported, what)
 }
 
-// Tx returns tx, a transaction on the adapter inside, as a transaction on f: its Base is f. Its calls meet no
-// faults.
+// Tx returns tx, a transaction on the adapter inside, as a transaction on f: its Base is f. Its
+// calls meet no faults.
 func (f *Faults) Tx(tx store.Tx) store.Tx { return faultTx{tx, f} }
 
 type faultTx struct {

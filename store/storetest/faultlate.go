@@ -9,8 +9,8 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// late is a commit, or the end of a transaction, that was sent, whose sender has given up, and that has not
-// arrived.
+// late is a commit, or the end of a transaction, that was sent, whose sender has given up, and that
+// has not arrived.
 type late struct {
 	ids    []hlc.Timestamp // of the aggregates
 	tables bool            // a transaction that holds the right to write into tables
@@ -48,8 +48,8 @@ func (f *Faults) settleAggregate(id hlc.Timestamp) {
 	}
 }
 
-// settleTables lets the late transactions arrive that hold the right to write into tables, where no time passes
-// in which they would.
+// settleTables lets the late transactions arrive that hold the right to write into tables, where no
+// time passes in which they would.
 func (f *Faults) settleTables() {
 	if f.options.LateCalls > 0 {
 		f.settle(func(l *late) bool { return l.tables })

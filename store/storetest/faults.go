@@ -11,14 +11,14 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// Faults is an adapter around another that fails as a database and a network do. It keeps
-// the contract of [store.Adapter]: a definite error is definite, and [store.ErrOutcomeUnknown] is settled
-// by committing the same events again.
+// Faults is an adapter around another that fails as a database and a network do. It keeps the
+// contract of [store.Adapter]: a definite error is definite, and [store.ErrOutcomeUnknown] is
+// settled by committing the same events again.
 //
-// What happens follows from the seed and the order of the calls alone: the same calls one after the other
-// meet the same faults. It offers what the adapter inside offers: without a store.CommandLog,
-// store.Redactor or store.Transactor there, those methods answer store.ErrUnsupported, and without a
-// store.Flusher there is nothing to flush. It is safe for concurrent use.
+// What happens follows from the seed and the order of the calls alone: the same calls one after the
+// other meet the same faults. It offers what the adapter inside offers: without a store.CommandLog,
+// store.Redactor or store.Transactor there, those methods answer store.ErrUnsupported, and without
+// a store.Flusher there is nothing to flush. It is safe for concurrent use.
 //
 //	faults := storetest.NewFaults(memory.New(), seed, &storetest.FaultOptions{
 //		Rates: map[storetest.Op]storetest.Rates{
@@ -40,8 +40,8 @@ type Faults struct {
 	arrived  *sync.Cond            // on mu: arriving has changed
 }
 
-// NewFaults wraps an adapter. A nil o injects only what [Faults.Next] asks for. It panics on rates of
-// faults that do not happen to an operation, or that add up to more than 1.
+// NewFaults wraps an adapter. A nil o injects only what [Faults.Next] asks for. It panics on rates
+// of faults that do not happen to an operation, or that add up to more than 1.
 func NewFaults(inner store.Adapter, seed uint64, o *FaultOptions) *Faults {
 	f := &Faults{inner: inner, rng: rand.New(rand.NewPCG(seed, 0x6d61657374726f))}
 	f.arriving, f.arrived = make(map[hlc.Timestamp]int), sync.NewCond(&f.mu)
@@ -61,8 +61,8 @@ func NewFaults(inner store.Adapter, seed uint64, o *FaultOptions) *Faults {
 // Unwrap returns the adapter inside.
 func (f *Faults) Unwrap() store.Adapter { return f.inner }
 
-// Next makes the next calls of an operation have these faults, one each, whatever the rates; [FaultNone] lets
-// one pass. It panics on a fault that does not happen to the operation.
+// Next makes the next calls of an operation have these faults, one each, whatever the rates;
+// [FaultNone] lets one pass. It panics on a fault that does not happen to the operation.
 func (f *Faults) Next(op Op, faults ...Fault) {
 	for _, fault := range faults {
 		mustBePossible(op, fault)
@@ -91,8 +91,8 @@ func (f *Faults) Total() (n int) {
 	return n
 }
 
-// Pause lets all calls pass until resume is called, as many times as Pause was. Late commits go on to
-// arrive.
+// Pause lets all calls pass until resume is called, as many times as Pause was. Late commits go on
+// to arrive.
 func (f *Faults) Pause() (resume func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -151,7 +151,8 @@ func (f *Faults) pick(op Op, at float64) Fault {
 	return FaultNone
 }
 
-// before carries out the faults that happen before anything is sent, and returns what ends the call.
+// before carries out the faults that happen before anything is sent, and returns what ends the
+// call.
 func (f *Faults) before(ctx context.Context, in injected) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("storetest: %w", err)

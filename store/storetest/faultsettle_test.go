@@ -13,8 +13,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestWhatTheContractSaysOfAnUnknownOutcomeIsEnough lets writers follow the contract to the letter, under faults:
-// they resend what is unknown until it is settled. What they believe in the end has to be the log.
+// TestWhatTheContractSaysOfAnUnknownOutcomeIsEnough lets writers follow the contract to the letter,
+// under faults: they resend what is unknown until it is settled. What they believe in the end has
+// to be the log.
 func TestWhatTheContractSaysOfAnUnknownOutcomeIsEnough(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -35,8 +35,8 @@ func (f *Faults) BeginTx(ctx context.Context) (store.OwnTx, error) {
 	return &faultOwnTx{OwnTx: tx, faults: f}, nil
 }
 
-// faultOwnTx is a transaction that meets faults. One that can't go on is aborted at once, as a server does where
-// the connection is lost: its locks are free before the caller aborts it.
+// faultOwnTx is a transaction that meets faults. One that can't go on is aborted at once, as a
+// server does where the connection is lost: its locks are free before the caller aborts it.
 type faultOwnTx struct {
 	store.OwnTx
 	faults *Faults
@@ -147,7 +147,8 @@ func (tx *faultOwnTx) before(ctx context.Context, in injected) (err error) {
 	return err
 }
 
-// leave lets the transaction end later. Its caller is left with one that has ended: an abort comes too late.
+// leave lets the transaction end later. Its caller is left with one that has ended: an abort comes
+// too late.
 func (tx *faultOwnTx) leave(ctx context.Context, fraction float64) {
 	left := tx.OwnTx
 	ended, err := tx.faults.inner.(store.Transactor).BeginTx(ctx)

@@ -14,8 +14,8 @@ import (
 // Feature is something that an adapter may lack.
 type Feature string
 
-// The features. What an adapter doesn't offer has to be listed in [Harness.Lacks], and what is listed there must not
-// be offered: a suite that leaves out clauses on its own proves nothing.
+// The features. What an adapter doesn't offer has to be listed in [Harness.Lacks], and what is
+// listed there must not be offered: a suite that leaves out clauses on its own proves nothing.
 const (
 	// FeatureProcesses: several processes can use one database. Offered with Harness.Other.
 	FeatureProcesses Feature = "processes"
@@ -37,8 +37,8 @@ const (
 	// FeatureRedaction: the adapter is a store.Redactor.
 	FeatureRedaction Feature = "redaction"
 
-	// FeatureGlobalTimestamps: a timestamp that an event of another aggregate has is refused, too. Offered unless
-	// listed. A table that is partitioned by aggregate may lack it.
+	// FeatureGlobalTimestamps: a timestamp that an event of another aggregate has is refused, too.
+	// Offered unless listed. A table that is partitioned by aggregate may lack it.
 	FeatureGlobalTimestamps Feature = "global timestamps"
 
 	// FeatureOwnTransactions: the adapter is a store.Transactor. Offered unless listed.
@@ -50,7 +50,8 @@ const (
 	// FeatureLine: it can be told how many wait for a lock. Offered with Harness.Waiting.
 	FeatureLine Feature = "line"
 
-	// FeatureConnections: a transaction has a connection that can get lost. Offered with Harness.Sever.
+	// FeatureConnections: a transaction has a connection that can get lost. Offered with
+	// Harness.Sever.
 	FeatureConnections Feature = "connections"
 
 	// FeatureCheckpoint: the test can make the database go back. Offered with Harness.Checkpoint.
@@ -82,11 +83,12 @@ type Harness struct {
 	// Waiting returns how many transactions of a wait for a lock at this moment.
 	Waiting func(t testing.TB, a store.Adapter) int
 
-	// Sever cuts the connection of a transaction that a began, and returns when the server has noticed.
+	// Sever cuts the connection of a transaction that a began, and returns when the server has
+	// noticed.
 	Sever func(t testing.TB, a store.Adapter, tx store.OwnTx)
 
-	// Checkpoint remembers what is in the database of a, and returns what makes it go back to that, as a failover
-	// to a standby that lags behind does. That may be called more than once.
+	// Checkpoint remembers what is in the database of a, and returns what makes it go back to that, as
+	// a failover to a standby that lags behind does. That may be called more than once.
 	Checkpoint func(t testing.TB, a store.Adapter) (goBack func())
 }
 
@@ -163,7 +165,8 @@ func (h *Harness) check(t testing.TB) error {
 	return nil
 }
 
-// checkKind compares the kind that the adapter says it runs with that of the projections for the test.
+// checkKind compares the kind that the adapter says it runs with that of the projections for the
+// test.
 func (h *Harness) checkKind(a store.Adapter) error {
 	p, ok := a.(store.Projector)
 	if !ok || h.Projection == nil {

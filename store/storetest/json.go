@@ -7,8 +7,8 @@ import (
 	"reflect"
 )
 
-// sameJSON reports whether two texts are the same JSON value: whatever the white space, the order of keys, and
-// the writing of strings and numbers. Of equal keys in an object the last one counts.
+// sameJSON reports whether two texts are the same JSON value: whatever the white space, the order
+// of keys, and the writing of strings and numbers. Of equal keys in an object the last one counts.
 func sameJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return json.Valid(a)

@@ -111,8 +111,8 @@ func loadApart(v *env) {
 	v.loads(b, store.Range{}, 6, ofB[5:])
 }
 
-// loadConsistent loads while one goroutine appends events and snapshots: no load may have a gap between
-// its snapshot and its events, or among them.
+// loadConsistent loads while one goroutine appends events and snapshots: no load may have a gap
+// between its snapshot and its events, or among them.
 func loadConsistent(v *env) {
 	id := v.stamp()
 	v.must(v.event(id, 1))

@@ -58,8 +58,8 @@ func lockTells(v *env) {
 	v.told(much, 2, events, more)
 }
 
-// lockersNeverConflict lets eight count on at once, in as many processes as there are. Some of them think better
-// of it.
+// lockersNeverConflict lets eight count on at once, in as many processes as there are. Some of them
+// think better of it.
 func lockersNeverConflict(v *env) {
 	id := v.stamp()
 	adapters := []store.Adapter{v.a}
@@ -143,7 +143,8 @@ func lockTwice(v *env) {
 	v.lock(tx, id)
 }
 
-// ring lets n transactions lock an aggregate each, and then that of the next. The ones that are refused abort.
+// ring lets n transactions lock an aggregate each, and then that of the next. The ones that are
+// refused abort.
 func (v *env) ring(n int) {
 	v.Helper()
 	for range 5 {

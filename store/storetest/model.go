@@ -105,7 +105,8 @@ func (m *model) behind() {
 	}
 }
 
-// resend sends the last commit again: the log has got its sequences by now, from it or from another.
+// resend sends the last commit again: the log has got its sequences by now, from it or from
+// another.
 func (m *model) resend() {
 	if m.sent != nil {
 		m.commit(m.sent, store.ErrConflict)

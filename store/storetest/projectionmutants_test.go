@@ -12,8 +12,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// shown is a projection that a broken adapter can run when it should not. Every other one gets it as
-// the memory store's own.
+// shown is a projection that a broken adapter can run when it should not. Every other one gets it
+// as the memory store's own.
 type shown func(ctx context.Context, tx *memory.ProjectionTx, e types.Event) error
 
 func (shown) StoreKind() string { return memory.Kind }

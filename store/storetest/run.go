@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Run checks every clause of the contract that the adapter offers, each in a subtest that is named after
-// it. Clauses run in parallel, each on a store of its own. For a feature that the harness lists
-// as lacking, the clauses that say how an adapter behaves without it run instead.
+// Run checks every clause of the contract that the adapter offers, each in a subtest that is named
+// after it. Clauses run in parallel, each on a store of its own. For a feature that the harness
+// lists as lacking, the clauses that say how an adapter behaves without it run instead.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	require.NoError(t, h.check(t))

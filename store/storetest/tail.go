@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TailHarness tells RunTail how to use the tails of an adapter. New returns an empty store that is shared with no
-// other test. It is called by several tests at once.
+// TailHarness tells RunTail how to use the tails of an adapter. New returns an empty store that is
+// shared with no other test. It is called by several tests at once.
 type TailHarness struct {
 	New func(t testing.TB) TailStore
 }
@@ -24,7 +24,8 @@ type TailStore struct {
 	// Begin starts a transaction of the application.
 	Begin func(t testing.TB) Transaction
 
-	// Tail returns a tail, which looks for events every few milliseconds and tries again after a failure as soon.
+	// Tail returns a tail, which looks for events every few milliseconds and tries again after a
+	// failure as soon.
 	Tail func(t testing.TB, o TailSetting) Tail
 
 	// Written returns what tails wrote in committed transactions, in the order of these.
@@ -112,7 +113,8 @@ func (v *tailEnv) writes(n int) []types.Event {
 	return written
 }
 
-// complete checks that the written events are all that are stored of the aggregates: each once, in the order of its aggregate.
+// complete checks that the written events are all that are stored of the aggregates: each once, in
+// the order of its aggregate.
 func (v *tailEnv) complete(written []types.Event, ids ...hlc.Timestamp) {
 	v.Helper()
 	by := map[hlc.Timestamp][]types.Event{}
