@@ -62,19 +62,22 @@ func TestAnAdapterWithoutOptionalFeaturesHasNoneWithFaults(t *testing.T) {
 	require.ErrorIs(t, f.Redact(t.Context(), store.Redaction{AggregateID: fill(1)}), store.ErrUnsupported)
 }
 
+// outcomes are what comes of a commit, or of the end of a transaction, that has a fault.
+var outcomes = map[Fault]struct {
+	err    error
+	stored bool
+}{
+	FaultNone:        {nil, true},
+	FaultConflict:    {store.ErrConflict, false},
+	FaultRefused:     {store.ErrUnavailable, false},
+	FaultSlow:        {nil, true},
+	FaultReplyLost:   {store.ErrOutcomeUnknown, true},
+	FaultRequestLost: {store.ErrOutcomeUnknown, false},
+}
+
 func TestEachFaultOfACommitStoresWhatItSays(t *testing.T) {
 	t.Parallel()
-	for fault, want := range map[Fault]struct {
-		err    error
-		stored bool
-	}{
-		FaultNone:        {nil, true},
-		FaultConflict:    {store.ErrConflict, false},
-		FaultRefused:     {store.ErrUnavailable, false},
-		FaultSlow:        {nil, true},
-		FaultReplyLost:   {store.ErrOutcomeUnknown, true},
-		FaultRequestLost: {store.ErrOutcomeUnknown, false},
-	} {
+	for fault, want := range outcomes {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

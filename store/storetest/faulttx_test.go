@@ -26,17 +26,7 @@ func (v *env) staging() (store.OwnTx, types.Event) {
 
 func TestEachFaultOfAnEndIsWhatItSays(t *testing.T) {
 	t.Parallel()
-	for fault, want := range map[Fault]struct {
-		err    error
-		stored bool
-	}{
-		FaultNone:        {nil, true},
-		FaultConflict:    {store.ErrConflict, false},
-		FaultRefused:     {store.ErrUnavailable, false},
-		FaultSlow:        {nil, true},
-		FaultReplyLost:   {store.ErrOutcomeUnknown, true},
-		FaultRequestLost: {store.ErrOutcomeUnknown, false},
-	} {
+	for fault, want := range outcomes {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
