@@ -18,7 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A commit beside its limit: what the same callers reach with one prepared INSERT an event. Run with
+// A commit beside its limit: what the same callers reach with one prepared INSERT an event. Run
+// with
 //
 //	go test -run '^$' -bench Commit ./store/postgres
 func BenchmarkCommit(b *testing.B) {

@@ -321,7 +321,8 @@ func TestACommitterStaysForWhatCameAtTheLastMoment(t *testing.T) {
 	require.True(t, b.idle(1))
 }
 
-// Whatever comes when, and whoever gives up, everyone is answered and no aggregate is under way twice.
+// Whatever comes when, and whoever gives up, everyone is answered and no aggregate is under way
+// twice.
 func TestCombinerProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

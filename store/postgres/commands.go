@@ -33,8 +33,8 @@ func (s *Store) lookupFrom(ctx context.Context, q querier, aggregateID hlc.Times
 	return record, nil
 }
 
-// PruneCommands forgets the command IDs recorded before t, by the database's clock; see store.CommandLog. It is one
-// statement, however many there are.
+// PruneCommands forgets the command IDs recorded before t, by the database's clock; see
+// store.CommandLog. It is one statement, however many there are.
 func (s *Store) PruneCommands(ctx context.Context, t time.Time) (int64, error) {
 	return s.pruneFrom(ctx, s.pool, t)
 }

@@ -181,8 +181,8 @@ func harness(m *migrations.Options, o *postgres.Options, configure ...func(*pgxp
 	}
 }
 
-// small keeps the parallel tests of a package together below the server's limit of connections, and tells those of
-// a test from those of others.
+// small keeps the parallel tests of a package together below the server's limit of connections, and
+// tells those of a test from those of others.
 func small(c *pgxpool.Config) {
 	c.MaxConns = 4
 	c.ConnConfig.RuntimeParams["application_name"] = rand.Text()

@@ -42,6 +42,7 @@ package postgres
 //	own_…                      a transaction of the library over several aggregates
 //	routed, routed_sql, …_gap  a distributed database: a transaction for each aggregate, pipelined
 //
-// What they have in common: combiner (who waits, who sends), insert and sql (the statements), conflicts (which of them), news and
-// refusal (why a commit was not stored), translate (what an error says). tail_… is the cursor over the log, and what has no such name
-// reads: load, follow, replica, snapshot, commands.
+// What they have in common: combiner (who waits, who sends), insert and sql (the statements),
+// conflicts (which of them), news and refusal (why a commit was not stored), translate (what an
+// error says). tail_… is the cursor over the log, and what has no such name reads: load, follow,
+// replica, snapshot, commands.

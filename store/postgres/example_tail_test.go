@@ -13,7 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A read model that is filled behind the writers: what the function writes and how far the tail is are one transaction.
+// A read model that is filled behind the writers: what the function writes and how far the tail is
+// are one transaction.
 func ExampleNewTail() {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()

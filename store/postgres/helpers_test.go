@@ -75,7 +75,8 @@ func hold(t testing.TB, pool *pgxpool.Pool) (release func()) {
 	}
 }
 
-// together makes all commits travel in one statement, and returns their errors. The pool has one connection.
+// together makes all commits travel in one statement, and returns their errors. The pool has one
+// connection.
 func together(t testing.TB, s *postgres.Store, pool *pgxpool.Pool, commits ...store.Commit) []error {
 	t.Helper()
 	// One committer leads and waits for the connection. The others wait for it.

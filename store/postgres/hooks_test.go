@@ -47,7 +47,8 @@ func checkpoint(t testing.TB, a store.Adapter) (goBack func()) {
 	return func() { run(restore.String()) }
 }
 
-// waiting counts the connections of a, and of other processes on its database, that wait for a lock of a transaction.
+// waiting counts the connections of a, and of other processes on its database, that wait for a lock
+// of a transaction.
 func waiting(t testing.TB, a store.Adapter) (n int) {
 	t.Helper()
 	err := under(a).pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity

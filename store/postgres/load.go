@@ -54,7 +54,8 @@ func (s *Store) eventsFrom(ctx context.Context, q querier, id hlc.Timestamp, r s
 	}
 }
 
-// read calls each with every row of a statement that reads the range r of an aggregate, until it returns false.
+// read calls each with every row of a statement that reads the range r of an aggregate, until it
+// returns false.
 func (s *Store) read(ctx context.Context, q querier, doing, sql string, id hlc.Timestamp, r store.Range, each func(store.Entry) bool) error {
 	after, last, some := bounds(r)
 	if !some {
@@ -98,8 +99,8 @@ func (s *Store) readRows(ctx context.Context, q querier, doing, sql string, id h
 	return nil
 }
 
-// exhaust reads the rows that are left, if they are few, and reports whether they were: to give up the connection costs
-// more than some hundred rows, but less than a million.
+// exhaust reads the rows that are left, if they are few, and reports whether they were: to give up
+// the connection costs more than some hundred rows, but less than a million.
 func exhaust(rows pgx.Rows) bool {
 	for range 1000 {
 		if !rows.Next() {
@@ -141,8 +142,8 @@ func (s *Store) snapshotFrom(ctx context.Context, q querier, id hlc.Timestamp, r
 	return &types.Snapshot{AggregateID: id, Sequence: types.Sequence(sequence), Body: body}, nil
 }
 
-// ListAggregates returns a page of the ids in the log; see store.Lister. It takes a step in the index for each id, whatever the
-// number of its events.
+// ListAggregates returns a page of the ids in the log; see store.Lister. It takes a step in the
+// index for each id, whatever the number of its events.
 func (s *Store) ListAggregates(ctx context.Context, after hlc.Timestamp, limit int) (ids []hlc.Timestamp, err error) {
 	err = s.planned(ctx, s.pool, func(q querier) error {
 		rows, err := q.Query(ctx, s.sql.list, after[:], limit)

@@ -103,7 +103,8 @@ func TestASessionThatTheServerEndsLeavesTheOutcomeUnknown(t *testing.T) {
 			rollback, _ := foreign(t, pool, c)
 			done := make(chan error, 1)
 			go func() { done <- s.Commit(context.WithoutCancel(t.Context()), c) }()
-			// The session may have given up one wait and not begun the next: it is looked for until it is hit.
+			// The session may have given up one wait and not begun the next: it is looked for until it is
+			// hit.
 			require.Eventually(t, func() bool {
 				tag, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE NOT l.granted AND l.locktype = 'transactionid' AND a.pid IN (SELECT pid FROM pg_locks WHERE relation = to_regclass('event_log'))`)

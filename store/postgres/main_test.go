@@ -45,7 +45,8 @@ func (a *asker) answers() bool {
 	return !a.absent
 }
 
-// examplePool returns a pool on fresh tables in a schema of that name, and on what else the statements make.
+// examplePool returns a pool on fresh tables in a schema of that name, and on what else the
+// statements make.
 func examplePool(schema string, statements ...string) *pgxpool.Pool {
 	ctx := context.Background()
 	config, err := pgxpool.ParseConfig(pgtest.Start(&asker{}).URL)

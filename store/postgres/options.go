@@ -39,7 +39,8 @@ type Options struct {
 	// commits share no statement, there may be up to 16. 0 means DefaultCommitters.
 	Committers int
 
-	// MaxBatch is how many commits share a statement at most. 0 means DefaultMaxBatch; 1 turns sharing off.
+	// MaxBatch is how many commits share a statement at most. 0 means DefaultMaxBatch; 1 turns sharing
+	// off.
 	MaxBatch int
 
 	// CommitTimeout bounds the wait for the database's answer to a commit that was sent, and the

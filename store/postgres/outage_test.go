@@ -15,8 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// deaths are what a coordinator says of a server that died: Citus of one that it can't do without (which comes without a code of
-// its own), of one that it could not reach, and the server itself where it was shut down.
+// deaths are what a coordinator says of a server that died: Citus of one that it can't do without
+// (which comes without a code of its own), of one that it could not reach, and the server itself
+// where it was shut down.
 var deaths = map[string]pgproto3.ErrorResponse{
 	"essential":  {Code: "XX000", Message: "failure on connection marked as essential: 10.0.0.2:5432"},
 	"connection": {Code: "08006", Message: "connection to the remote node 10.0.0.2:5432 failed with the following error: server closed the connection unexpectedly"},

@@ -155,7 +155,8 @@ func TestARowOfAStrangerThatIsTakenOutOfOrderIsADeadlock(t *testing.T) {
 	require.Empty(t, stored(t, s, upper))
 }
 
-// Whoever does not wait in the line is quicker than a turn there, again and again. Who has the lock alone is not robbed of its turn.
+// Whoever does not wait in the line is quicker than a turn there, again and again. Who has the lock
+// alone is not robbed of its turn.
 func TestWhoHasTheLockAloneIsFirst(t *testing.T) {
 	t.Parallel()
 	for name, m := range schemas {

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// endTogether ends transactions, one for each list of commits, at one moment, and returns their errors. The pool has one connection.
+// endTogether ends transactions, one for each list of commits, at one moment, and returns their
+// errors. The pool has one connection.
 func endTogether(t testing.TB, s *postgres.Store, pool *pgxpool.Pool, transactions ...[]store.Commit) []error {
 	t.Helper()
 	release := hold(t, pool)
@@ -69,8 +70,8 @@ func TestTransactionsThatEndAtOneMomentShareOne(t *testing.T) {
 	require.Equal(t, 1, w.take(), "round trips")
 }
 
-// Whatever is wrong with one of the transactions in a statement, it is stored in none of its parts, and the others are not
-// affected.
+// Whatever is wrong with one of the transactions in a statement, it is stored in none of its parts,
+// and the others are not affected.
 func TestATransactionThatIsRefusedLeavesTheOthersInItsStatementAlone(t *testing.T) {
 	t.Parallel()
 	s, pool := projecting(t)
@@ -160,8 +161,8 @@ func TestALostAnswerToSeveralTransactionsIsUnknownToEach(t *testing.T) {
 	}
 }
 
-// A cold aggregate in the middle of a transaction is no reason to begin it: the rows of the one before would be taken early, and out of
-// order.
+// A cold aggregate in the middle of a transaction is no reason to begin it: the rows of the one
+// before would be taken early, and out of order.
 func TestAReadOfAnotherAggregateSendsNothingThatIsStaged(t *testing.T) {
 	t.Parallel()
 	tr := &tracer{}

@@ -29,7 +29,8 @@ var spoilt = map[string][2]string{
 	},
 }
 
-// everything is what a store does beside plain commits, by name. Each may be called any number of times.
+// everything is what a store does beside plain commits, by name. Each may be called any number of
+// times.
 func everything(s *postgres.Store, pool *pgxpool.Pool, id hlc.Timestamp) map[string]func(context.Context) error {
 	next := types.Sequence(100)
 	inside := func(f func(context.Context, store.Tx) error) func(context.Context) error {

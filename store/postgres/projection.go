@@ -182,7 +182,8 @@ func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err err
 	return nil
 }
 
-// atTheEnd is what a constraint means that was violated at the end of the transaction, by whichever commit of batch.
+// atTheEnd is what a constraint means that was violated at the end of the transaction, by whichever
+// commit of batch.
 func atTheEnd(batch []*pending, err error) error {
 	var all projections
 	for _, p := range batch {
@@ -191,8 +192,8 @@ func atTheEnd(batch []*pending, err error) error {
 	return &store.ProjectionError{Event: batch[0].firstEvent(), Err: all.meaning(err)}
 }
 
-// refusedBy is the error of a projection. What the store's own errors would say of the commit is not meant, where a projection
-// that uses a store itself returns one: they are kept as text.
+// refusedBy is the error of a projection. What the store's own errors would say of the commit is
+// not meant, where a projection that uses a store itself returns one: they are kept as text.
 func refusedBy(e types.Event, err error) error {
 	for _, sentinel := range []error{
 		store.ErrOutcomeUnknown, store.ErrUnavailable, store.ErrConflict, store.ErrInvalidEvent,

@@ -17,7 +17,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// projecting returns a crowd with a table for projections: unique names, and a check that its name is not "bad".
+// projecting returns a crowd with a table for projections: unique names, and a check that its name
+// is not "bad".
 func projecting(t testing.TB, configure ...func(*pgxpool.Config)) (*postgres.Store, *pgxpool.Pool) {
 	t.Helper()
 	s, pool := crowd(t, nil, configure...)
@@ -153,7 +154,8 @@ func TestInACrowdAConflictOrABadBodyIsOnlyItsOwn(t *testing.T) {
 func TestACommitIsNotRefusedForTheProjectionRowOfAnother(t *testing.T) {
 	t.Parallel()
 	s, pool := projecting(t)
-	// Both want the same name. One commit gets it, whichever; and were that one refused, the other would.
+	// Both want the same name. One commit gets it, whichever; and were that one refused, the other
+	// would.
 	twin, other := projected(batchedNames, "same"), projected(batchedNames, "same", "bad")
 	errs := together(t, s, pool, other, twin, projected(batchedNames, "else"))
 	require.Error(t, errs[0])

@@ -28,7 +28,8 @@ var schemas = map[string]*migrations.Options{
 	"another schema": {Schema: `A "quoted"; name`, Metadata: true, Commands: true},
 }
 
-// onEach runs a test on every schema, with several stores on the same tables: each stands for a process.
+// onEach runs a test on every schema, with several stores on the same tables: each stands for a
+// process.
 func onEach(t *testing.T, processes int, o postgres.Options, test func(t *testing.T, stores []*postgres.Store)) {
 	t.Helper()
 	for name, m := range schemas {
@@ -239,8 +240,8 @@ func TestManyProcessesWithProjectionsNeitherDeadlockNorLoseAny(t *testing.T) {
 	require.Equal(t, 600, n)
 }
 
-// The server ends the transaction that has waited longest, so that commits which are sent again at once may be each other's
-// deadlock until none has an attempt left.
+// The server ends the transaction that has waited longest, so that commits which are sent again at
+// once may be each other's deadlock until none has an attempt left.
 func TestThoseThatLostToADeadlockAreSentAgainOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	const all = 8

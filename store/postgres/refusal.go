@@ -8,7 +8,8 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// errNoReason stands for the reason of a commit that was not stored although nothing stood against it any more.
+// errNoReason stands for the reason of a commit that was not stored although nothing stood against
+// it any more.
 var errNoReason = errors.New("another transaction was in the way and is gone")
 
 func errOr(err error) error {
@@ -18,9 +19,9 @@ func errOr(err error) error {
 	return err
 }
 
-// refusal finds out why the attempt at p did not store it, and returns nil if there is no reason to be found, so that
-// another attempt may succeed. The database is only asked on this path, so its cost does not matter.
-// A conflict comes before all other reasons.
+// refusal finds out why the attempt at p did not store it, and returns nil if there is no reason to
+// be found, so that another attempt may succeed. The database is only asked on this path, so its
+// cost does not matter. A conflict comes before all other reasons.
 func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) error {
 	if err := p.verdict(); err != nil {
 		return err
@@ -45,8 +46,8 @@ func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) e
 	case fateRaced:
 		return nil
 	case fateParticular:
-		// The unique index on the timestamp may notice a commit that is being stored twice before the one on the
-		// sequence does. The second time that can't be.
+		// The unique index on the timestamp may notice a commit that is being stored twice before the one
+		// on the sequence does. The second time that can't be.
 		if pgError(p.err).Code == codeUniqueViolation && races == 0 {
 			return nil
 		}
@@ -55,7 +56,8 @@ func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) e
 	return translate("commit events", p.err)
 }
 
-// unlessConflict returns the error of a projection, or what the log has against p. Another error it returns as it is.
+// unlessConflict returns the error of a projection, or what the log has against p. Another error it
+// returns as it is.
 func (s *Store) unlessConflict(ctx context.Context, p *pending, err error) error {
 	var projection *store.ProjectionError
 	if !errors.As(err, &projection) {
@@ -79,7 +81,8 @@ func (s *Store) lookAgain(ctx context.Context, q querier, p *pending) error {
 	return s.planned(ctx, q, func(q querier) error { return s.askNews(ctx, q, []*pending{p}) })
 }
 
-// askRouted is askNews for one commit, by a statement that names its aggregate as a plain parameter.
+// askRouted is askNews for one commit, by a statement that names its aggregate as a plain
+// parameter.
 func (s *Store) askRouted(ctx context.Context, q querier, p *pending) (err error) {
 	c := p.commit
 	rows, err := q.Query(ctx, s.sql.from, c.AggregateID[:], p.since())
@@ -132,8 +135,9 @@ func (s *Store) describe(ctx context.Context, q querier, c *store.Commit, err er
 	return invalid
 }
 
-// takenTimestamp reports whether the log has one of the timestamps of c: in the aggregate, where every schema has an index for
-// that, or in any. The names of constraints say nothing: those of a partition or of a shard are of its own.
+// takenTimestamp reports whether the log has one of the timestamps of c: in the aggregate, where
+// every schema has an index for that, or in any. The names of constraints say nothing: those of a
+// partition or of a shard are of its own.
 func (s *Store) takenTimestamp(ctx context.Context, q querier, c *store.Commit) (taken bool) {
 	stamps := make([][]byte, len(c.Events))
 	for i := range c.Events {
@@ -156,8 +160,8 @@ func (s *Store) metadataFault(ctx context.Context, q querier, n int, text func(i
 	return s.badText(ctx, q, n, text)
 }
 
-// badText returns the index of the first of n texts that can't be a jsonb, or -1 if there is none or
-// the database can't tell.
+// badText returns the index of the first of n texts that can't be a jsonb, or -1 if there is none
+// or the database can't tell.
 func (s *Store) badText(ctx context.Context, q querier, n int, text func(int) string) int {
 	if !s.refuses(ctx, q, 0, n, text) {
 		return -1

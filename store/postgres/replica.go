@@ -11,12 +11,14 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Replica returns the store for reads of an aggregate's past, which go to Options.Replica; nil without one. See store.Replicated.
+// Replica returns the store for reads of an aggregate's past, which go to Options.Replica; nil
+// without one. See store.Replicated.
 //
-// The replica brings what it has, and the primary what comes after that: so nothing is late, and a replica that is down, slow or behind
-// costs the primary's time and nothing else. The primary is asked in any case, by one look into an index: it has to have
-// the last event that the replica brought, or the replica follows another server, which is store.ErrUnavailable. What was redacted is
-// read as it was for as long as the replica is behind.
+// The replica brings what it has, and the primary what comes after that: so nothing is late, and a
+// replica that is down, slow or behind costs the primary's time and nothing else. The primary is
+// asked in any case, by one look into an index: it has to have the last event that the replica
+// brought, or the replica follows another server, which is store.ErrUnavailable. What was redacted
+// is read as it was for as long as the replica is behind.
 func (s *Store) Replica() store.Adapter {
 	if s.o.Replica == nil {
 		return nil
@@ -90,7 +92,8 @@ func otherLog(id hlc.Timestamp, last types.Event) error {
 	return fmt.Errorf("%w: read aggregate %v: %w: sequence %d, %v", store.ErrUnavailable, id, errOtherLog, last.Sequence, last.Timestamp)
 }
 
-// checkReplica refuses a replica of another cluster. One that can't be asked now may be there later.
+// checkReplica refuses a replica of another cluster. One that can't be asked now may be there
+// later.
 func (s *Store) checkReplica(ctx context.Context, primary querier) error {
 	if s.o.Replica == nil {
 		return nil

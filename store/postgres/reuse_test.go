@@ -28,8 +28,9 @@ func (b *bomb) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQuer
 
 func (*bomb) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// TestWhatBefellACommitIsNoAnswerToAnother takes a crowd apart, has one of it refused and the other's tracer panic, so that
-// both are told that the outcome is unknown, and goes on with commits that are sent alone.
+// TestWhatBefellACommitIsNoAnswerToAnother takes a crowd apart, has one of it refused and the
+// other's tracer panic, so that both are told that the outcome is unknown, and goes on with commits
+// that are sent alone.
 func TestWhatBefellACommitIsNoAnswerToAnother(t *testing.T) {
 	t.Parallel()
 	b := &bomb{}

@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The schemas and the ways to a server that docs/scaling.md recommends keep the whole contract, too.
+// The schemas and the ways to a server that docs/scaling.md recommends keep the whole contract,
+// too.
 
 func TestStoreKeepsTheContractOnShardedTables(t *testing.T) {
 	t.Parallel()
@@ -26,8 +27,8 @@ func TestStoreKeepsTheContractOnShardedTables(t *testing.T) {
 	storetest.Run(t, h)
 }
 
-// proxyModes are the modes of pgx that prepare no statements: a proxy that pools transactions gives every statement
-// another connection.
+// proxyModes are the modes of pgx that prepare no statements: a proxy that pools transactions gives
+// every statement another connection.
 var proxyModes = map[string]pgx.QueryExecMode{
 	"exec":            pgx.QueryExecModeExec,
 	"simple protocol": pgx.QueryExecModeSimpleProtocol,
@@ -44,8 +45,8 @@ func TestStoreKeepsTheContractThroughATransactionPoolingProxy(t *testing.T) {
 	}
 }
 
-// proxied is the harness for stores behind a proxy. The schema is named in the store's options: the proxy
-// keeps no search_path.
+// proxied is the harness for stores behind a proxy. The schema is named in the store's options: the
+// proxy keeps no search_path.
 func proxied(proxy *pgbouncer.Proxy, mode pgx.QueryExecMode) storetest.Harness {
 	h := harness(&migrations.Options{Metadata: true, Commands: true}, nil)
 	h.New = func(t testing.TB) store.Adapter {

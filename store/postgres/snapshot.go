@@ -71,8 +71,9 @@ func checkSnapshot(snapshot types.Snapshot) error {
 	return invalid
 }
 
-// Redact changes events, command records and the snapshot of an aggregate in one transaction; see store.Redactor. It is linear in the
-// number of events that change, and needs UPDATE on the events and DELETE on snapshots and commands.
+// Redact changes events, command records and the snapshot of an aggregate in one transaction; see
+// store.Redactor. It is linear in the number of events that change, and needs UPDATE on the events
+// and DELETE on snapshots and commands.
 func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	if r.Snapshot != nil {
 		if err := checkSnapshot(*r.Snapshot); err != nil {
@@ -100,8 +101,8 @@ func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	return bodyError(ctx, "redact", r.AggregateID, r.First(), err)
 }
 
-// redactIn returns what speaks against the redaction apart from the driver's errors. The snapshot comes first: its row
-// is where two redactions wait for each other.
+// redactIn returns what speaks against the redaction apart from the driver's errors. The snapshot
+// comes first: its row is where two redactions wait for each other.
 func (s *Store) redactIn(ctx context.Context, tx querier, r store.Redaction) (refusal, _ error) {
 	id := r.AggregateID
 	if r.Snapshot != nil {

@@ -20,7 +20,8 @@ type tailStatements struct {
 	log, tails               string
 }
 
-// A part of a tail has the aggregates whose id hashes to it. SHA-256 is the same on every server and in Go.
+// A part of a tail has the aggregates whose id hashes to it. SHA-256 is the same on every server
+// and in Go.
 const partSQL = `($2::int4 = 1 OR get_byte(sha256(e.aggregate_id), 0) % $2::int4 = $3::int4)`
 
 const (
@@ -33,7 +34,8 @@ t.after_aggregate, t.after_sequence, t.known, t.delivered, t.saved_at`
 	// startedSQL tells one server from another, also from a copy of it.
 	startedSQL = `pg_postmaster_start_time()::text`
 
-	// Rows that have a stop are of an earlier round: they come first, and nothing of a later one before they are gone.
+	// Rows that have a stop are of an earlier round: they come first, and nothing of a later one
+	// before they are gone.
 	tailLockSQL = `SELECT ` + placeColumns + `, ` + serverColumns + `, ` + startedSQL + `, {reached} FROM {tails} t
 WHERE t.name = $1::text AND (t.stop IS NOT NULL OR t.parts = $2::int4 AND t.part = $3::int4
 	AND NOT EXISTS (SELECT FROM {tails} o WHERE o.name = $1::text AND o.stop IS NOT NULL))
@@ -74,8 +76,9 @@ to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL, version()`
 	// tailForeignSQL finds numbers that this server has not given out yet: they came with a restore.
 	tailForeignSQL = `SELECT EXISTS (SELECT FROM {log} WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()))`
 
-	// What a window reads. $1: types or NULL, $2 and $3: the part; what is of another type comes without its body, for
-	// the order within aggregates goes through it. The list is a query of its own so that it is read once and not for each row.
+	// What a window reads. $1: types or NULL, $2 and $3: the part; what is of another type comes
+	// without its body, for the order within aggregates goes through it. The list is a query of its
+	// own so that it is read once and not for each row.
 	tailWindowSQL = `(SELECT {columns} FROM {log} e
 WHERE e.transaction_id = ANY ($4::text::xid8[]) AND ` + partSQL + ` ORDER BY e.transaction_id LIMIT $8::int8)
 UNION ALL
@@ -96,7 +99,8 @@ AND e.transaction_id < $6::text::xid8 AND e.transaction_id <> ALL ($7::text::xid
 WHERE (e.transaction_id IS NULL OR e.transaction_id >= $4::text::xid8 AND e.transaction_id <> ALL ($5::text::xid8[])
 AND e.transaction_id < $6::text::xid8 AND e.transaction_id <> ALL ($7::text::xid8[]))` + sweepSQL
 
-	// tailPredecessorsSQL returns which of the events, given by aggregate and sequence, a snapshot does not show.
+	// tailPredecessorsSQL returns which of the events, given by aggregate and sequence, a snapshot
+	// does not show.
 	tailPredecessorsSQL = `SELECT p.n FROM unnest($1::bytea[], $2::int4[]) WITH ORDINALITY AS p (aggregate_id, sequence, n)
 JOIN {log} e ON e.aggregate_id = p.aggregate_id AND e.sequence = p.sequence
 WHERE e.transaction_id >= $3::text::xid8 OR e.transaction_id = ANY ($4::text::xid8[])`
@@ -111,7 +115,8 @@ AND e.transaction_id < $1::text::xid8 AND e.transaction_id <> ALL ($6::text::xid
 
 	tailSomeSQL = `SELECT EXISTS (SELECT FROM {log} e WHERE ` + shownSQL + `)`
 
-	// tailFollowersSQL are the transactions between two snapshots with an event that follows one which the second does not show.
+	// tailFollowersSQL are the transactions between two snapshots with an event that follows one which
+	// the second does not show.
 	tailFollowersSQL = `SELECT DISTINCT e.transaction_id::text
 FROM {log} e JOIN {log} p ON p.aggregate_id = e.aggregate_id AND p.sequence = e.sequence - 1
 WHERE ` + shownSQL + ` AND (p.transaction_id >= $1::text::xid8 OR p.transaction_id = ANY ($6::text::xid8[]))`
@@ -122,7 +127,8 @@ AND ($7::bytea IS NULL OR e.transaction_id >= $9::text::xid8 OR e.transaction_id
 	OR (e.aggregate_id, e.sequence) > ($7::bytea, $8::int4))
 AND ` + partSQL + ` AND ($1::text[] IS NULL OR e.type = ANY ($1::text[]))`
 
-	// Under its own snapshot a transaction sees rows whose numbers it should not see: they are not of this server.
+	// Under its own snapshot a transaction sees rows whose numbers it should not see: they are not of
+	// this server.
 	tailRenumberSQL = `UPDATE {log} SET transaction_id = NULL
 WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(transaction_id, pg_current_snapshot())`
 

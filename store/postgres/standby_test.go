@@ -117,7 +117,8 @@ func TestAServerThatTakesNoWritesIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestConnectionsToAServerThatTakesNoWritesLeaveThePool holds the connection string of docs/guide.md to its word.
+// TestConnectionsToAServerThatTakesNoWritesLeaveThePool holds the connection string of
+// docs/guide.md to its word.
 func TestConnectionsToAServerThatTakesNoWritesLeaveThePool(t *testing.T) {
 	t.Parallel()
 	primary, standby := pair(t)

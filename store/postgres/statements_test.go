@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tapped returns a store that has sent every kind of statement once, with a tracer and a count of its round trips.
+// tapped returns a store that has sent every kind of statement once, with a tracer and a count of
+// its round trips.
 func tapped(t *testing.T, calm bool) (*postgres.Store, *pgxpool.Pool, *tracer, *wire) {
 	t.Helper()
 	tr, w := &tracer{}, &wire{}

@@ -140,8 +140,9 @@ type probe struct {
 	args      []any
 }
 
-// probes are statements whose plans can't be made, or not be begun, where something is missing. Their parameters are of a kind that a commit
-// could have: a distributed database plans for the server that has the aggregate.
+// probes are statements whose plans can't be made, or not be begun, where something is missing.
+// Their parameters are of a kind that a commit could have: a distributed database plans for the
+// server that has the aggregate.
 func (s *Store) probes() []probe {
 	id := hlc.Timestamp{15: 1}
 	c := &store.Commit{
@@ -193,8 +194,8 @@ func (s *Store) findShards(ctx context.Context, conn *pgxpool.Conn) error {
 	return nil
 }
 
-// acquire gets a connection that can be written to, or says why the database can't be asked. The application may hold all of the pool's, so
-// the wait has a bound.
+// acquire gets a connection that can be written to, or says why the database can't be asked. The
+// application may hold all of the pool's, so the wait has a bound.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	waiting, cancel := context.WithTimeout(ctx, s.o.CommitTimeout)
 	defer cancel()
@@ -214,8 +215,8 @@ func (s *Store) sending(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(context.WithoutCancel(ctx), s.o.CommitTimeout)
 }
 
-// seenThrough is sending for a statement that stores batch, on conn: the more there is to send, the longer it may take. A
-// connection whose answer was overdue when end is called is not used again.
+// seenThrough is sending for a statement that stores batch, on conn: the more there is to send, the
+// longer it may take. A connection whose answer was overdue when end is called is not used again.
 func (s *Store) seenThrough(ctx context.Context, conn *pgxpool.Conn, batch []*pending) (_ context.Context, end func()) {
 	size := 0
 	for _, p := range batch {
@@ -230,7 +231,8 @@ func (s *Store) seenThrough(ctx context.Context, conn *pgxpool.Conn, batch []*pe
 	}
 }
 
-// perByte is how much longer the database may take for each byte that is sent: a second for a megabyte.
+// perByte is how much longer the database may take for each byte that is sent: a second for a
+// megabyte.
 const perByte = time.Microsecond
 
 // querier is what a pool, a connection and a transaction have in common.

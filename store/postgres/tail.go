@@ -54,11 +54,13 @@ type TailOptions struct {
 	// outside of the transaction can happen twice for as many events. 0 means DefaultTailBatch.
 	MaxBatch int
 
-	// Poll is how long a tail that has nothing to do waits before it looks again, and a tail that stands by before
-	// it tries to take over. It looks earlier only if somebody notifies TailChannel. 0 means DefaultTailPoll.
+	// Poll is how long a tail that has nothing to do waits before it looks again, and a tail that
+	// stands by before it tries to take over. It looks earlier only if somebody notifies TailChannel.
+	// 0 means DefaultTailPoll.
 	Poll time.Duration
 
-	// MaxBackoff bounds the pause after a failure, which begins with 100 ms and doubles. 0 means DefaultTailMaxBackoff.
+	// MaxBackoff bounds the pause after a failure, which begins with 100 ms and doubles. 0 means
+	// DefaultTailMaxBackoff.
 	MaxBackoff time.Duration
 
 	// Failed is called for every failure after which a batch is tried again: an error or a panic
@@ -72,9 +74,9 @@ type TailOptions struct {
 	// is known.
 	Known func(ctx context.Context, tx pgx.Tx, ids []hlc.Timestamp) (map[hlc.Timestamp]types.Sequence, error)
 
-	// Replica is a pool on a hot standby of the server, which spares that server most of the reading: what the standby
-	// has is read there. The place, its lock and what the function writes stay on the pool of NewTail, and so do the newest events,
-	// which a standby lacks. Nil means none.
+	// Replica is a pool on a hot standby of the server, which spares that server most of the reading:
+	// what the standby has is read there. The place, its lock and what the function writes stay on the
+	// pool of NewTail, and so do the newest events, which a standby lacks. Nil means none.
 	Replica *pgxpool.Pool
 
 	Schema   string       // holds the tables; empty, they are found through the search_path

@@ -6,8 +6,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// tailAhead is the next window, read on a connection of its own while the function works on one and while that is committed. No lock is needed
-// to read: what the limit shows is committed, and does not change.
+// tailAhead is the next window, read on a connection of its own while the function works on one and
+// while that is committed. No lock is needed to read: what the limit shows is committed, and does
+// not change.
 type tailAhead struct {
 	giveUp context.CancelFunc // ends the wait for a connection
 	done   chan struct{}
@@ -15,7 +16,8 @@ type tailAhead struct {
 	read   bool // of this server, without an error
 }
 
-// readsAhead reports whether the pool has a second connection for each part, and two more, or there is a replica.
+// readsAhead reports whether the pool has a second connection for each part, and two more, or there
+// is a replica.
 func (t *Tail) readsAhead() bool {
 	return t.o.Replica != nil || int(t.pool.Config().MaxConns) >= 2*t.o.Of+2
 }
@@ -33,7 +35,8 @@ func (s *tailStep) readAhead(ctx context.Context, p place) *tailAhead {
 	return a
 }
 
-// end waits for the reading, and returns the rows if they were read. A connection that there is still none of is not waited for.
+// end waits for the reading, and returns the rows if they were read. A connection that there is
+// still none of is not waited for.
 func (a *tailAhead) end() *[]*tailRow {
 	if a == nil {
 		return nil
@@ -47,8 +50,8 @@ func (a *tailAhead) end() *[]*tailRow {
 	return &rows
 }
 
-// readBeside reads on the replica or on another connection, which must be one to the same server: where a pool knows several,
-// another one may lack what this one shows.
+// readBeside reads on the replica or on another connection, which must be one to the same server:
+// where a pool knows several, another one may lack what this one shows.
 func (s *tailStep) readBeside(ctx, waiting context.Context, cluster string, into *tailRows, sql string, args []any) error {
 	if s.onReplica(ctx, waiting, cluster, into, sql, args) == nil {
 		return nil

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// interrupted is a connection on which something happens once between two statements that are sent together.
+// interrupted is a connection on which something happens once between two statements that are sent
+// together.
 type interrupted struct {
 	net.Conn
 	before  []byte // the end of the second one

@@ -10,9 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cut finds a snapshot below limit that leaves out enough to leave MaxBatch rows, and is closed as those of the server are. It begins with
-// the transactions below the last one read, and takes out those that follow an event which that does not show. Where nothing is left, there are no
-// rows, and the snapshot is one whose window has to be swept.
+// cut finds a snapshot below limit that leaves out enough to leave MaxBatch rows, and is closed as
+// those of the server are. It begins with the transactions below the last one read, and takes out
+// those that follow an event which that does not show. Where nothing is left, there are no rows,
+// and the snapshot is one whose window has to be swept.
 func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, p place, rows []*tailRow, limit snapshot) (snapshot, []*tailRow, error) {
 	slices.SortStableFunc(rows, func(a, b *tailRow) int { return cmp.Compare(a.number, b.number) })
 	first, last := rows[0].number, rows[w.t.o.MaxBatch].number
@@ -37,8 +38,9 @@ func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, p place, rows []*tailRo
 // tailReach is how many batches are swept at once, if so many are needed.
 const tailReach = 64
 
-// reach finds a snapshot for cut whose window has to be swept: one of all below a number and, where that leaves nothing, of
-// several batches. It is limit itself in the end, which can be all that there is.
+// reach finds a snapshot for cut whose window has to be swept: one of all below a number and, where
+// that leaves nothing, of several batches. It is limit itself in the end, which can be all that
+// there is.
 func (w *tailWorker) reach(ctx context.Context, tx pgx.Tx, p place, below uint64, limit snapshot) (snapshot, error) {
 	below = max(below, p.seenOrNothing().max)
 	for batches := 8; ; batches *= 8 {
@@ -60,7 +62,8 @@ func (w *tailWorker) reach(ctx context.Context, tx pgx.Tx, p place, below uint64
 	}
 }
 
-// closed takes out of a snapshot what follows an event that it does not show, and reports whether it then shows some that the place lacks.
+// closed takes out of a snapshot what follows an event that it does not show, and reports whether
+// it then shows some that the place lacks.
 func (w *tailWorker) closed(ctx context.Context, tx pgx.Tx, p place, shown snapshot) (_ snapshot, some bool, err error) {
 	from := p.seenOrNothing()
 	for {
@@ -87,7 +90,8 @@ func (w *tailWorker) closed(ctx context.Context, tx pgx.Tx, p place, shown snaps
 	}
 }
 
-// followers are the transactions among the rows, which are sorted, with an event whose predecessor a snapshot does not show without them.
+// followers are the transactions among the rows, which are sorted, with an event whose predecessor
+// a snapshot does not show without them.
 func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []*tailRow, shown snapshot) (map[uint64]bool, error) {
 	out := map[uint64]bool{}
 	var before *tailRow

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// errProxy is why a tail does not listen behind a proxy: it may be given another connection to the server for each transaction, and
-// what listens there would be somebody else's connection next.
+// errProxy is why a tail does not listen behind a proxy: it may be given another connection to the
+// server for each transaction, and what listens there would be somebody else's connection next.
 var errProxy = errors.New("a proxy is between the pool and the server")
 
-// listen wakes the workers when somebody notifies TailChannel. Where that can't be, they poll, and the logger is told why.
+// listen wakes the workers when somebody notifies TailChannel. Where that can't be, they poll, and
+// the logger is told why.
 func (t *Tail) listen(ctx context.Context, wake []chan struct{}) {
 	told := false
 	for ctx.Err() == nil {

@@ -51,7 +51,8 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// listener returns the process of the server that listens for the pool's tail, once there is one other than those.
+// listener returns the process of the server that listens for the pool's tail, once there is one
+// other than those.
 func listener(t testing.TB, pool *pgxpool.Pool, others ...int) (process int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -118,7 +119,8 @@ func TestATailWithoutAConnectionToSpareSaysSoAndPolls(t *testing.T) {
 	}, time.Minute, 3*time.Millisecond)
 }
 
-// A proxy that gives each transaction another connection keeps no LISTEN. The tail leaves none there, says so, and works.
+// A proxy that gives each transaction another connection keeps no LISTEN. The tail leaves none
+// there, says so, and works.
 func TestATailWorksThroughATransactionPoolingProxy(t *testing.T) {
 	t.Parallel()
 	for name, mode := range proxyModes {

@@ -69,7 +69,8 @@ func knownWritten(ctx context.Context, tx pgx.Tx, ids []hlc.Timestamp) (map[hlc.
 	return last, nil
 }
 
-// A dump brings place, log and what the consumer wrote into a cluster that counts its transactions anew.
+// A dump brings place, log and what the consumer wrote into a cluster that counts its transactions
+// anew.
 func TestATailGoesOnAfterADumpWasRestoredIntoAnotherCluster(t *testing.T) {
 	t.Parallel()
 	pgDump, psql := pgtest.Program(t, "pg_dump"), pgtest.Program(t, "psql")
@@ -119,7 +120,8 @@ func TestATailGoesOnAfterADumpWasRestoredIntoAnotherCluster(t *testing.T) {
 	require.Equal(t, last, await(t, to, 12)[10:])
 }
 
-// What can't be cut into batches, as a transaction took its number before others that it follows, is swept; and no more than that.
+// What can't be cut into batches, as a transaction took its number before others that it follows,
+// is swept; and no more than that.
 func TestATailSweepsNoMoreThanItHasTo(t *testing.T) {
 	t.Parallel()
 	pool := tailed(t)

@@ -14,8 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// place is a row of the table of tails: how far a part of a tail is. All that is in seen was handed out. Where until is set, the window between the
-// two is being swept, and was handed out up to the event that the place names. A place with a stop ends there.
+// place is a row of the table of tails: how far a part of a tail is. All that is in seen was handed
+// out. Where until is set, the window between the two is being swept, and was handed out up to the
+// event that the place names. A place with a stop ends there.
 type place struct {
 	round, part, parts int32
 	types              []string
@@ -99,15 +100,16 @@ func (t *Tail) places(ctx context.Context, q querier) ([]place, error) {
 	})
 }
 
-// locked runs f in a transaction on the tail's rows, which it has for itself: it waits for a batch that is under way, and
-// its own end is one with that of f.
+// locked runs f in a transaction on the tail's rows, which it has for itself: it waits for a batch
+// that is under way, and its own end is one with that of f.
 func (t *Tail) locked(ctx context.Context, level pgx.TxIsoLevel, f func(tx pgx.Tx, rows []place) error) error {
 	if err := t.admit(ctx); err != nil {
 		return err
 	}
 	options := pgx.TxOptions{IsoLevel: level, AccessMode: pgx.ReadWrite}
 	return pgx.BeginTxFunc(ctx, t.pool, options, func(tx pgx.Tx) error {
-		// The first lock is against who makes rows too. Each is a statement of its own: what follows has a newer view.
+		// The first lock is against who makes rows too. Each is a statement of its own: what follows has
+		// a newer view.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))", "maestro tail "+t.o.Name); err != nil {
 			return err
 		}
@@ -182,8 +184,9 @@ func (t *Tail) prepare(ctx context.Context) error {
 	})
 }
 
-// dealAnew begins a round of other parts. The places of this round end at a common snapshot; there the new ones begin, once all
-// of the old are gone. Where that is under way already, none of the new ones has begun, and they are replaced.
+// dealAnew begins a round of other parts. The places of this round end at a common snapshot; there
+// the new ones begin, once all of the old are gone. Where that is under way already, none of the
+// new ones has begun, and they are replaced.
 func (t *Tail) dealAnew(ctx context.Context, tx pgx.Tx, rows []place, now snapshot) error {
 	last := rows[len(rows)-1]
 	next := place{round: last.round + 1, seen: &now}
@@ -327,7 +330,8 @@ func (t *Tail) Rewind(ctx context.Context, to time.Time, with func(ctx context.C
 	return t.failure(ctx, "rewind", err)
 }
 
-// since finds the number below which no transaction has an event of the time or later, nor follows one that has. 0 is none.
+// since finds the number below which no transaction has an event of the time or later, nor follows
+// one that has. 0 is none.
 func (t *Tail) since(ctx context.Context, tx pgx.Tx, to time.Time) (lowest uint64, beginning bool, err error) {
 	if to.UnixMilli() <= 0 {
 		return 0, true, nil

@@ -175,7 +175,8 @@ func runTail(t testing.TB, tail *postgres.Tail, f postgres.TailFunc) (stop func(
 	return stop
 }
 
-// A database that is restored from a dump into another cluster has that one's numbers, and the place that goes with them.
+// A database that is restored from a dump into another cluster has that one's numbers, and the
+// place that goes with them.
 func TestATailRefusesAPlaceOfAnotherClusterAndAdoptsIt(t *testing.T) {
 	t.Parallel()
 	pool := tailed(t)
@@ -185,7 +186,8 @@ func TestATailRefusesAPlaceOfAnotherClusterAndAdoptsIt(t *testing.T) {
 	stop := runTail(t, newTail(t, pool, o), copyAll)
 	await(t, pool, 3)
 	stop()
-	// As it was there: another identity, and numbers that this server comes to much later. One event of each is not handed out yet.
+	// As it was there: another identity, and numbers that this server comes to much later. One event
+	// of each is not handed out yet.
 	_, err := pool.Exec(t.Context(), `UPDATE tails SET cluster = '42', seen = '900000000000:900000000000:'`)
 	require.NoError(t, err)
 	more := append(append1(t, pool, a, 4, 2), append1(t, pool, b, 1, 2)...)

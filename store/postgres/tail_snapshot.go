@@ -7,13 +7,15 @@ import (
 	"strings"
 )
 
-// A snapshot is the set of the transactions that are visible at a moment: all that are below max, except those in
-// without. Tails work with these alone. A window is what one snapshot shows and an earlier one does not.
+// A snapshot is the set of the transactions that are visible at a moment: all that are below max,
+// except those in without. Tails work with these alone. A window is what one snapshot shows and an
+// earlier one does not.
 //
-// What the server calls a snapshot is closed: with a transaction it shows all that were committed when that one saw
-// or followed them. So an event is never in an earlier window than its predecessor in the aggregate: whoever
-// stored it did so after that was committed, or in the same transaction. The order of the numbers promises nothing of the kind, for
-// a transaction may take its number long before it stores its events.
+// What the server calls a snapshot is closed: with a transaction it shows all that were committed
+// when that one saw or followed them. So an event is never in an earlier window than its
+// predecessor in the aggregate: whoever stored it did so after that was committed, or in the same
+// transaction. The order of the numbers promises nothing of the kind, for a transaction may take
+// its number long before it stores its events.
 type snapshot struct {
 	max     uint64
 	without []uint64 // in rising order, all below max

@@ -14,8 +14,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// tailStep hands out batches on one connection for as long as one follows the other, each in a transaction of its own. The end of one and the
-// beginning of the next are one round trip.
+// tailStep hands out batches on one connection for as long as one follows the other, each in a
+// transaction of its own. The end of one and the beginning of the next are one round trip.
 type tailStep struct {
 	*tailWorker
 	conn    *pgxpool.Conn
@@ -43,7 +43,8 @@ func (w *tailWorker) step(ctx context.Context) (more bool, err error) {
 	return more, err
 }
 
-// begin begins a transaction that has the place for itself, and reports whether there is one to have.
+// begin begins a transaction that has the place for itself, and reports whether there is one to
+// have.
 func (s *tailStep) begin(ctx context.Context) (bool, error) {
 	b := &pgx.Batch{}
 	b.BeginTx(pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
@@ -162,8 +163,9 @@ func (s *tailStep) hand(ctx context.Context, next *window) (err error) {
 	return nil
 }
 
-// end saves the place, or removes it where it is at its stop, and commits. Where more is to come, it begins the next
-// transaction, takes the place again and reads on, all at once: has tells that nobody was faster.
+// end saves the place, or removes it where it is at its stop, and commits. Where more is to come,
+// it begins the next transaction, takes the place again and reads on, all at once: has tells that
+// nobody was faster.
 func (s *tailStep) end(ctx context.Context, next *window, ahead *tailAhead) (has bool, err error) {
 	p := next.then
 	b := &pgx.Batch{}

@@ -47,8 +47,8 @@ func (w *tailWorker) question(p place, limit snapshot) (sql string, args []any) 
 	}
 }
 
-// window reads what comes after the place p and is shown by limit, which contains the place: MaxBatch rows at most. The answer to its
-// question may be there already.
+// window reads what comes after the place p and is shown by limit, which contains the place:
+// MaxBatch rows at most. The answer to its question may be there already.
 func (w *tailWorker) window(ctx context.Context, tx pgx.Tx, p place, limit snapshot, ahead *[]*tailRow) (*window, error) {
 	if p.seen == nil && p.until == nil {
 		p.until = &nothing // first what was there before there were numbers
@@ -85,7 +85,8 @@ func (w *tailWorker) window(ctx context.Context, tx pgx.Tx, p place, limit snaps
 	return &window{rows: rows, then: p, more: cut}, nil
 }
 
-// tailKey is what rows are sorted by, in one piece: to follow a pointer for each comparison takes longer than the rest.
+// tailKey is what rows are sorted by, in one piece: to follow a pointer for each comparison takes
+// longer than the rest.
 type tailKey struct {
 	high, low uint64
 	sequence  types.Sequence
@@ -204,7 +205,8 @@ func (w *tailWorker) decode(rows pgx.Rows, into *tailRows) error {
 	return rows.Err()
 }
 
-// tailRow reads one row: aggregate, sequence, transaction, timestamp, type, body or NULL, metadata if there is such a column.
+// tailRow reads one row: aggregate, sequence, transaction, timestamp, type, body or NULL, metadata
+// if there is such a column.
 func (d *decoder) tailRow(rows pgx.Rows, r *tailRow) error {
 	values, fields := rows.RawValues(), rows.FieldDescriptions()
 	var err, bad error

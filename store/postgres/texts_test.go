@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheTextsOfErrors pins what people read, one line an error. What the server and the driver add in their own words
-// is left out.
+// TestTheTextsOfErrors pins what people read, one line an error. What the server and the driver add
+// in their own words is left out.
 func TestTheTextsOfErrors(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, small)

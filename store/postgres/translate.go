@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// SQLSTATE codes that mean something of their own. https://www.postgresql.org/docs/current/errcodes-appendix.html
+// SQLSTATE codes that mean something of their own.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	codeUniqueViolation     = "23505"
 	codeInvalidText         = "22P02"
@@ -39,7 +40,8 @@ const (
 	// fateGeneral: not stored, and the cause is not what was sent: any other commit would meet it too.
 	fateGeneral
 
-	// fateStale: not stored, as the server did not know the prepared statement any more; the driver has noticed.
+	// fateStale: not stored, as the server did not know the prepared statement any more; the driver
+	// has noticed.
 	fateStale
 
 	// fateBlocked: not stored, as another transaction holds a row for too long.
@@ -98,7 +100,8 @@ func pgError(err error) *pgconn.PgError {
 }
 
 // definite reports whether the server rolled the statement back. What ends the session may come
-// after the commit, and what a proxy says about its connection to the server is no answer of the server.
+// after the commit, and what a proxy says about its connection to the server is no answer of the
+// server.
 func definite(e *pgconn.PgError) bool {
 	severity := e.SeverityUnlocalized
 	if severity == "" {
@@ -119,22 +122,23 @@ func affectsAll(code string) bool {
 	return hasClass(code, "25", "28", "3D", "3F", "42", "53", "57")
 }
 
-// ofCachedPlan reports whether a plan's result would be of another type than when it was made. The code means much else,
-// and the message may be in any language.
+// ofCachedPlan reports whether a plan's result would be of another type than when it was made. The
+// code means much else, and the message may be in any language.
 func ofCachedPlan(e *pgconn.PgError) bool {
 	return e.Routine == "RevalidateCachedQuery" || strings.Contains(e.Message, "cached plan")
 }
 
-// unknownClass reports whether an error with code is none of those that stand for a refusal. What a coordinator of several servers says is
-// not always what the server said that has the rows: a conflict, or a server that died while it committed, may come as an
-// internal error. So the log has to be looked at.
+// unknownClass reports whether an error with code is none of those that stand for a refusal. What a
+// coordinator of several servers says is not always what the server said that has the rows: a
+// conflict, or a server that died while it committed, may come as an internal error. So the log has
+// to be looked at.
 func unknownClass(code string) bool {
 	return !hasClass(code, "0A", "0L", "0P", "20", "21", "22", "23", "25", "26", "27", "28", "2B", "2D", "34", "38", "39", "3B", "3D", "3F",
 		"40", "42", "44", "53", "54", "55", "57", "P0")
 }
 
-// refuses reports whether the server refused a statement that stores nothing, and would refuse it again. XX001 and XX002 say that what
-// is stored is damaged.
+// refuses reports whether the server refused a statement that stores nothing, and would refuse it
+// again. XX001 and XX002 say that what is stored is damaged.
 func refuses(e *pgconn.PgError) bool {
 	return definite(e) && !busy(e.Code) && (!unknownClass(e.Code) || hasClass(e.Code, "XX001", "XX002"))
 }
@@ -153,7 +157,8 @@ func busy(code string) bool {
 	return hasClass(code, "53", "55", "57", "40") || code == codeReadOnly
 }
 
-// translate turns an error that ends a commit into the store's words. The driver's error stays within reach.
+// translate turns an error that ends a commit into the store's words. The driver's error stays
+// within reach.
 func translate(doing string, err error) error {
 	switch fateOf(err) {
 	case fateUnknown:
@@ -170,7 +175,8 @@ func translate(doing string, err error) error {
 	return plainError(doing, err)
 }
 
-// plainError is err with what was being done and, where the tables are not as they should be, the remedy.
+// plainError is err with what was being done and, where the tables are not as they should be, the
+// remedy.
 func plainError(doing string, err error) error {
 	if pgErr := pgError(err); pgErr != nil && lacksTables(pgErr.Code) {
 		return fmt.Errorf("postgres: %s: %w: apply the migrations to this database and schema; migrations.Validate names what is missing", doing, err)
@@ -178,8 +184,9 @@ func plainError(doing string, err error) error {
 	return fmt.Errorf("postgres: %s: %w", doing, err)
 }
 
-// lacksTables reports whether the server missed a schema, a table, a column, an index or the right type of one. Where it is a
-// projection's statement that did, the table is the application's, and the error a *store.ProjectionError.
+// lacksTables reports whether the server missed a schema, a table, a column, an index or the right
+// type of one. Where it is a projection's statement that did, the table is the application's, and
+// the error a *store.ProjectionError.
 func lacksTables(code string) bool {
 	switch code {
 	case "3F000", "42P01", "42703", "42P10", "42804", "42883":
@@ -224,8 +231,8 @@ func readError(ctx context.Context, doing string, err error) error {
 	return notSent(ctx, doing, err)
 }
 
-// notAnswered is the error of a commit that was not stored, where the database could not be asked why. It has no
-// context of a caller in it, as the bound was the store's own.
+// notAnswered is the error of a commit that was not stored, where the database could not be asked
+// why. It has no context of a caller in it, as the bound was the store's own.
 func notAnswered(doing string, err error) error {
 	if pgError(err) == nil && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %s: %s", store.ErrUnavailable, doing, err.Error()) // as text only
@@ -233,7 +240,8 @@ func notAnswered(doing string, err error) error {
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
 }
 
-// isRefusal reports whether a plain statement met what was there already and has to be unique, or missed a predecessor.
+// isRefusal reports whether a plain statement met what was there already and has to be unique, or
+// missed a predecessor.
 func isRefusal(err error) bool {
 	var projection *store.ProjectionError
 	pgErr := pgError(err)
@@ -246,14 +254,15 @@ func isGuard(err error) bool {
 	return pgErr != nil && pgErr.Code == codeInvalidText && strings.Contains(pgErr.Message, `"`+guardMark)
 }
 
-// unencodable reports whether the driver could not encode an argument, for which it closes the connection too. That there
-// is no other way to tell than its text, a test watches.
+// unencodable reports whether the driver could not encode an argument, for which it closes the
+// connection too. That there is no other way to tell than its text, a test watches.
 func unencodable(err error) bool {
 	var preprocessing pgx.ErrPreprocessingBatch
 	return errors.As(err, &preprocessing) && strings.HasPrefix(preprocessing.Error(), "error preprocessing batch (build)")
 }
 
-// unsent is the statement of a batch that the driver or the server refused to prepare, if err says so.
+// unsent is the statement of a batch that the driver or the server refused to prepare, if err says
+// so.
 func unsent(err error) (sql string, found bool) {
 	var preprocessing pgx.ErrPreprocessingBatch
 	if errors.As(err, &preprocessing) {

@@ -118,8 +118,8 @@ func explainLoad(t *testing.T, pool *pgxpool.Pool, mode string) string {
 	return strings.Join(lines, "\n")
 }
 
-// silence swallows what is sent, and nothing is ever answered, as where a network drops packets. It befalls the connections
-// that are there when it falls.
+// silence swallows what is sent, and nothing is ever answered, as where a network drops packets. It
+// befalls the connections that are there when it falls.
 type silence struct {
 	dialled atomic.Int64
 	fell    atomic.Int64 // on the connections up to this one

@@ -44,8 +44,8 @@ type log struct {
 	pool   *pgxpool.Pool
 }
 
-// newLog makes the tables. Without the unique index a log can have repeats, as one that was restored
-// from somewhere may.
+// newLog makes the tables. Without the unique index a log can have repeats, as one that was
+// restored from somewhere may.
 func newLog(t *testing.T, o *migrations.Options) *log {
 	t.Helper()
 	url, schema := pgtest.Schema(t)
@@ -272,8 +272,9 @@ type (
 	}
 )
 
-// With the definition, the snapshot is compared with a replay: of Maestro's rows, whose process read the
-// second and the third event in the order of their timestamps, which put a snapshot of two of three events.
+// With the definition, the snapshot is compared with a replay: of Maestro's rows, whose process
+// read the second and the third event in the order of their timestamps, which put a snapshot of two
+// of three events.
 func TestWithADefinitionTheSnapshotIsComparedWithAReplay(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, nil)

@@ -45,9 +45,9 @@ func (j *judge) event(r row) (wrong []string) {
 	return wrong
 }
 
-// judgeSnapshot returns what is wrong with the snapshot, after the last event. Where the range leaves out
-// its sequence, there is nothing to say. It counts who made it, of which event; and what a replay gives,
-// where a kind knows the events.
+// judgeSnapshot returns what is wrong with the snapshot, after the last event. Where the range
+// leaves out its sequence, there is nothing to say. It counts who made it, of which event; and what
+// a replay gives, where a kind knows the events.
 func (j *judge) judgeSnapshot() (wrong []string) {
 	s, made := j.snapshot.sequence, store.MarkOf(json.RawMessage(j.snapshot.body)).At
 	if s < j.from || j.to > 0 && s > j.to {

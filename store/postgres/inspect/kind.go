@@ -19,15 +19,16 @@ type Kind struct {
 	replay func(context.Context, store.Adapter, hlc.Timestamp) (replayed, error)
 }
 
-// replayed is what a replay found: an event that can't be applied, by its sequence, and what is wrong with
-// the snapshot.
+// replayed is what a replay found: an event that can't be applied, by its sequence, and what is
+// wrong with the snapshot.
 type replayed struct {
 	unreadable map[types.Sequence]error
 	snapshot   error
 	compared   bool // the snapshot with the state that the log gives
 }
 
-// Of returns the kind of a definition. A definition that aggregate.NewRoot would refuse is told of when it is used.
+// Of returns the kind of a definition. A definition that aggregate.NewRoot would refuse is told of
+// when it is used.
 func Of[S any](d aggregate.Definition[S]) Kind {
 	k := Kind{name: d.Name}
 	if k.name == "" {

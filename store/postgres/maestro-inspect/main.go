@@ -4,7 +4,8 @@
 //	go run github.com/eventmaestro/maestro/store/postgres/maestro-inspect@latest -database URL ID
 //
 // It is package inspect without definitions, so it can't replay the events: see there for what it
-// finds, and for the same command with your own definitions, which compares the snapshot with a replay.
+// finds, and for the same command with your own definitions, which compares the snapshot with a
+// replay.
 package main
 
 import "github.com/eventmaestro/maestro/store/postgres/inspect"
