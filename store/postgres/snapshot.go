@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -24,7 +23,7 @@ func (s *Store) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) err
 }
 
 func (s *Store) saveSnapshot(ctx context.Context, q querier, snapshot types.Snapshot) error {
-	if err := checkSnapshot(snapshot); err != nil {
+	if err := store.CheckSnapshot(snapshot); err != nil {
 		return err
 	}
 	var anchored int64
@@ -56,27 +55,12 @@ func (s *Store) risesIn(ctx context.Context, q querier, id hlc.Timestamp, r stor
 	return rise, nil
 }
 
-func checkSnapshot(snapshot types.Snapshot) error {
-	invalid := &store.InvalidEventError{AggregateID: snapshot.AggregateID, Sequence: snapshot.Sequence}
-	switch {
-	case snapshot.AggregateID.IsZero():
-		invalid.Field, invalid.Reason = "aggregate id", "is zero"
-	case snapshot.Sequence < 1 || snapshot.Sequence > types.MaxSequence:
-		invalid.Field, invalid.Reason = "sequence", fmt.Sprintf("is not in 1 to %d", types.MaxSequence)
-	case len(snapshot.Body) == 0:
-		invalid.Field, invalid.Reason = "snapshot body", "is empty"
-	default:
-		return nil
-	}
-	return invalid
-}
-
 // Redact changes events, command records and the snapshot of an aggregate in one transaction; see
 // store.Redactor. It is linear in the number of events that change, and needs UPDATE on the events
 // and DELETE on snapshots and commands.
 func (s *Store) Redact(ctx context.Context, r store.Redaction) error {
 	if r.Snapshot != nil {
-		if err := checkSnapshot(*r.Snapshot); err != nil {
+		if err := store.CheckSnapshot(*r.Snapshot); err != nil {
 			return err
 		}
 	}
@@ -126,10 +110,7 @@ func (s *Store) redactIn(ctx context.Context, tx querier, r store.Redaction) (re
 	if len(r.Events) == 0 {
 		return nil, nil
 	}
-	args, sequences, err := s.redactArgs(r)
-	if err != nil {
-		return nil, err
-	}
+	args, sequences := s.redactArgs(r)
 	var found []int32
 	if err := tx.QueryRow(ctx, s.sql.redact, args...).Scan(&found); err != nil {
 		return nil, err
@@ -146,28 +127,20 @@ func (s *Store) redactIn(ctx context.Context, tx querier, r store.Redaction) (re
 	return nil, nil
 }
 
-func (s *Store) redactArgs(r store.Redaction) (args []any, sequences []int32, _ error) {
+func (s *Store) redactArgs(r store.Redaction) (args []any, sequences []int32) {
 	bodies, metadata := make([]string, len(r.Events)), make([]string, len(r.Events))
-	for i := range r.Events {
-		e := &r.Events[i]
-		sequence := e.Sequence
-		if sequence < 1 || sequence > types.MaxSequence {
-			sequence = 0 // which no event has
+	for i, e := range r.Events {
+		if e.Sequence < 1 || e.Sequence > types.MaxSequence {
+			e.Sequence = 0 // which no event has
 		}
-		sequences, bodies[i] = append(sequences, int32(sequence)), string(e.Body)
-		if !e.Metadata.IsZero() {
-			text, err := json.Marshal(e.Metadata)
-			if err != nil {
-				return nil, nil, err
-			}
-			metadata[i] = string(text)
-		}
+		sequences = append(sequences, int32(e.Sequence))
+		bodies[i], metadata[i] = string(e.Body), metadataText(e.Metadata)
 	}
 	args = []any{r.AggregateID[:], sequences, bodies}
 	if s.o.Metadata {
 		args = append(args, metadata)
 	}
-	return args, sequences, nil
+	return args, sequences
 }
 
 func noSuchEvent(id hlc.Timestamp, sequence types.Sequence) error {
