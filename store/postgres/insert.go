@@ -101,9 +101,10 @@ func (s *Store) oneArguments(c *store.Commit, timeout string) []any {
 func (s *Store) carefulCall(batch []*pending, timeout string) (sql string, args []any, release func()) {
 	heads, tails := s.columns.get(), s.columns.get()
 	lengths := make([]int32, 0, len(batch)) // of the tails
-	records := 0
+	records, several := 0, false            // events in some commit
 	for _, p := range batch {
 		records += len(p.commit.Commands)
+		several = several || len(p.commit.Events) > 1
 		for n := range p.commit.Events {
 			if n == 0 {
 				s.addEvent(heads, p.commit, n)
@@ -114,12 +115,14 @@ func (s *Store) carefulCall(batch []*pending, timeout string) (sql string, args 
 		}
 	}
 	args = append(make([]any, 0, 24), timeout)
-	args = append(heads.arguments(args, s.o.Metadata), lengths)
-	args = tails.arguments(args, s.o.Metadata)
+	args, sql = heads.arguments(args, s.o.Metadata), s.sql.heads
+	if several {
+		args, sql = tails.arguments(append(args, lengths), s.o.Metadata), s.sql.careful
+	}
 	if s.o.Commands {
 		args = recordArguments(args, batch, records)
 	}
-	return s.sql.careful, args, func() { s.columns.put(heads); s.columns.put(tails) }
+	return sql, args, func() { s.columns.put(heads); s.columns.put(tails) }
 }
 
 func (s *Store) addEvent(to *columns, c *store.Commit, i int) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,15 @@ func everything(s *postgres.Store, pool *pgxpool.Pool, id hlc.Timestamp) map[str
 		"events": func(ctx context.Context) error { return drain(s.Events(ctx, id, store.Range{})) },
 		"snapshot": func(ctx context.Context) error {
 			_, err := s.LatestSnapshot(ctx, id, store.Range{})
+			return err
+		},
+		"commit with a record": func(ctx context.Context) error {
+			c := commit(stamp(), 1, 2)
+			c.Commands = []store.CommandRecord{{ID: "c", Last: 2}}
+			return s.Commit(ctx, c)
+		},
+		"follow": func(ctx context.Context) error {
+			_, _, err := s.Follow(ctx, id, 1)
 			return err
 		},
 		"commit snapshot": func(ctx context.Context) error {
@@ -153,5 +163,76 @@ func TestAStalePlanIsMadeAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A plan for any parameters is used only if it seems as cheap as one for those at hand. Else the
+// server plans the statement each time, which may take longer than to run it.
+func TestTheServerPlansAStatementAFewTimesOnly(t *testing.T) {
+	t.Parallel()
+	for _, calm := range []bool{true, false} {
+		pool := pgtest.With(t, &migrations.Options{Metadata: true, Commands: true}, oneConn)
+		s := pgtest.Store(t, pool, &postgres.Options{Metadata: true, Commands: true})
+		id := stamp()
+		c := commit(id, 1, 3)
+		c.Commands = []store.CommandRecord{{ID: "a", Last: 3}}
+		require.NoError(t, s.Commit(t.Context(), c))
+		const often = 12 // more than the five times that the server tries
+		for name, do := range everything(s, pool, id) {
+			if name == "validate tables" || name == "bad body" {
+				continue // they need not be quick
+			}
+			for range often {
+				s.SetCalm(calm)
+				require.NoError(t, do(t.Context()), name)
+			}
+		}
+		rows, err := pool.Query(t.Context(), `SELECT statement FROM pg_prepared_statements WHERE custom_plans >= $1 AND statement NOT LIKE 'EXPLAIN%'`, often)
+		require.NoError(t, err)
+		again, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		require.Empty(t, again, "calm %v", calm)
+		var known int
+		require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements WHERE generic_plans > 0`).Scan(&known))
+		require.Greater(t, known, 7)
+	}
+}
+
+// Such a plan is often made while the tables are empty, and kept until they are analyzed. It must not
+// read what is then a whole table.
+func TestAPlanThatWasMadeOfEmptyTablesReadsNoWholeTable(t *testing.T) {
+	t.Parallel()
+	for _, calm := range []bool{true, false} {
+		pool := pgtest.With(t, &migrations.Options{Metadata: true, Commands: true}, oneConn, func(c *pgxpool.Config) {
+			c.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+		})
+		s := pgtest.Store(t, pool, &postgres.Options{Metadata: true, Commands: true})
+		id := stamp()
+		calls := everything(s, pool, id)
+		for _, name := range []string{"validate", "validate tables", "bad body", "prune", "conflict"} {
+			delete(calls, name)
+		}
+		for _, do := range calls {
+			s.SetCalm(calm)
+			_ = do(t.Context()) // the log is empty: some fail, and have sent their statement
+		}
+		rows, err := pool.Query(t.Context(), `SELECT name, statement, cardinality(parameter_types) FROM pg_prepared_statements
+WHERE statement ~ 'event_log|snapshots|commands' AND cardinality(parameter_types) > 0`)
+		require.NoError(t, err)
+		type prepared struct {
+			Name, Statement string
+			Parameters      int
+		}
+		list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[prepared])
+		require.NoError(t, err)
+		require.Greater(t, len(list), 7)
+		for _, p := range list {
+			sql := fmt.Sprintf(`EXPLAIN EXECUTE %q (%s)`, p.Name, strings.TrimSuffix(strings.Repeat("NULL, ", p.Parameters), ", "))
+			rows, err := pool.Query(t.Context(), sql, pgx.QueryExecModeSimpleProtocol)
+			require.NoError(t, err)
+			plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			require.NoError(t, err)
+			require.NotContains(t, strings.Join(plan, "\n"), "Seq Scan", p.Statement)
+		}
 	}
 }

@@ -86,7 +86,7 @@ WHERE e.aggregate_id = k.a AND e.sequence >= k.s ORDER BY e.sequence LIMIT {limi
 }
 
 func newsSQL(metadata bool) string {
-	return newsOf(metadata, `(SELECT unnest($1::bytea[]) AS a, unnest($2::int4[]) AS s)`)
+	return newsOf(metadata, `(SELECT unnest(`+ofAnyLength(`$1::bytea[]`)+`) AS a, unnest(`+ofAnyLength(`$2::int4[]`)+`) AS s)`)
 }
 
 func fromSQL(metadata bool) string {
