@@ -19,17 +19,16 @@ func TestABankWithoutADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
-		command string
-		data    any
+		command types.CommandData
 		want    string
 	}{
-		{"open_account", Open{Owner: "Ada"}, "Ada has 0"},
-		{"deposit_money", Deposit{Cents: 500}, "Ada has 500"},
-		{"withdraw_money", Withdraw{Cents: 700}, "refused: withdraw 700: the balance is 500"},
+		{Open{Owner: "Ada"}, "Ada has 0"},
+		{Deposit{Cents: 500}, "Ada has 500"},
+		{Withdraw{Cents: 700}, "refused: withdraw 700: the balance is 500"},
 	} {
-		got, err := bank.Do(t.Context(), types.Command{AggregateID: id, Type: step.command, Data: step.data})
+		got, err := bank.Do(t.Context(), types.CommandOf(id, step.command))
 		if got != step.want || err != nil {
-			t.Errorf("%s: got %q, %v, want %q", step.command, got, err, step.want)
+			t.Errorf("%s: got %q, %v, want %q", step.command.CommandType(), got, err, step.want)
 		}
 	}
 }

@@ -27,15 +27,13 @@ type encoded struct {
 // versions is what a case came to in two versions, round by round.
 type versions struct{ old, new []figure }
 
-// beside measures the chosen cases with another version of the library and with this one, in turns on one server.
-// Each measurement is a process of its own, so that nothing of one is left in the memory of the other.
-// The other program is made of this directory's files and the other version's library:
+// beside measures the chosen cases with another version of the library and with this one, in turns on
+// one server. Each measurement is a process of its own, so that nothing of one is left in the memory
+// of the other. The other program is made of this directory's files and the other version's library:
 //
-//	git worktree add /tmp/old COMMIT && rm -r /tmp/old/internal/lab/bench
-//	cp -r internal/lab/bench internal/lab/pgserver /tmp/old/internal
-//	cd /tmp/old && go build -tags old -o /tmp/bench.old ./internal/lab/bench
-//
-// where the tag leaves out the cases of what the library has learned since.
+//	git worktree add /tmp/old COMMIT && rm -r /tmp/old/internal/lab/bench /tmp/old/internal/lab/pgserver
+//	cp -r internal/lab/bench internal/lab/pgserver /tmp/old/internal/lab
+//	cd /tmp/old && go build -o /tmp/bench.old ./internal/lab/bench
 func beside(ctx context.Context, o options, chosen []benchmark, out io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
