@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// maxRegroups is how often a crowd is sent again without the one that spoiled its transaction, before each
-// of the rest goes alone.
+// maxRegroups is how often a crowd is sent again without the one that spoiled its transaction,
+// before each of the rest goes alone.
 const maxRegroups = 4
 
 // runProjected stores a batch of commits whose projections only queue statements.
@@ -21,8 +21,9 @@ func (s *Store) runProjected(ctx context.Context, conn *pgxpool.Conn, batch []*p
 	s.shareTx(ctx, conn, batch, s.sharedLock, &budget, 0)
 }
 
-// shareTx stores batch and its projections in one transaction. If that fails and the server's answer says for which of
-// them, the others are sent again; if it doesn't, that one is looked for by halves.
+// shareTx stores batch and its projections in one transaction. If that fails and the server's
+// answer says for which of them, the others are sent again; if it doesn't, that one is looked for
+// by halves.
 func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, budget *int, regroups int) {
 	if len(batch) == 0 {
 		return
@@ -59,7 +60,8 @@ func (s *Store) shareTx(ctx context.Context, conn *pgxpool.Conn, batch []*pendin
 	}
 }
 
-// regroup answers the commits that the log has something against and sends the others again. It reports whether it found any.
+// regroup answers the commits that the log has something against and sends the others again. It
+// reports whether it found any.
 func (s *Store) regroup(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, budget *int, regroups int) bool {
 	asking, end := s.seenThrough(ctx, conn, nil)
 	defer end()
@@ -87,9 +89,9 @@ func (s *Store) tryProjected(ctx context.Context, conn *pgxpool.Conn, p *pending
 	return err
 }
 
-// transact stores batch and its projections in one transaction and one round trip. An error comes with the
-// commit whose projection it struck, if it is known; that the rows of others are in the same transaction is a
-// possible reason of it.
+// transact stores batch and its projections in one transaction and one round trip. An error comes
+// with the commit whose projection it struck, if it is known; that the rows of others are in the
+// same transaction is a possible reason of it.
 func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) (*pending, error) {
 	ctx, end := s.seenThrough(ctx, conn, batch)
 	defer end()
@@ -111,7 +113,8 @@ type work struct {
 	tx            pgx.Tx // set where it began and didn't commit
 }
 
-// pipeline does w in one round trip. An error comes with the commit whose projection it struck, if it is known.
+// pipeline does w in one round trip. An error comes with the commit whose projection it struck, if
+// it is known.
 func (s *Store) pipeline(ctx context.Context, conn *pgxpool.Conn, w *work) (*pending, error) {
 	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 3+len(w.batch))}
 	switch {
@@ -229,8 +232,8 @@ func conclude(conn *pgxpool.Conn, batch []*pending, r reached, err error) (*pend
 	return nil, err
 }
 
-// whose is conclude for a statement that was not sent. An argument that can't be encoded is the fault of one of those who
-// queued that statement, and which one the driver does not say.
+// whose is conclude for a statement that was not sent. An argument that can't be encoded is the
+// fault of one of those who queued that statement, and which one the driver does not say.
 func whose(batch []*pending, sql string, err error) (*pending, error) {
 	var first *pending
 	var refused *store.ProjectionError
@@ -251,7 +254,8 @@ func whose(batch []*pending, sql string, err error) (*pending, error) {
 	return first, refused
 }
 
-// leave ends what is left of a transaction that failed, so that the connection is good for more or closed.
+// leave ends what is left of a transaction that failed, so that the connection is good for more or
+// closed.
 func leave(ctx context.Context, conn *pgxpool.Conn) {
 	pg := conn.Conn().PgConn()
 	if pg.IsClosed() || pg.TxStatus() == 'I' && !pg.IsBusy() {

@@ -54,8 +54,8 @@ func (t *txStore) CommitSnapshot(ctx context.Context, snapshot types.Snapshot) e
 	return t.s.isolated(ctx, t.tx, func(q querier) error { return t.s.saveSnapshot(ctx, q, snapshot) })
 }
 
-// Commit stores the events in a savepoint. As the server commits nothing before the application says so, a lost
-// answer is not an unknown outcome here: the transaction is lost with it.
+// Commit stores the events in a savepoint. As the server commits nothing before the application
+// says so, a lost answer is not an unknown outcome here: the transaction is lost with it.
 func (t *txStore) Commit(ctx context.Context, c store.Commit) error {
 	if err := t.s.check(&c); err != nil {
 		return err
@@ -114,7 +114,8 @@ func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 		case f == fateUnknown:
 			return fmt.Errorf("%w: commit events: the transaction is lost: %w", store.ErrUnavailable, p.err)
 		case pgErr != nil && pgErr.Code == codeSerialization:
-			// The row that is in the way was committed after the transaction's view of the database was taken.
+			// The row that is in the way was committed after the transaction's view of the database was
+			// taken.
 			return fmt.Errorf("%w: %w", store.ErrConflict, p.err)
 		case f != fateParticular:
 			return translate("commit events", p.err)
@@ -123,8 +124,8 @@ func (t *txStore) refusal(ctx context.Context, p *pending, races int) error {
 	return t.s.inSnapshot(ctx, t.tx, t.s.refusal(ctx, t.tx, p, races))
 }
 
-// inSnapshot turns an ErrNoPredecessor into an ErrConflict where tx looks at an older view of the database than the one that the
-// commit was decided on: nothing is lost, it is only not seen.
+// inSnapshot turns an ErrNoPredecessor into an ErrConflict where tx looks at an older view of the
+// database than the one that the commit was decided on: nothing is lost, it is only not seen.
 func (s *Store) inSnapshot(ctx context.Context, tx pgx.Tx, err error) error {
 	var missing *store.PredecessorError
 	if !errors.As(err, &missing) {
@@ -137,7 +138,8 @@ func (s *Store) inSnapshot(ctx context.Context, tx pgx.Tx, err error) error {
 	return err
 }
 
-// isolated runs f so that a refusal by the server leaves q usable: within a savepoint, if q is a transaction.
+// isolated runs f so that a refusal by the server leaves q usable: within a savepoint, if q is a
+// transaction.
 func (s *Store) isolated(ctx context.Context, q querier, f func(q querier) error) error {
 	tx, ok := q.(pgx.Tx)
 	if !ok {
@@ -151,7 +153,8 @@ func (s *Store) isolated(ctx context.Context, q querier, f func(q querier) error
 		return notSent(ctx, "begin a savepoint", err)
 	}
 	err = f(savepoint)
-	// Where ctx ended meanwhile, the savepoint must not stay open: what it holds would be committed with the transaction.
+	// Where ctx ended meanwhile, the savepoint must not stay open: what it holds would be committed
+	// with the transaction.
 	ending, cancel := s.sending(ctx)
 	defer cancel()
 	if err != nil {

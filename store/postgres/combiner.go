@@ -15,7 +15,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// pending is a commit on its way. Its caller waits for done, unless it carries the commit out itself.
+// pending is a commit on its way. Its caller waits for done, unless it carries the commit out
+// itself.
 type pending struct {
 	commit *store.Commit
 	own    store.Commit   // where commit points to, if pendings made it
@@ -52,10 +53,11 @@ func (s *pendings) put(p *pending) {
 	s.pool.Put(p)
 }
 
-// combiner lets commits that wait at the same moment share a statement. A commit that finds a committer's place
-// free is sent at once, by the goroutine of its caller and together with whatever came while that got a connection;
-// one that doesn't waits for the next committer. When a committer is done and commits are waiting, a
-// goroutine takes its place until none is. There is no timer, and nobody waits for company.
+// combiner lets commits that wait at the same moment share a statement. A commit that finds a
+// committer's place free is sent at once, by the goroutine of its caller and together with whatever
+// came while that got a connection; one that doesn't waits for the next committer. When a committer
+// is done and commits are waiting, a goroutine takes its place until none is. There is no timer,
+// and nobody waits for company.
 type combiner struct {
 	bounds   func() (committers, size int)
 	acquire  func(context.Context) (*pgxpool.Conn, error)
@@ -75,7 +77,8 @@ func (s *Store) newCombiner(run func(context.Context, *pgxpool.Conn, []*pending)
 	}
 }
 
-// do returns when p is settled: see p.err and p.alone. If ctx ends before p is being sent, p.err is its error.
+// do returns when p is settled: see p.err and p.alone. If ctx ends before p is being sent, p.err is
+// its error.
 func (c *combiner) do(ctx context.Context, p *pending) {
 	limit, _ := c.bounds()
 	c.mu.Lock()
@@ -151,7 +154,8 @@ func (c *combiner) drain() {
 
 var errAcquire = fmt.Errorf("%w: acquire a connection", store.ErrUnavailable)
 
-// connect gets a connection. A panic of the application's own hooks in the pool must not leave anybody waiting.
+// connect gets a connection. A panic of the application's own hooks in the pool must not leave
+// anybody waiting.
 func (c *combiner) connect(ctx context.Context) (conn *pgxpool.Conn, err error) {
 	defer panics.Recover(&err, errAcquire)
 	return c.acquire(ctx)
@@ -168,8 +172,8 @@ func (c *combiner) acquireForOthers() (*pgxpool.Conn, error) {
 	return conn, err
 }
 
-// idle gives the committer's place up if nothing waits that it could send. Where all that waits is held up by
-// another committer, that one comes back for it.
+// idle gives the committer's place up if nothing waits that it could send. Where all that waits is
+// held up by another committer, that one comes back for it.
 func (c *combiner) idle(sent int) bool {
 	limit, _ := c.bounds()
 	c.mu.Lock()
@@ -205,7 +209,8 @@ func (c *combiner) take(lead *pending) []*pending {
 	return batch
 }
 
-// maxWeight bounds a statement of several commits: a crowd should not wait for one that is very long.
+// maxWeight bounds a statement of several commits: a crowd should not wait for one that is very
+// long.
 const maxWeight = 1 << 20
 
 // weight is the size of a commit in bytes, more or less.
@@ -237,8 +242,9 @@ func (c *combiner) occupy(p *pending) bool {
 	return true
 }
 
-// send runs a batch and tells its callers. A panic or a runtime.Goexit, which only the application's own tracers and hooks
-// can cause, must not leave them waiting, nor let them take it for an answer.
+// send runs a batch and tells its callers. A panic or a runtime.Goexit, which only the
+// application's own tracers and hooks can cause, must not leave them waiting, nor let them take it
+// for an answer.
 func (c *combiner) send(ctx context.Context, conn *pgxpool.Conn, batch []*pending) {
 	answered := false
 	defer func() {

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// verdict tells why p was not stored, from the news: what the log has from the event before its first on. Nil means that
-// the news don't tell. A conflict comes before all other reasons.
+// verdict tells why p was not stored, from the news: what the log has from the event before its
+// first on. Nil means that the news don't tell. A conflict comes before all other reasons.
 func (p *pending) verdict() error {
 	c := p.commit
 	if !p.told || len(c.Events) == 0 && p.decidedOn() == nil {
@@ -32,8 +32,9 @@ func (p *pending) verdict() error {
 	return nil
 }
 
-// explain sees to it that the commits of batch which were not stored know why, as far as the log can tell: where the
-// statement that refused them didn't see it yet, they had to wait for it, and one more asks for all of them.
+// explain sees to it that the commits of batch which were not stored know why, as far as the log
+// can tell: where the statement that refused them didn't see it yet, they had to wait for it, and
+// one more asks for all of them.
 func (s *Store) explain(ctx context.Context, q querier, batch []*pending) error {
 	var unclear []*pending
 	refused := 0
@@ -61,7 +62,8 @@ func (p *pending) since() int32 {
 	return int32(first - 1)
 }
 
-// askNews reads the news of all in batch, which is sorted, and whose commits have events where they are no reads.
+// askNews reads the news of all in batch, which is sorted, and whose commits have events where they
+// are no reads.
 func (s *Store) askNews(ctx context.Context, q querier, batch []*pending) error {
 	if s.routes() {
 		for _, p := range batch {

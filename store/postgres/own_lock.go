@@ -25,13 +25,14 @@ SELECT EXISTS (SELECT FROM waited WHERE pid = pg_backend_pid())`
 )
 
 const (
-	// firstWait is how long a lock out of order is waited for before it is asked whether that is a deadlock; the
-	// wait doubles up to longestWait. The server itself asks after a second, by default.
+	// firstWait is how long a lock out of order is waited for before it is asked whether that is a
+	// deadlock; the wait doubles up to longestWait. The server itself asks after a second, by default.
 	firstWait   = 10 * time.Millisecond
 	longestWait = 80 * time.Millisecond
 )
 
-// lockKey is the number of the line for an aggregate. Two aggregates that share one wait for each other without need.
+// lockKey is the number of the line for an aggregate. Two aggregates that share one wait for each
+// other without need.
 func lockKey(id hlc.Timestamp) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("maestro aggregate ")) // never fails
@@ -39,7 +40,8 @@ func lockKey(id hlc.Timestamp) int64 {
 	return int64(h.Sum64())
 }
 
-// Lock waits in the line for an aggregate, an advisory lock of the transaction, and reads what is new; see store.OwnTx.
+// Lock waits in the line for an aggregate, an advisory lock of the transaction, and reads what is
+// new; see store.OwnTx.
 func (o *ownTx) Lock(ctx context.Context, id hlc.Timestamp, from types.Sequence) (events []types.Event, more bool, err error) {
 	return o.lockOrExclude(ctx, id, from, false)
 }
@@ -79,7 +81,8 @@ func (o *ownTx) lockOrExclude(ctx context.Context, id hlc.Timestamp, from types.
 	return events, len(events) == newsLimit, nil
 }
 
-// lockOutOfOrder looks for a deadlock while it waits: somebody may hold the lock and wait for this transaction.
+// lockOutOfOrder looks for a deadlock while it waits: somebody may hold the lock and wait for this
+// transaction.
 func (o *ownTx) lockOutOfOrder(ctx context.Context, id hlc.Timestamp, from types.Sequence) ([]types.Event, error) {
 	end := time.Now().Add(o.s.o.LockTimeout)
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
@@ -104,8 +107,8 @@ func (o *ownTx) lockOutOfOrder(ctx context.Context, id hlc.Timestamp, from types
 	}
 }
 
-// lock waits so long for the lock of id, and reads its events: one round trip, with the beginning of the transaction. With alone it
-// waits until no commit is under way, if that is soon.
+// lock waits so long for the lock of id, and reads its events: one round trip, with the beginning
+// of the transaction. With alone it waits until no commit is under way, if that is soon.
 func (o *ownTx) lock(ctx context.Context, id hlc.Timestamp, from types.Sequence, wait time.Duration, again, alone bool) (events []types.Event, err error) {
 	b := &pgx.Batch{}
 	if o.tx == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// endShared ends a transaction of which nothing has been sent, in one transaction with others that end at this moment. It
-// reports whether that settled it; else it has to be sent alone.
+// endShared ends a transaction of which nothing has been sent, in one transaction with others that
+// end at this moment. It reports whether that settled it; else it has to be sent alone.
 func (o *ownTx) endShared(ctx context.Context) (settled bool, err error) {
 	p := &o.staged[0].pending
 	for _, more := range o.staged[1:] {
@@ -56,8 +56,8 @@ func (s *Store) runJoint(ctx context.Context, conn *pgxpool.Conn, batch []*pendi
 	}
 }
 
-// withoutRefused answers those of batch that the log has something against, leaves the one that failed at a statement of its own
-// to its caller, and returns the others.
+// withoutRefused answers those of batch that the log has something against, leaves the one that
+// failed at a statement of its own to its caller, and returns the others.
 func (s *Store) withoutRefused(ctx context.Context, conn *pgxpool.Conn, batch, all []*pending, at *pending, ask bool) (rest []*pending) {
 	if at == nil && ask {
 		asked := slices.DeleteFunc(all, func(p *pending) bool { return len(p.commit.Events) == 0 })

@@ -39,7 +39,8 @@ func newStaged(c store.Commit) (*stagedCommit, error) {
 	return staged, err
 }
 
-// append adds what follows on staged in the same aggregate. The events in between are sent together, so their order is looked at here.
+// append adds what follows on staged in the same aggregate. The events in between are sent
+// together, so their order is looked at here.
 func (staged *stagedCommit) append(next *stagedCommit) error {
 	c := staged.commit
 	if n := len(c.Events); n > 0 && len(next.commit.Events) > 0 {

@@ -7,7 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// appTx is a transaction of the library in the hands of the application: what is staged goes before each statement.
+// appTx is a transaction of the library in the hands of the application: what is staged goes before
+// each statement.
 type appTx struct {
 	borrowedTx
 	own *ownTx

@@ -15,7 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ownTx is a transaction that the library began. What it is asked for is sent when it has to be, together with what came before.
+// ownTx is a transaction that the library began. What it is asked for is sent when it has to be,
+// together with what came before.
 type ownTx struct {
 	s      *Store
 	conn   *pgxpool.Conn // nil until something is sent
@@ -103,7 +104,8 @@ func (o *ownTx) open(ctx context.Context) (*txStore, error) {
 	return &txStore{s: o.s, tx: o.tx}, nil
 }
 
-// Stage keeps c; see store.OwnTx. A batched projection that fails before anything is sent does so here.
+// Stage keeps c; see store.OwnTx. A batched projection that fails before anything is sent does so
+// here.
 func (o *ownTx) Stage(c store.Commit) error {
 	if err := o.usable(); err != nil {
 		return err
@@ -177,7 +179,8 @@ func (o *ownTx) fail(ctx context.Context, err error) error {
 	return err
 }
 
-// send sends what is staged, and COMMIT if it is the end, in one round trip, unless a projection has to see results in between.
+// send sends what is staged, and COMMIT if it is the end, in one round trip, unless a projection
+// has to see results in between.
 func (o *ownTx) send(ctx context.Context, end bool) error {
 	if ctx.Err() != nil {
 		return notSent(ctx, "commit events", ctx.Err())
@@ -227,8 +230,8 @@ func (o *ownTx) send(ctx context.Context, end bool) error {
 	return nil
 }
 
-// inOrder reports whether no stranger who takes aggregates in their order can be waiting for this transaction while it waits for
-// the rows of batch. It notes them as taken.
+// inOrder reports whether no stranger who takes aggregates in their order can be waiting for this
+// transaction while it waits for the rows of batch. It notes them as taken.
 func (o *ownTx) inOrder(batch []*pending) bool {
 	ordered := true
 	for _, p := range batch {
@@ -258,7 +261,8 @@ func (o *ownTx) project(ctx context.Context) error {
 	return nil
 }
 
-// refusal says what err means, which ended the attempt at batch. The transaction is rolled back, the connection still there.
+// refusal says what err means, which ended the attempt at batch. The transaction is rolled back,
+// the connection still there.
 func (o *ownTx) refusal(ctx context.Context, batch []*pending, at *pending, committing, ordered bool, err error) error {
 	s := o.s
 	leave(ctx, o.conn)
@@ -297,14 +301,16 @@ func (o *ownTx) refusal(ctx context.Context, batch []*pending, at *pending, comm
 	return fmt.Errorf("%w: commit events: %w", store.ErrUnavailable, err)
 }
 
-// Repeatable reports whether err is a deadlock, or a conflict of serializable transactions; see store.OwnTx.
+// Repeatable reports whether err is a deadlock, or a conflict of serializable transactions; see
+// store.OwnTx.
 func (*ownTx) Repeatable(err error) bool {
 	pgErr := pgError(err)
 	return pgErr != nil && (pgErr.Code == codeDeadlock || pgErr.Code == codeSerialization)
 }
 
-// apart reports whether what is read of the aggregate is the same outside of the transaction: it has not begun, so that it has
-// no view of the database and no locks, and keeps nothing of that aggregate back. A read outside takes no rows early.
+// apart reports whether what is read of the aggregate is the same outside of the transaction: it
+// has not begun, so that it has no view of the database and no locks, and keeps nothing of that
+// aggregate back. A read outside takes no rows early.
 func (o *ownTx) apart(id hlc.Timestamp) bool {
 	return o.conn == nil && o.usable() == nil &&
 		!slices.ContainsFunc(o.staged, func(c *stagedCommit) bool { return c.commit.AggregateID == id })

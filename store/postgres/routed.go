@@ -15,9 +15,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A distributed Postgres, such as Citus, gets each commit in statements of its own, which one server can carry out without the others; see
-// routed_sql.go. Commits that wait at the same moment share a round trip instead of a statement: they are sent one after the other
-// without waiting, each in a transaction of its own, so that what one trips over is no matter to the others.
+// A distributed Postgres, such as Citus, gets each commit in statements of its own, which one
+// server can carry out without the others; see routed_sql.go. Commits that wait at the same moment
+// share a round trip instead of a statement: they are sent one after the other without waiting,
+// each in a transaction of its own, so that what one trips over is no matter to the others.
 
 // routes reports whether commits are sent that way.
 func (s *Store) routes() bool { return s.routed.Load() }
@@ -29,13 +30,14 @@ const (
 	// preparedRows is up to how many rows a statement is prepared: there is one for each number.
 	preparedRows = 8
 
-	// manyRouted is how many committers there may be: the server flushes its log once for all transactions that end at the same
-	// moment on different connections, and once for each that follows another on one. With 16 of them 64 callers do twice
-	// as much as with 2, with 32 no more than with 16.
+	// manyRouted is how many committers there may be: the server flushes its log once for all
+	// transactions that end at the same moment on different connections, and once for each that
+	// follows another on one. With 16 of them 64 callers do twice as much as with 2, with 32 no more
+	// than with 16.
 	manyRouted = 16
 
-	// routedDepth is how many commits they have under way together, as those on one connection wait for each other's flushes: who
-	// shares it with forty others waits for forty.
+	// routedDepth is how many commits they have under way together, as those on one connection wait
+	// for each other's flushes: who shares it with forty others waits for forty.
 	routedDepth = 64
 )
 
@@ -66,7 +68,8 @@ func (s *Store) commitRouted(ctx context.Context, p *pending, own projections) e
 	return s.commitAlone(ctx, p, s.tryRouted, w)
 }
 
-// queueRouted adds the statements that store batch to one that began a transaction, and returns them.
+// queueRouted adds the statements that store batch to one that began a transaction, and returns
+// them.
 func (s *Store) queueRouted(b *pgx.Batch, batch ...*pending) []statement {
 	var list []statement
 	for _, p := range batch {
@@ -90,11 +93,12 @@ func receiveRouted(results pgx.BatchResults, list []statement) error {
 	return complain(tags, list, false)
 }
 
-// errTaken ends a savepoint in which some rows were there already. It is fateRaced, as only the log can tell why.
+// errTaken ends a savepoint in which some rows were there already. It is fateRaced, as only the log
+// can tell why.
 var errTaken = errors.New("some of the rows are there already")
 
-// storeIn stores p in tx, a savepoint of the application's transaction. Where its view of the database is older than what is in the
-// way, the server would hold a plain INSERT for a fault.
+// storeIn stores p in tx, a savepoint of the application's transaction. Where its view of the
+// database is older than what is in the way, the server would hold a plain INSERT for a fault.
 func (s *Store) storeIn(ctx context.Context, tx pgx.Tx, p *pending) error {
 	for _, st := range s.statements(p.commit, true) {
 		tag, err := tx.Exec(ctx, st.sql, st.args...)
@@ -115,7 +119,8 @@ func (s *Store) tryRouted(ctx context.Context, conn *pgxpool.Conn, p *pending, l
 	return p.err
 }
 
-// pipelined sends each commit of batch in a transaction of its own, and marks it or leaves what stood against it in its err.
+// pipelined sends each commit of batch in a transaction of its own, and marks it or leaves what
+// stood against it in its err.
 func (s *Store) pipelined(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) {
 	ctx, end := s.seenThrough(ctx, conn, batch)
 	defer end()
@@ -126,7 +131,8 @@ func (s *Store) pipelined(ctx context.Context, conn *pgxpool.Conn, batch []*pend
 	s.attempt(ctx, conn, stale, lock)
 }
 
-// attempt is pipelined once. It returns the commits that met statements which the server had forgotten.
+// attempt is pipelined once. It returns the commits that met statements which the server had
+// forgotten.
 func (s *Store) attempt(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string) (stale []*pending) {
 	sent := make([][]statement, len(batch))
 	for i, p := range batch {
@@ -173,7 +179,8 @@ func neverSent(conn *pgxpool.Conn, err error) error {
 	return err
 }
 
-// prepare returns the names of the prepared statements by their text, where the pool is set to prepare any.
+// prepare returns the names of the prepared statements by their text, where the pool is set to
+// prepare any.
 func (s *Store) prepare(ctx context.Context, conn *pgxpool.Conn, sent [][]statement) (map[string]string, error) {
 	if s.mode != pgx.QueryExecModeCacheStatement {
 		return nil, nil
@@ -195,8 +202,9 @@ func (s *Store) prepare(ctx context.Context, conn *pgxpool.Conn, sent [][]statem
 	return names, nil
 }
 
-// send queues the transaction of one commit. A single statement that stores something is its own; several begin one, and the
-// COMMIT behind a synchronization of its own rolls back where they failed.
+// send queues the transaction of one commit. A single statement that stores something is its own;
+// several begin one, and the COMMIT behind a synchronization of its own rolls back where they
+// failed.
 func send(pipeline *pgconn.Pipeline, list []statement, names map[string]string) {
 	explicit := transactional(list)
 	if explicit {
@@ -244,8 +252,8 @@ func encode(args []any) (values [][]byte, formats []int16, types []uint32) {
 	return values, []int16{pgx.BinaryFormatCode}, types
 }
 
-// answer reads what the server said to the transaction of one commit: what refused it, or why no answer is to be had for it and all
-// that follow.
+// answer reads what the server said to the transaction of one commit: what refused it, or why no
+// answer is to be had for it and all that follow.
 func answer(pipeline *pgconn.Pipeline, list []statement, held *heldWatch) (refused, broken error) {
 	syncs, tags := 1, make([]pgconn.CommandTag, 0, len(list)+2)
 	explicit := transactional(list)
@@ -291,7 +299,8 @@ func judged(err error, held *heldWatch) error {
 	return err
 }
 
-// complain checks that all rows were stored. tags are those of list and, around them, of an explicit transaction.
+// complain checks that all rows were stored. tags are those of list and, around them, of an
+// explicit transaction.
 func complain(tags []pgconn.CommandTag, list []statement, explicit bool) error {
 	if explicit {
 		if last := tags[len(tags)-1].String(); last != "COMMIT" {
@@ -310,8 +319,8 @@ func complain(tags []pgconn.CommandTag, list []statement, explicit bool) error {
 // errHeld is fateBlocked: the store's own cancel ended the wait for a lock.
 var errHeld = errors.New("waited for another transaction's row")
 
-// heldWatch cancels what waits too long for another transaction's row. A lock_timeout would act on the server that is
-// asked only, and not on the one that has the row.
+// heldWatch cancels what waits too long for another transaction's row. A lock_timeout would act on
+// the server that is asked only, and not on the one that has the row.
 type heldWatch struct {
 	bound time.Duration
 	timer *time.Timer

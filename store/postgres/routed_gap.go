@@ -12,16 +12,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A two-phase commit of a distributed database becomes visible on one server after the other, and after the death of a server
-// when that is there again. Meanwhile a later event may be visible and the one before it not. So what a young event lacks
-// is looked for again before anybody is told of it: what follows a gap in a log is taken for a fault of the log.
+// A two-phase commit of a distributed database becomes visible on one server after the other, and
+// after the death of a server when that is there again. Meanwhile a later event may be visible and
+// the one before it not. So what a young event lacks is looked for again before anybody is told of
+// it: what follows a gap in a log is taken for a fault of the log.
 
 const (
 	// gapLooks is how often, after pauses that double from gapPause: two thirds of a second.
 	gapLooks = 5
 	gapPause = 20 * time.Millisecond
 
-	// youngEvent is how long a two-phase commit may be under way: Citus ends what a dead server left once a minute.
+	// youngEvent is how long a two-phase commit may be under way: Citus ends what a dead server left
+	// once a minute.
 	youngEvent = 2 * time.Minute
 )
 
@@ -40,7 +42,8 @@ func pauseBefore(ctx context.Context, look int) error {
 	}
 }
 
-// readWhole is readRows that looks again where a young event comes behind a gap. If that doesn't close, the log can't be read now.
+// readWhole is readRows that looks again where a young event comes behind a gap. If that doesn't
+// close, the log can't be read now.
 func (s *Store) readWhole(ctx context.Context, q querier, doing, sql string, id hlc.Timestamp, after, last int32, each func(store.Entry) bool) error {
 	due := types.Sequence(after) + 1
 	for look := 0; ; look++ {
@@ -72,7 +75,8 @@ func (s *Store) readWhole(ctx context.Context, q querier, doing, sql string, id 
 
 var errGap = errors.New("an event is not visible yet: a two-phase commit may be under way")
 
-// newsWhole asks for the news of p, on a distributed database, until they have no gap or it is no young one.
+// newsWhole asks for the news of p, on a distributed database, until they have no gap or it is no
+// young one.
 func (s *Store) newsWhole(ctx context.Context, q querier, p *pending) error {
 	for look := 0; ; look++ {
 		err := s.askRouted(ctx, q, p)

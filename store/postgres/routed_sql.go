@@ -10,9 +10,10 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// The statements for a Postgres that spreads its tables over servers by aggregate_id. Each names one aggregate, as a plain
-// parameter, and has its rows in VALUES: so the coordinator hands it whole to the one server that has the
-// aggregate. Arrays, subqueries and rows of a SELECT it would first gather itself.
+// The statements for a Postgres that spreads its tables over servers by aggregate_id. Each names
+// one aggregate, as a plain parameter, and has its rows in VALUES: so the coordinator hands it
+// whole to the one server that has the aggregate. Arrays, subqueries and rows of a SELECT it would
+// first gather itself.
 
 // routedSQL are the texts; the rest is made for the number of rows.
 type routedSQL struct {
@@ -44,11 +45,13 @@ func (r *routedSQL) eventsText(n int) string {
 	return r.events + rows(row+")", each, n)
 }
 
-// routedGuardSQL raises where the event before a commit is not in the log, with the timestamp $3 where that is not empty.
+// routedGuardSQL raises where the event before a commit is not in the log, with the timestamp $3
+// where that is not empty.
 const routedGuardSQL = `SELECT CASE count(*) WHEN 1 THEN 0 ELSE ('{mark}no predecessor, ' || count(*))::int4 END FROM {log}
 WHERE aggregate_id = $1::bytea AND sequence = $2::int4 AND ($3::bytea = '' OR "timestamp" = $3::bytea)`
 
-// statement is one of a commit's, with arguments that are []byte, int32 or string, and how many rows it stores.
+// statement is one of a commit's, with arguments that are []byte, int32 or string, and how many
+// rows it stores.
 type statement struct {
 	sql    string
 	args   []any
@@ -56,8 +59,8 @@ type statement struct {
 	unless string // the clause that leaves rows out which are there
 }
 
-// statements are those that store c; the first raises where c has no predecessor. Where any of the rows may be there already and an
-// error must not come of it, taken leaves it out.
+// statements are those that store c; the first raises where c has no predecessor. Where any of the
+// rows may be there already and an error must not come of it, taken leaves it out.
 func (s *Store) statements(c *store.Commit, taken bool) []statement {
 	list := make([]statement, 0, 3)
 	if len(c.Events) > 0 {

@@ -25,9 +25,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// coordinator plays a server that asks others and passes on what they say in words of its own: while it is on, a refusal for a
-// unique index comes as an internal error, without code, schema and constraint. So Citus does with some statements. While down
-// is set, the server that has the rows dies before it can say that a statement is done.
+// coordinator plays a server that asks others and passes on what they say in words of its own:
+// while it is on, a refusal for a unique index comes as an internal error, without code, schema and
+// constraint. So Citus does with some statements. While down is set, the server that has the rows
+// dies before it can say that a statement is done.
 type coordinator struct {
 	on   atomic.Bool
 	down atomic.Pointer[death]
@@ -199,8 +200,8 @@ func TestValidateFindsTablesThatAreSpread(t *testing.T) {
 	require.NoError(t, s.Validate(t.Context()))
 }
 
-// invisible stores event 2 of an aggregate whose event 1 is another transaction's, which the caller ends: so a two-phase commit looks that
-// has come to one server and not to another.
+// invisible stores event 2 of an aggregate whose event 1 is another transaction's, which the caller
+// ends: so a two-phase commit looks that has come to one server and not to another.
 func invisible(t *testing.T, pool *pgxpool.Pool, c store.Commit) pgx.Tx {
 	t.Helper()
 	config := pool.Config()

@@ -15,7 +15,8 @@ const (
 	// isolatingLock is the same while that commit is being searched for.
 	isolatingLock = 20 * time.Millisecond
 
-	// maxBlocked is how often a search may wait in vain: half a second, in which three culprits among 128 are found.
+	// maxBlocked is how often a search may wait in vain: half a second, in which three culprits among
+	// 128 are found.
 	maxBlocked = 25
 )
 
@@ -26,9 +27,10 @@ func (s *Store) runShared(ctx context.Context, conn *pgxpool.Conn, batch []*pend
 	s.share(ctx, conn, batch, s.sharedLock, &budget)
 }
 
-// share stores batch in one statement. If that fails for something in one of the commits, it looks for
-// that one, so that n commits of which one is bad take about 2 log n statements at most. The search for those that wait for a row
-// ends after so many waits as budget has: then each goes alone.
+// share stores batch in one statement. If that fails for something in one of the commits, it looks
+// for that one, so that n commits of which one is bad take about 2 log n statements at most. The
+// search for those that wait for a row ends after so many waits as budget has: then each goes
+// alone.
 func (s *Store) share(ctx context.Context, conn *pgxpool.Conn, batch []*pending, lock string, budget *int) {
 	if conn.Conn().IsClosed() || *budget <= 0 {
 		leaveAlone(batch)
@@ -75,7 +77,8 @@ func (p *pending) firstEvent() types.Event {
 	return p.commit.Events[0]
 }
 
-// answer takes the statement's word for it. Where the log doesn't tell why p was not stored, its caller finds out.
+// answer takes the statement's word for it. Where the log doesn't tell why p was not stored, its
+// caller finds out.
 func (p *pending) answer() {
 	if p.stored {
 		p.err = nil

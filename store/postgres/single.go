@@ -23,15 +23,17 @@ type patience struct {
 	long  bool      // it waits on in the queue of those that wait
 }
 
-// fromCrowd is the patience of a commit that a crowd could not decide: it has Options.LockTimeout from now, whatever it waits for.
+// fromCrowd is the patience of a commit that a crowd could not decide: it has Options.LockTimeout
+// from now, whatever it waits for.
 func (s *Store) fromCrowd() patience {
 	return patience{lock: s.isolatingLock, until: time.Now().Add(s.o.LockTimeout)}
 }
 
 // commitAlone stores one commit for its own account, in its caller's goroutine.
 //
-// Those that lost to a deadlock are sent again one after the other. All at once they would be the next deadlock: the one that
-// waits longest is the one that the server ends, so that nobody wins as long as others come after.
+// Those that lost to a deadlock are sent again one after the other. All at once they would be the
+// next deadlock: the one that waits longest is the one that the server ends, so that nobody wins as
+// long as others come after.
 func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, w patience) error {
 	turn := false
 	for races := 0; ; {
@@ -78,8 +80,8 @@ func (s *Store) commitAlone(ctx context.Context, p *pending, try attempt, w pati
 	}
 }
 
-// tryOnce makes one attempt on a connection of its own, and reports whether it came to that. Patient ones
-// wait long for a lock and so are few at a time: they must not use up the pool.
+// tryOnce makes one attempt on a connection of its own, and reports whether it came to that.
+// Patient ones wait long for a lock and so are few at a time: they must not use up the pool.
 func (s *Store) tryOnce(ctx context.Context, p *pending, try attempt, w patience) (sent bool, err error) {
 	if w.long {
 		if err := queueUp(ctx, s.patient, w.until, "none of the %d places to wait (Options.Committers) came free within %v (Options.LockTimeout)", cap(s.patient), s.o.LockTimeout); err != nil {
@@ -133,8 +135,9 @@ func (s *Store) tryPlain(ctx context.Context, conn *pgxpool.Conn, p *pending, lo
 	return s.insert(ctx, conn, []*pending{p}, lock)
 }
 
-// discard closes a connection whose state is not known. Releasing it then removes it from the pool. To close the socket first
-// spares the driver its goodbye, for whose answer it would keep the place in the pool for 15 s.
+// discard closes a connection whose state is not known. Releasing it then removes it from the pool.
+// To close the socket first spares the driver its goodbye, for whose answer it would keep the place
+// in the pool for 15 s.
 func discard(conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

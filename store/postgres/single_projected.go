@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// readCommitted doesn't ask for READ WRITE: a server that can't write refuses that in the words for what it does not know, and one
-// that is not to be written to would be.
+// readCommitted doesn't ask for READ WRITE: a server that can't write refuses that in the words for
+// what it does not know, and one that is not to be written to would be.
 var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 
-// tryDirect is the attempt for a commit whose projections use the transaction: one round trip to begin it and to
-// store the events, those of the projections, one to commit.
+// tryDirect is the attempt for a commit whose projections use the transaction: one round trip to
+// begin it and to store the events, those of the projections, one to commit.
 //
 // Until COMMIT is sent, whatever happens is definite: the server can't commit by itself.
 func (s *Store) tryDirect(own projections) attempt {
@@ -93,7 +93,8 @@ func beforeCommit(conn *pgxpool.Conn, err error) error {
 	return err
 }
 
-// rollback ends what is left of a transaction, so that the connection goes back clean or not at all.
+// rollback ends what is left of a transaction, so that the connection goes back clean or not at
+// all.
 func rollback(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) {
 	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
 		discard(conn)
