@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -68,10 +69,8 @@ func (t *ownTx) on(ctx context.Context, id hlc.Timestamp) (store.OwnTx, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, held := range t.held {
-		if held == at {
-			return t.inner, nil
-		}
+	if slices.Contains(t.held, at) {
+		return t.inner, nil
 	}
 	a, err := at.enter(ctx)
 	if err != nil {

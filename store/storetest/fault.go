@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -136,12 +137,7 @@ func mustBePossible(op Op, f Fault) {
 	if op < 0 || op >= opCount {
 		panic(fmt.Sprintf("storetest: no Op %d", op))
 	}
-	for _, p := range possible[op] {
-		if p == f {
-			return
-		}
-	}
-	if f != FaultNone {
+	if f != FaultNone && !slices.Contains(possible[op], f) {
 		panic(fmt.Sprintf("storetest: %v does not happen to Op %d", f, op))
 	}
 }

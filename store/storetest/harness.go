@@ -125,6 +125,8 @@ func (h *Harness) check(t testing.TB) error {
 	a := h.New(t)
 	_, commands := a.(store.CommandLog)
 	_, redaction := a.(store.Redactor)
+	_, transactions := a.(store.Transactor)
+	_, flush := a.(store.Flusher)
 	if err := h.checkKind(a); err != nil {
 		return err
 	}
@@ -150,13 +152,15 @@ func (h *Harness) check(t testing.TB) error {
 		}
 		delete(lacked, f)
 	}
-	if _, ok := a.(store.Transactor); !ok && !lacked[FeatureOwnTransactions] {
-		return fmt.Errorf("storetest: %q is neither offered nor listed in Harness.Lacks", FeatureOwnTransactions)
-	}
-	if _, ok := a.(store.Flusher); !ok && !lacked[FeatureFlush] {
-		return fmt.Errorf("storetest: %q is neither offered nor listed in Harness.Lacks", FeatureFlush)
-	}
-	for _, f := range []Feature{FeatureMetadata, FeatureGlobalTimestamps, FeatureOwnTransactions, FeatureFlush} {
+	for f, offered := range map[Feature]bool{ // which may be listed even so
+		FeatureMetadata:         true,
+		FeatureGlobalTimestamps: true,
+		FeatureOwnTransactions:  transactions,
+		FeatureFlush:            flush,
+	} {
+		if !offered && !lacked[f] {
+			return fmt.Errorf("storetest: %q is neither offered nor listed in Harness.Lacks", f)
+		}
 		delete(lacked, f)
 	}
 	for f := range lacked {
