@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// client is a customer's program: it picks a key for each wish and repeats the wish, at whichever replica, until it
-// has an answer. What it would show to a person is an answer that no repeat helps.
+// client is a customer's program: it picks a key for each wish and repeats the wish, at whichever
+// replica, until it has an answer. What it would show to a person is an answer that no repeat
+// helps.
 type client struct {
 	http     *http.Client
 	replicas func() []string // their URLs as of now, as a load balancer has them
@@ -109,8 +110,9 @@ func (r *report) show(format string, args ...any) {
 // wishesAShow is how many wishes a customer has of one show.
 const wishesAShow = 50
 
-// load books seats of shows, with so many customers at a time, each for as long as more says so of the number of its wishes. Half
-// of what is booked is sent twice. Now and then somebody blocks a seat, which a replica may be too old for.
+// load books seats of shows, with so many customers at a time, each for as long as more says so of
+// the number of its wishes. Half of what is booked is sent twice. Now and then somebody blocks a
+// seat, which a replica may be too old for.
 func load(ctx context.Context, c *client, prefix string, customers int, more func(wishes int) bool) *report {
 	r := &report{}
 	var all sync.WaitGroup

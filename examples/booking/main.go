@@ -1,5 +1,6 @@
-// Command booking is a service for booking seats: two kinds of aggregates that change together, clients that repeat
-// themselves, replicas, and deploys while it is used. README.md says how to run it.
+// Command booking is a service for booking seats: two kinds of aggregates that change together,
+// clients that repeat themselves, replicas, and deploys while it is used. README.md says how to run
+// it.
 package main
 
 import (
@@ -78,7 +79,8 @@ func (c *client) load(ctx context.Context, long time.Duration) error {
 	return ctx.Err()
 }
 
-// serve runs a replica until ctx ends. Then it takes no new requests, answers those it has, and ends.
+// serve runs a replica until ctx ends. Then it takes no new requests, answers those it has, and
+// ends.
 func serve(ctx context.Context, pool *pgxpool.Pool, addr string, version int) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	events, err := postgres.New(pool, &postgres.Options{Commands: true, Logger: log})

@@ -24,8 +24,8 @@ type Service struct {
 	log      *slog.Logger
 }
 
-// NewService makes a replica of a version of the program. The store must keep command ids and know transactions of the
-// library, as those in memory and on Postgres do.
+// NewService makes a replica of a version of the program. The store must keep command ids and know
+// transactions of the library, as those in memory and on Postgres do.
 func NewService(s store.Adapter, version int, log *slog.Logger) (*Service, error) {
 	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Logger: log, MaxLive: 100_000})
 	if err != nil {
@@ -39,7 +39,8 @@ func NewService(s store.Adapter, version int, log *slog.Logger) (*Service, error
 	return v, err
 }
 
-// Close answers what still waits, and ends. The HTTP server is shut down before it, the pool is closed after it.
+// Close answers what still waits, and ends. The HTTP server is shut down before it, the pool is
+// closed after it.
 func (v *Service) Close(ctx context.Context) error { return v.sup.Shutdown(ctx) }
 
 // Handler is the service over HTTP.
@@ -79,7 +80,8 @@ func (v *Service) handle(f func(r *http.Request) (answer, error)) http.HandlerFu
 	}
 }
 
-// open makes a show. Its id comes of the client's key, so a repeat at another replica is about the same one.
+// open makes a show. Its id comes of the client's key, so a repeat at another replica is about the
+// same one.
 func (v *Service) open(r *http.Request) (answer, error) {
 	key, err := keyOf(r)
 	if err != nil {
@@ -94,8 +96,8 @@ func (v *Service) open(r *http.Request) (answer, error) {
 	return answer{id, done.Sequence, done.State}, err
 }
 
-// book changes two aggregates or none: the show gives seats away, the booking has them. A repeat gets the booking of
-// the first time.
+// book changes two aggregates or none: the show gives seats away, the booking has them. A repeat
+// gets the booking of the first time.
 func (v *Service) book(r *http.Request) (answer, error) {
 	key, err := keyOf(r)
 	if err != nil {

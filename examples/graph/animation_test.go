@@ -124,7 +124,8 @@ func (f *film) drags(p *page, name string, x, y, toX, toY int) {
 	f.shot(100)
 }
 
-// travels has somebody go through the whole history with the slider. The other one stays in the present.
+// travels has somebody go through the whole history with the slider. The other one stays in the
+// present.
 func (f *film) travels(p *page) {
 	p.focus("#slider")
 	for moment := 7; moment >= 1; moment-- {

@@ -12,7 +12,8 @@ import (
 // axe is axe-core 4.14.1, from npm, as it came; its licences lie beside it.
 const axe = "testdata/axe.min.js"
 
-// isAccessible expects axe-core to find nothing: every rule that axe-core has on, on the page as it is now.
+// isAccessible expects axe-core to find nothing: every rule that axe-core has on, on the page as it
+// is now.
 func (p *page) isAccessible(what string) {
 	p.t.Helper()
 	if !value[bool](p, `Boolean(window.axe)`) {

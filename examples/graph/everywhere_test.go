@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everywhere shows a new graph on a desk and on a phone, in light and in dark colours, to somebody who
-// has nothing but a keyboard.
+// everywhere shows a new graph on a desk and on a phone, in light and in dark colours, to somebody
+// who has nothing but a keyboard.
 func everywhere(t *testing.T, test func(p *page)) {
 	t.Helper()
 	url := start(t)
@@ -97,8 +97,8 @@ func (p *page) box(selector string) box {
 	return value[box](p, `(({ left, top, right, bottom }) => ({ Left: left, Top: top, Right: right, Bottom: bottom }))(document.querySelector(%q).getBoundingClientRect())`, selector)
 }
 
-// edge is what an edge looks like: how far its ends are from the borders of its nodes, in the canvas' units, and
-// which other nodes it runs behind.
+// edge is what an edge looks like: how far its ends are from the borders of its nodes, in the
+// canvas' units, and which other nodes it runs behind.
 type edge struct {
 	Label      string
 	Start, Tip float64

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hundred is a graph of a hundred nodes that hang together: each is led to from an earlier one, some from two.
+// hundred is a graph of a hundred nodes that hang together: each is led to from an earlier one,
+// some from two.
 func hundred() []string {
 	var commands []string
 	for i := range 100 {

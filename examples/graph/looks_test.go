@@ -41,7 +41,8 @@ func drawn(t *testing.T) *page {
 	return one
 }
 
-// The pictures in the README are these; go test -run TestThePageIsWorthAPicture -update renews them.
+// The pictures in the README are these; go test -run TestThePageIsWorthAPicture -update renews
+// them.
 func TestThePageIsWorthAPicture(t *testing.T) {
 	t.Parallel()
 	p := drawn(t)
@@ -173,7 +174,8 @@ func TestTheEditorFitsASmallWindow(t *testing.T) {
 	p.adds("Bern", 200, 200)
 	for _, size := range [][2]int64{{360, 640}, {768, 1024}, {844, 390}, {1024, 700}, {2200, 1200}} {
 		p.do(chromedp.EmulateViewport(size[0], size[1]))
-		// Nothing sticks out of the window, or of the card that it is in, where it could not be pressed.
+		// Nothing sticks out of the window, or of the card that it is in, where it could not be
+		// pressed.
 		require.Empty(t, value[[]string](p, `[...document.querySelectorAll("body *:not(.scroll *, svg *)")].filter((e) => e.checkVisibility()).filter((e) => {
 			const own = e.getBoundingClientRect();
 			const card = e.matches("button, input") && !e.closest(".sheet") ? e.closest(".card")?.getBoundingClientRect() : undefined;

@@ -21,8 +21,8 @@ func (p *page) focus(selector string) {
 	p.do(chromedp.Focus(chromedp.CSS(selector)))
 }
 
-// press presses keys. A key and what it types are one event, as in a browser: a page that takes the key
-// keeps it from being typed.
+// press presses keys. A key and what it types are one event, as in a browser: a page that takes the
+// key keeps it from being typed.
 func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
 	for _, r := range keys {

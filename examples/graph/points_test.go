@@ -86,7 +86,8 @@ func TestNothingMovesButTheGraph(t *testing.T) {
 		})()`)
 		p.goesTo("#slider")
 		p.stands()
-		// Every element but those of the graph, the rows of the lists, what is selected and the words that stand for the tools.
+		// Every element but those of the graph, the rows of the lists, what is selected and the
+		// words that stand for the tools.
 		value[bool](p, `(() => {
 			const all = [...document.querySelectorAll("body *:not(#world *, tbody *, #past-text, #past-text *, #selection, #selection *, #nothing, #selected-edge, #detail *, option)")];
 			const places = () => all.map((e) => {

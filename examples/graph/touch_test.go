@@ -27,7 +27,8 @@ func (p *page) fingers(from, to hand) {
 	p.touch(input.DispatchTouchEventTypeTouchEnd, nil)
 }
 
-// touch is one event of the screen. It has all fingers that are down, or those that are lifted; none: all are.
+// touch is one event of the screen. It has all fingers that are down, or those that are lifted;
+// none: all are.
 func (p *page) touch(kind input.DispatchTouchEventType, at hand) {
 	p.t.Helper()
 	event := input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{}}
@@ -156,7 +157,8 @@ func TestFingersDraw(t *testing.T) {
 	p.touch(input.DispatchTouchEventTypeTouchEnd, nil)
 	require.InDelta(t, moved.Y, p.middle(node("Bern")+" .body").Y, 1)
 
-	// An edge is pulled out of the handle that a node shows when it was tapped, or made by two taps.
+	// An edge is pulled out of the handle that a node shows when it was tapped, or made by two
+	// taps.
 	p.taps(p.middle(node("Bern") + " .body"))
 	p.fingers(hand{0: p.middle(node("Bern") + " .knob")}, hand{0: p.middle(node("Chur") + " .body")})
 	p.until(`document.querySelector(".edge[aria-label='Edge from Bern to Chur']")`)
@@ -195,7 +197,8 @@ func TestAMousePansAndZooms(t *testing.T) {
 	require.InDelta(t, 1, size, 0.001)
 	moved := p.middle(node("Bern") + " .body")
 
-	// The wheel moves the paper, with Shift to the side; with Ctrl, as a trackpad tells a pinch, it zooms around the pointer.
+	// The wheel moves the paper, with Shift to the side; with Ctrl, as a trackpad tells a pinch, it
+	// zooms around the pointer.
 	wheel := func(modifier chromedp.Modifier, by float64) { // the protocol wants DeltaX, and leaves out a 0
 		event := input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: moved.X, Y: moved.Y, DeltaX: math.SmallestNonzeroFloat64, DeltaY: by, Modifiers: int64(modifier)}
 		_, err := chromedp.Call(p.ctx, input.DispatchMouseEvent, event)

@@ -1,5 +1,7 @@
-// Command otel shows how the library is watched with OpenTelemetry, by module aggregate/otelmaestro: spans go to standard output, and
-// measurements to where Prometheus scrapes them: run it with an address such as localhost:9464. A program that has an OTLP exporter changes nothing but the two providers.
+// Command otel shows how the library is watched with OpenTelemetry, by module
+// aggregate/otelmaestro: spans go to standard output, and measurements to where Prometheus scrapes
+// them: run it with an address such as localhost:9464. A program that has an OTLP exporter changes
+// nothing but the two providers.
 package main
 
 import (

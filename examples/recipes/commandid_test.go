@@ -12,9 +12,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// A command that may arrive twice, from a queue or a form that was sent again, gets an ID. The second time
-// it returns the outcome of the first. Postgres needs the optional table of command ids for it
-// (migrations.Options.Commands, postgres.Options.Commands).
+// A command that may arrive twice, from a queue or a form that was sent again, gets an ID. The
+// second time it returns the outcome of the first. Postgres needs the optional table of command ids
+// for it (migrations.Options.Commands, postgres.Options.Commands).
 func Example_commandID() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		sup, err := aggregate.NewSupervisor(s, nil)

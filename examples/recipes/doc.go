@@ -1,6 +1,6 @@
 // Package recipes holds nothing but examples: how the parts of the library are put to use. Each is
-// run by the tests, those whose name ends in SQL on a Postgres, and all others on the store in memory
-// and on a Postgres, where they have to print the same.
+// run by the tests, those whose name ends in SQL on a Postgres, and all others on the store in
+// memory and on a Postgres, where they have to print the same.
 //
 //	idle_test.go         what becomes of aggregates that nobody asks for, a bound on those in memory
 //	snapshots_test.go    by hand, every so many events, in a shape of one's own

@@ -11,8 +11,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// A person saw a balance and decides on it. If it changed meanwhile, the decision is the person's again,
-// not the library's: the command is refused, and not retried.
+// A person saw a balance and decides on it. If it changed meanwhile, the decision is the person's
+// again, not the library's: the command is refused, and not retried.
 func Example_expectedSequence() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		sup, err := aggregate.NewSupervisor(s, nil)

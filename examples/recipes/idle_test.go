@@ -11,7 +11,8 @@ import (
 )
 
 // An aggregate that nobody asks for gives its goroutine back, then leaves memory, here with a
-// snapshot. At most one is in memory at all, so the first leaves as soon as the second is asked for.
+// snapshot. At most one is in memory at all, so the first leaves as soon as the second is asked
+// for.
 func Example_idle() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		sup, err := aggregate.NewSupervisor(s, &aggregate.Options{MaxLive: 1})

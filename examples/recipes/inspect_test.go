@@ -13,8 +13,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// An aggregate that can't be read any more: what is wrong, where, and what the states around it are; and
-// how it is mended. A team without the program at hand has store/postgres/maestro-inspect.
+// An aggregate that can't be read any more: what is wrong, where, and what the states around it
+// are; and how it is mended. A team without the program at hand has store/postgres/maestro-inspect.
 func Example_inspect() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		sup, err := aggregate.NewSupervisor(s, nil)

@@ -72,8 +72,8 @@ func (b *bench) clear() {
 // everything is what the optional migrations bring.
 var everything = migrations.Options{Metadata: true, Commands: true, Tail: true}
 
-// everywhere runs a recipe on the store in memory and, where there is one, on a Postgres, and prints
-// what it printed once if that was the same.
+// everywhere runs a recipe on the store in memory and, where there is one, on a Postgres, and
+// prints what it printed once if that was the same.
 func everywhere(recipe func(ctx context.Context, s store.Adapter, out io.Writer) error) {
 	inMemory := output(func(out io.Writer) error { return recipe(context.Background(), memory.New(), out) })
 	fmt.Print(inMemory)

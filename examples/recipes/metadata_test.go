@@ -16,8 +16,9 @@ type Close struct{}
 // CommandType is the type of the command.
 func (Close) CommandType() string { return "close" }
 
-// Who did it, and as part of what, travels in the context and is kept with the events. Postgres needs the
-// optional metadata column for it (migrations.Options.Metadata, postgres.Options.Metadata).
+// Who did it, and as part of what, travels in the context and is kept with the events. Postgres
+// needs the optional metadata column for it (migrations.Options.Metadata,
+// postgres.Options.Metadata).
 func Example_metadata() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		sup, err := aggregate.NewSupervisor(s, nil)

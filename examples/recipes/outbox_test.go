@@ -14,12 +14,12 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// A message goes out for every deposit, even if the program dies between the commit and the broker: the
-// projection writes it into a table with the event, and a relay sends what is in the table.
+// A message goes out for every deposit, even if the program dies between the commit and the broker:
+// the projection writes it into a table with the event, and a relay sends what is in the table.
 //
-// Where the database has the tables of tails, neither is needed: a tail hands the events themselves to whoever sends
-// (tail_test.go; examples/tail with a retry and a table of dead letters). An outbox is for what only the handler knew, and for a log that is
-// spread over several servers.
+// Where the database has the tables of tails, neither is needed: a tail hands the events themselves
+// to whoever sends (tail_test.go; examples/tail with a retry and a table of dead letters). An
+// outbox is for what only the handler knew, and for a log that is spread over several servers.
 func Example_outboxSQL() {
 	onPostgres(func(ctx context.Context, pool *pgxpool.Pool, s *postgres.Store) error {
 		if _, err := pool.Exec(ctx, `CREATE TABLE outbox (
@@ -70,11 +70,12 @@ type message struct {
 	topic, body string
 }
 
-// relay sends up to limit messages, those of one aggregate in order, and returns how many. A message is
-// gone from the table once the transaction commits, so it is sent at least once, not exactly once.
+// relay sends up to limit messages, those of one aggregate in order, and returns how many. A
+// message is gone from the table once the transaction commits, so it is sent at least once, not
+// exactly once.
 //
-// Only one relay is at work at a time, whatever process it is in: with two of them, the second could overtake the
-// first with a later message of the same aggregate.
+// Only one relay is at work at a time, whatever process it is in: with two of them, the second
+// could overtake the first with a later message of the same aggregate.
 func relay(ctx context.Context, pool *pgxpool.Pool, limit int, send func(message) error) (n int, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		var mine bool

@@ -11,8 +11,8 @@ import (
 	"github.com/eventmaestro/maestro/store/postgres"
 )
 
-// A log in 64 hash partitions, in a schema of its own. Nothing but the migration knows of it. docs/scaling.md
-// says when it is of use.
+// A log in 64 hash partitions, in a schema of its own. Nothing but the migration knows of it.
+// docs/scaling.md says when it is of use.
 func Example_partitionsSQL() {
 	onPostgres(func(ctx context.Context, pool *pgxpool.Pool, _ *postgres.Store) error {
 		var schema string

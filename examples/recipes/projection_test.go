@@ -17,7 +17,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// A projection in memory, for unit tests: its rows are there when the events are, and not if they aren't.
+// A projection in memory, for unit tests: its rows are there when the events are, and not if they
+// aren't.
 func Example_projection() {
 	ctx := context.Background()
 	s := memory.New()

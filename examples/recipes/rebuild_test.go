@@ -28,10 +28,10 @@ const totalsVersion = 2
 const forward = `UPDATE totals SET sequence = $2, paid_in = paid_in + $3
 	WHERE aggregate_id = $1 AND sequence = $2 - 1 AND version = $4`
 
-// recompute makes the row of one aggregate from its log, and does nothing if the row is as new and as
-// far. It is what the projection falls back on and what a rebuild consists of. Whichever of the two comes
-// second waits for the row of the first and then sees that there is nothing left to do, so neither
-// needs a lock and no event is counted twice or not at all.
+// recompute makes the row of one aggregate from its log, and does nothing if the row is as new and
+// as far. It is what the projection falls back on and what a rebuild consists of. Whichever of the
+// two comes second waits for the row of the first and then sees that there is nothing left to do,
+// so neither needs a lock and no event is counted twice or not at all.
 const recompute = `INSERT INTO totals AS t (aggregate_id, version, sequence, paid_in)
 	SELECT aggregate_id, $2::int, max(sequence), coalesce(sum((body->>'amount')::bigint) FILTER (WHERE type = 'deposited'), 0)
 	FROM event_log WHERE aggregate_id = $1 GROUP BY aggregate_id
@@ -52,12 +52,12 @@ func totals(ctx context.Context, tx pgx.Tx, e types.Event) error {
 	return err
 }
 
-// rebuild brings the rows of all aggregates to the present version, while the program goes on. It may be
-// ended at any time and begun again; run it when no process with an older version is left.
+// rebuild brings the rows of all aggregates to the present version, while the program goes on. It
+// may be ended at any time and begun again; run it when no process with an older version is left.
 //
 // Each aggregate is a statement and a transaction of its own: one that held the rows of many could
-// end up in a deadlock with commits that share a transaction. One after the other, they leave the rest
-// of the database to the program.
+// end up in a deadlock with commits that share a transaction. One after the other, they leave the
+// rest of the database to the program.
 func rebuild(ctx context.Context, pool *pgxpool.Pool) error {
 	const batch = 1000
 	last := hlc.Timestamp{}
@@ -80,8 +80,8 @@ func rebuild(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 }
 
-// A projection's rows are wrong, or it is new: they are made from the log while commands go on. An aggregate
-// that is created meanwhile gets its row from the projection itself.
+// A projection's rows are wrong, or it is new: they are made from the log while commands go on. An
+// aggregate that is created meanwhile gets its row from the projection itself.
 func Example_rebuildSQL() {
 	onPostgres(func(ctx context.Context, pool *pgxpool.Pool, s *postgres.Store) error {
 		if _, err := pool.Exec(ctx, createTotals); err != nil {

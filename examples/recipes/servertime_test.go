@@ -21,12 +21,13 @@ type (
 // CommandType is the type of the command.
 func (Park) CommandType() string { return "park" }
 
-// Identity is what makes a repeat the same command: all but the server's time, which is another one then.
+// Identity is what makes a repeat the same command: all but the server's time, which is another one
+// then.
 func (p Park) Identity() any { return p.Plate }
 
-// A command with an ID returns the outcome of its first time. It is refused if it is another command
-// than that was; what makes it the same, the command says itself. A command that was rejected has no
-// outcome: sent again, it is decided anew.
+// A command with an ID returns the outcome of its first time. It is refused if it is another
+// command than that was; what makes it the same, the command says itself. A command that was
+// rejected has no outcome: sent again, it is decided anew.
 func Example_serverTime() {
 	type lot struct{ Taken map[string]string }
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {

@@ -24,7 +24,8 @@ import (
 func Example_servers() {
 	everywhere(func(ctx context.Context, first store.Adapter, out io.Writer) error {
 		servers := map[store.Adapter]int{}
-		// Only a test mixes stores of two kinds; router.New refuses it where there are projections to run.
+		// Only a test mixes stores of two kinds; router.New refuses it where there are projections
+		// to run.
 		table := router.Deal(router.DefaultSlots, plainly{first}, plainly{memory.New()}, plainly{memory.New()})
 		s, err := router.New(table, nil)
 		if err != nil {
@@ -70,9 +71,10 @@ var slotOf = router.SlotSQL("aggregate_id", slots)
 // tables are all that hold something of an aggregate; those of projections belong here, too.
 var tables = []string{"event_log", "snapshots", "commands"}
 
-// fence makes a server refuse whatever is written to a slot from now on, by whom it may be: a process that was not
-// told of the move, or a transaction that began before it. It waits for the transactions that write already.
-// The constraint says nothing about the rows that are there, so the server reads none of them.
+// fence makes a server refuse whatever is written to a slot from now on, by whom it may be: a
+// process that was not told of the move, or a transaction that began before it. It waits for the
+// transactions that write already. The constraint says nothing about the rows that are there, so
+// the server reads none of them.
 func fence(ctx context.Context, server *pgxpool.Pool, slot int) error {
 	return onTables(ctx, server, func(table string) string {
 		return fmt.Sprintf(`ALTER TABLE %s ADD CONSTRAINT moved_%d CHECK (%s <> %[2]d) NOT VALID`, table, slot, slotOf)
@@ -100,7 +102,8 @@ func onTables(ctx context.Context, server *pgxpool.Pool, statement func(table st
 	return nil
 }
 
-// copySlot brings the rows of a slot to another server, in one transaction there. Repeated, it begins anew.
+// copySlot brings the rows of a slot to another server, in one transaction there. Repeated, it
+// begins anew.
 func copySlot(ctx context.Context, from, to *pgxpool.Pool, slot int) error {
 	return pgx.BeginFunc(ctx, to, func(tx pgx.Tx) error {
 		for _, table := range tables {
@@ -127,10 +130,11 @@ func copySlot(ctx context.Context, from, to *pgxpool.Pool, slot int) error {
 // copied is what a query returned, as the source of a COPY.
 type copied struct{ pgx.Rows }
 
-// A program with two processes moves a slot to a server that was added, while commands keep coming: (1) each
-// process shuts the slot, (2) the old server is fenced off, (3) the rows are copied, (4) each process goes on with
-// the new server, (5) the old rows are deleted. Commands of the slot wait from 1 to 4; nobody is told an error.
-// Should anything fail before 4, the fence is taken down and all go on with the old server.
+// A program with two processes moves a slot to a server that was added, while commands keep coming:
+// (1) each process shuts the slot, (2) the old server is fenced off, (3) the rows are copied, (4)
+// each process goes on with the new server, (5) the old rows are deleted. Commands of the slot wait
+// from 1 to 4; nobody is told an error. Should anything fail before 4, the fence is taken down and
+// all go on with the old server.
 func Example_moveSlotSQL() {
 	onPostgres(func(ctx context.Context, oldPool *pgxpool.Pool, _ *postgres.Store) error {
 		b := &bench{}

@@ -12,8 +12,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Snapshots are taken by hand, every so many events, after a long replay, or on exit. A snapshot saves
-// time and holds no information: one of an older version is passed over.
+// Snapshots are taken by hand, every so many events, after a long replay, or on exit. A snapshot
+// saves time and holds no information: one of an older version is passed over.
 func Example_snapshots() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		// The program of last year: snapshots of the state, every 2 events.

@@ -30,9 +30,10 @@ func index(ctx context.Context, tx pgx.Tx, events []types.Event) error {
 	return tx.SendBatch(ctx, b).Close()
 }
 
-// empty goes into the transaction that takes the tail back to the beginning: no reader sees an empty index that nobody fills, and no
-// event is left out or indexed twice, whatever the writers do meanwhile. Who can't do without the index for so long
-// lets a tail with another name fill a second table, and swaps the two when its Progress says that it is there.
+// empty goes into the transaction that takes the tail back to the beginning: no reader sees an
+// empty index that nobody fills, and no event is left out or indexed twice, whatever the writers do
+// meanwhile. Who can't do without the index for so long lets a tail with another name fill a second
+// table, and swaps the two when its Progress says that it is there.
 func empty(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `DELETE FROM search`)
 	return err

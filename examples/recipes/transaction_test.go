@@ -14,8 +14,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// The application has rows of its own that must change with the account or not at all: the command is
-// evaluated in the application's transaction.
+// The application has rows of its own that must change with the account or not at all: the command
+// is evaluated in the application's transaction.
 func Example_transactionSQL() {
 	onPostgres(func(ctx context.Context, pool *pgxpool.Pool, s *postgres.Store) error {
 		if _, err := pool.Exec(ctx, `CREATE TABLE invoices (number int PRIMARY KEY, amount int NOT NULL, paid boolean NOT NULL DEFAULT false);

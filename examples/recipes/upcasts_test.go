@@ -11,8 +11,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Events are never rewritten. What older programs wrote is brought to the present types on reading, step
-// by step, so that each year adds one step and touches none of the others.
+// Events are never rewritten. What older programs wrote is brought to the present types on reading,
+// step by step, so that each year adds one step and touches none of the others.
 func Example_upcasts() {
 	everywhere(func(ctx context.Context, s store.Adapter, out io.Writer) error {
 		sup, err := aggregate.NewSupervisor(s, nil)

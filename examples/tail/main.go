@@ -1,10 +1,11 @@
-// Command tail lets two processes consume the same events, kills the one that works, and shows that nothing is missing. It needs the
-// server programs of PostgreSQL:
+// Command tail lets two processes consume the same events, kills the one that works, and shows that
+// nothing is missing. It needs the server programs of PostgreSQL:
 //
 //	go run ./examples/tail
 //
-// The consumers send mails, which no transaction takes back: a mail may go out twice and is never left out. What a consumer
-// can't send, it puts aside into a table of its own, in the transaction of the tail, so that the rest goes on.
+// The consumers send mails, which no transaction takes back: a mail may go out twice and is never
+// left out. What a consumer can't send, it puts aside into a table of its own, in the transaction
+// of the tail, so that the rest goes on.
 package main
 
 import (

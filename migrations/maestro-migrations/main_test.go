@@ -110,7 +110,8 @@ func TestHelpNamesTheFlagsAndIsNoError(t *testing.T) {
 	}
 }
 
-// guideLine matches the lines of the guide that a reader types in a module that replaces the library.
+// guideLine matches the lines of the guide that a reader types in a module that replaces the
+// library.
 var guideLine = regexp.MustCompile(`(?m)^(go mod (?:edit|tidy).*)$`)
 
 func TestTheToolIsBuiltBesideAReplace(t *testing.T) {

@@ -1,5 +1,6 @@
-// Command catalogue writes down what the graph editor takes and stores: graph.md for people and graph.asyncapi.json
-// for tools. With -check it fails where they are behind the code, as its test does.
+// Command catalogue writes down what the graph editor takes and stores: graph.md for people and
+// graph.asyncapi.json for tools. With -check it fails where they are behind the code, as its test
+// does.
 package main
 
 import (

@@ -9,8 +9,8 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 )
 
-// What a graph may hold. The canvas reaches from -ReachX to ReachX across and from -ReachY to ReachY
-// down: room for MaxNodes, with some to spare on each side of where a drawing begins.
+// What a graph may hold. The canvas reaches from -ReachX to ReachX across and from -ReachY to
+// ReachY down: room for MaxNodes, with some to spare on each side of where a drawing begins.
 const (
 	ReachX     = 6000
 	ReachY     = 4000
@@ -19,9 +19,9 @@ const (
 	MaxNameLen = 60 // characters
 )
 
-// cleanName returns a name without the space around it and with one space where there were more, which nobody
-// could tell apart. Or it refuses the name in words for the person who typed it. what is the thing that has
-// the name.
+// cleanName returns a name without the space around it and with one space where there were more,
+// which nobody could tell apart. Or it refuses the name in words for the person who typed it. what
+// is the thing that has the name.
 func cleanName(what, name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch {
@@ -67,8 +67,8 @@ func (g Graph) named(name string) NodeID {
 }
 
 // nodeName returns a name that the node with an id can take, or refuses it. Names are unique within
-// their graph: lists and screen readers have nothing else to tell nodes apart by. One graph is all a
-// handler sees, and here it is all it needs to; of graphs among each other, see [Names].
+// their graph: lists and screen readers have nothing else to tell nodes apart by. One graph is all
+// a handler sees, and here it is all it needs to; of graphs among each other, see [Names].
 func (g Graph) nodeName(id NodeID, name string) (string, error) {
 	name, err := cleanName("node", name)
 	if err != nil {

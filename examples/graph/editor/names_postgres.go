@@ -34,8 +34,8 @@ func NewPostgresNames(ctx context.Context, pool *pgxpool.Pool) (Names, error) {
 // Projection is PostgresProjection.
 func (postgresNames) Projection() store.Projection { return PostgresProjection() }
 
-// PostgresProjection queues its statements, so that they go to the database in the round trip of the
-// events. The table's primary key refuses a name that is taken, and with it the command.
+// PostgresProjection queues its statements, so that they go to the database in the round trip of
+// the events. The table's primary key refuses a name that is taken, and with it the command.
 func PostgresProjection() store.Projection {
 	return postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {
 		switch e.Type {

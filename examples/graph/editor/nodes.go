@@ -5,8 +5,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// AddNode is the data of add_node. Without a name the node is called after its id, or after the next
-// number that no other node is called after.
+// AddNode is the data of add_node. Without a name the node is called after its id, or after the
+// next number that no other node is called after.
 type AddNode struct {
 	Name string `json:"name"`
 	X    int    `json:"x"`

@@ -9,8 +9,8 @@ import (
 )
 
 // Travel reads from a graph's whole history where undo and redo lead: to which sequence, or 0 where
-// there is nothing to undo or redo. It knows nothing that the events don't say, so every process and
-// every page agrees on it, also after a restart.
+// there is nothing to undo or redo. It knows nothing that the events don't say, so every process
+// and every page agrees on it, also after a restart.
 func Travel(history []types.Event) (undo, redo types.Sequence) {
 	var past, future []types.Sequence // to go back to and forward to, the nearest one last
 	var at types.Sequence             // which moment the graph looks like

@@ -164,7 +164,8 @@ func TestARefusalIsInWordsForAPerson(t *testing.T) {
 	p.refuses(http.StatusUnprocessableEntity, "rejected", "created before", "POST", path+"/commands", `{"type": "create_graph", "data": {"name": "x"}}`)
 }
 
-// ailing is a store that does not work. It has no transactions of its own, by which a command could get around Commit.
+// ailing is a store that does not work. It has no transactions of its own, by which a command could
+// get around Commit.
 type ailing struct {
 	plain
 	err error

@@ -11,7 +11,8 @@ import (
 	"github.com/eventmaestro/maestro/examples/graph/editor"
 )
 
-// The README's tables are those of the program: no route, code or command is missing, and none is too many.
+// The README's tables are those of the program: no route, code or command is missing, and none is
+// too many.
 func TestTheReadmeKnowsTheAPI(t *testing.T) {
 	t.Parallel()
 	readme := text(t, "../README.md")

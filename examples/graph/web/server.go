@@ -1,5 +1,5 @@
-// Package web is the graph editor's HTTP layer: one page, a handful of routes, and a stream for what
-// other pages and other processes do. It translates, and decides nothing.
+// Package web is the graph editor's HTTP layer: one page, a handful of routes, and a stream for
+// what other pages and other processes do. It translates, and decides nothing.
 //
 // Read server.go for the routes, commands.go and errors.go for the way of a command and of its
 // refusal, view.go, reads.go and stream.go for what pages are shown. The page itself is in static/.

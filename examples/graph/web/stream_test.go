@@ -25,7 +25,8 @@ import (
 // message is one event of a stream.
 type message struct{ kind, id, data string }
 
-// follow opens a stream and returns a function that waits for its next message; it returns false at the end.
+// follow opens a stream and returns a function that waits for its next message; it returns false at
+// the end.
 func (p *process) follow(path string, headers ...string) func() (message, bool) {
 	p.t.Helper()
 	server := httptest.NewServer(p.web)

@@ -78,7 +78,8 @@ func fields(w io.Writer, s *types.Struct, name types.Qualifier) {
 	}
 }
 
-// members writes what an implementation of the interface needs, and whether there can be one elsewhere.
+// members writes what an implementation of the interface needs, and whether there can be one
+// elsewhere.
 func members(w io.Writer, i *types.Interface, name types.Qualifier) {
 	for e := range i.EmbeddedTypes() {
 		fmt.Fprintf(w, "\tembeds %s\n", types.TypeString(e, name))

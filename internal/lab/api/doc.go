@@ -1,5 +1,5 @@
-// Command api writes down the exported API of every package that an app can import, one line for each
-// name, so that a change of the API shows in a diff:
+// Command api writes down the exported API of every package that an app can import, one line for
+// each name, so that a change of the API shows in a diff:
 //
 //	go run ./internal/lab/api -o docs/api.txt
 //

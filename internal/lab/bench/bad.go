@@ -20,8 +20,8 @@ const badEvery = 100
 // errSpared is returned when a body that no store takes was taken.
 var errSpared = errors.New("a bad body was not refused")
 
-// badBodies is commands some of which want to store what can't be stored. The library notices that before it
-// sends anything; those that share the round must not.
+// badBodies is commands some of which want to store what can't be stored. The library notices that
+// before it sends anything; those that share the round must not.
 func badBodies(ctx context.Context, l *lab) (outcome, error) {
 	return l.withAndWithout(ctx, func(pool *pgxpool.Pool, bad bool) (callers, func(context.Context) error, error) {
 		s, err := postgres.New(pool, nil)
@@ -56,7 +56,8 @@ func badRows(ctx context.Context, l *lab) (outcome, error) {
 	})
 }
 
-// sometimes returns good, or, if wanted, an operation that does the bad one instead once in a hundred times.
+// sometimes returns good, or, if wanted, an operation that does the bad one instead once in a
+// hundred times.
 func sometimes(wanted bool, good, bad func() error) func() error {
 	if !wanted {
 		return good

@@ -23,14 +23,15 @@ const (
 	stockLock  = `SELECT sequence FROM stock WHERE aggregate_id = $1 FOR UPDATE`
 )
 
-// bookings is a crowd whose every operation is a transaction of two aggregates, one event each, and of a row of a read
-// model for the first. Where one is shared, all have it as their first.
+// bookings is a crowd whose every operation is a transaction of two aggregates, one event each, and
+// of a row of a read model for the first. Where one is shared, all have it as their first.
 type bookings struct {
 	aggregates, callers int
 	shared              bool
 }
 
-// pair draws the places of two aggregates, which others may want at the same moment: an even and an odd one.
+// pair draws the places of two aggregates, which others may want at the same moment: an even and an
+// odd one.
 func (b bookings) pair(rng *rand.Rand) (first, second int) {
 	half := b.aggregates / 2
 	if b.shared {
@@ -39,8 +40,8 @@ func (b bookings) pair(rng *rand.Rand) (first, second int) {
 	return 2 * rng.IntN(half), 1 + 2*rng.IntN(half)
 }
 
-// transactions measures Supervisor.Transact beside raw transactions: everything in one round trip, or, where one
-// aggregate is shared, in two, with the row of the read model as its lock.
+// transactions measures Supervisor.Transact beside raw transactions: everything in one round trip,
+// or, where one aggregate is shared, in two, with the row of the read model as its lock.
 func transactions(b bookings) func(context.Context, *lab) (outcome, error) {
 	return func(ctx context.Context, l *lab) (_ outcome, err error) {
 		if _, err := l.db.admin.Exec(ctx, stockTable); err != nil {
@@ -82,8 +83,9 @@ func (l *lab) stocked(ctx context.Context, of []*history) error {
 	return err
 }
 
-// rawBookings measures BEGIN, two INSERTs, UPDATE and COMMIT, sent and answered in one go, by callers that never meet. Where an
-// aggregate is shared, its next sequence is read under the lock of its row first.
+// rawBookings measures BEGIN, two INSERTs, UPDATE and COMMIT, sent and answered in one go, by
+// callers that never meet. Where an aggregate is shared, its next sequence is read under the lock
+// of its row first.
 func (l *lab) rawBookings(pool *pgxpool.Pool, b bookings) measure {
 	return func(ctx context.Context, d time.Duration) (figure, error) {
 		return l.metered(ctx, func() (tally, error) {
@@ -155,7 +157,8 @@ func bookShared(ctx context.Context, pool *pgxpool.Pool, clock *hlc.Clock, id hl
 	return conn.SendBatch(ctx, b).Close()
 }
 
-// book measures the library: with the UPDATE as a batched projection, or as a statement of the function's own.
+// book measures the library: with the UPDATE as a batched projection, or as a statement of the
+// function's own.
 func (l *lab) book(pool *pgxpool.Pool, b bookings, own bool, r *replicated) measure {
 	return func(ctx context.Context, d time.Duration) (figure, error) {
 		return l.metered(ctx, func() (tally, error) {

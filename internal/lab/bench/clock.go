@@ -36,7 +36,8 @@ func clockCase(goroutines int) func(context.Context, *lab) (outcome, error) {
 }
 
 // bare is the least that a clock for many goroutines has to do: look at the time, and take the next
-// number, again if somebody else took it. The number is alone on its cache lines, as the clock's is.
+// number, again if somebody else took it. The number is alone on its cache lines, as the clock's
+// is.
 type bare struct {
 	_    [128]byte
 	last atomic.Uint64

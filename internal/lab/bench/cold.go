@@ -87,7 +87,8 @@ func coldStart(ctx context.Context, pool *pgxpool.Pool, id hlc.Timestamp) (count
 	return state, errors.Join(err, sup.Shutdown(ctx))
 }
 
-// scan is the same without a library: all columns of all rows, and the bodies decoded into the same struct.
+// scan is the same without a library: all columns of all rows, and the bodies decoded into the same
+// struct.
 func scan(ctx context.Context, pool *pgxpool.Pool, id hlc.Timestamp) (counter, error) {
 	var state counter
 	rows, err := pool.Query(ctx, `SELECT "timestamp", sequence, type, body FROM event_log WHERE aggregate_id = $1 ORDER BY sequence`, id[:])

@@ -16,12 +16,12 @@ import (
 	"github.com/eventmaestro/maestro/store/postgres"
 )
 
-// crowd is a number of callers at work on a number of aggregates. Of each caller's commands, one in every is
-// timed; 0 means all.
+// crowd is a number of callers at work on a number of aggregates. Of each caller's commands, one in
+// every is timed; 0 means all.
 type crowd struct{ aggregates, callers, every int }
 
-// evaluate measures commands on the Postgres store. Each measurement has a supervisor and aggregates of its
-// own; that they are warm is the warm-up's work.
+// evaluate measures commands on the Postgres store. Each measurement has a supervisor and
+// aggregates of its own; that they are warm is the warm-up's work.
 func (l *lab) evaluate(pool *pgxpool.Pool, c crowd, d aggregate.Definition[counter]) measure {
 	return func(ctx context.Context, length time.Duration) (figure, error) {
 		return l.metered(ctx, func() (tally, error) { return onPostgres(ctx, pool, nil, c, d, length) })
@@ -36,7 +36,8 @@ func onPostgres(ctx context.Context, pool *pgxpool.Pool, o *postgres.Options, c 
 	return commands(ctx, s, c, d, length)
 }
 
-// commands lets a crowd increment counters in a store. The callers go round their shares of the aggregates.
+// commands lets a crowd increment counters in a store. The callers go round their shares of the
+// aggregates.
 func commands(ctx context.Context, a store.Adapter, c crowd, d aggregate.Definition[counter], length time.Duration) (tally, error) {
 	root, sup, err := counters(a, nil, d)
 	if err != nil {
@@ -137,7 +138,8 @@ func hot(ctx context.Context, l *lab) (outcome, error) {
 	return l.besideCrowds(ctx, crowd{1, 64, 0}, l.rawConnection(conn))
 }
 
-// besideCrowds measures a crowd beside a limit and beside the second one, rows in statements of a hundred.
+// besideCrowds measures a crowd beside a limit and beside the second one, rows in statements of a
+// hundred.
 func (l *lab) besideCrowds(ctx context.Context, c crowd, limit measure) (outcome, error) {
 	pool, err := l.db.pool(ctx, 0)
 	if err != nil {

@@ -29,7 +29,8 @@ const (
 	hotLuck    = 0.5 // of the luckiest process' rate is the unluckiest's at least
 )
 
-// hotProcesses is processes that fight over one aggregate. The limit is one process with all the callers.
+// hotProcesses is processes that fight over one aggregate. The limit is one process with all the
+// callers.
 func hotProcesses(processes int) func(context.Context, *lab) (outcome, error) {
 	return func(ctx context.Context, l *lab) (outcome, error) {
 		var alone, g gathering

@@ -53,8 +53,8 @@ func definition() aggregate.Definition[counter] {
 	}
 }
 
-// projected is the definition with a batched projection: a statement for each event, with the aggregate's
-// id and the event's sequence.
+// projected is the definition with a batched projection: a statement for each event, with the
+// aggregate's id and the event's sequence.
 func projected(sql string) aggregate.Definition[counter] {
 	d := definition()
 	d.Projections = []store.Projection{postgres.BatchProjection(func(b *pgx.Batch, e types.Event) error {

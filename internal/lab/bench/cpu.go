@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// cpu returns how long processors have worked, for this process and for the server. Unlike a rate it hardly depends
-// on what else the machine does, and where the disk is quick it is what bounds a rate. It is 0 where
-// the server is somebody else's or the system has no /proc.
+// cpu returns how long processors have worked, for this process and for the server. Unlike a rate
+// it hardly depends on what else the machine does, and where the disk is quick it is what bounds a
+// rate. It is 0 where the server is somebody else's or the system has no /proc.
 func (db *database) cpu() time.Duration {
 	postmaster := db.postmaster()
 	if postmaster == "" {
@@ -68,8 +68,8 @@ func onCPU(pid string) (sum time.Duration, _ error) {
 	return sum, nil
 }
 
-// metered empties the tables, does the work, checks that the log has what it did, and notes what processor
-// time one thing done took.
+// metered empties the tables, does the work, checks that the log has what it did, and notes what
+// processor time one thing done took.
 func (l *lab) metered(ctx context.Context, work func() (tally, error)) (figure, error) {
 	if err := l.db.reset(ctx); err != nil {
 		return figure{}, err

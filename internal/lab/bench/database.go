@@ -43,7 +43,8 @@ func openDatabase(ctx context.Context, o options) (_ *database, facts []note, er
 		// Durable, and nothing else: the settings are those that initdb leaves.
 		config := &pgserver.Config{Durable: true}
 		if o.flush > 0 {
-			// The server sleeps so long with the lock of the log in its hand, then flushes: as if the disk took longer.
+			// The server sleeps so long with the lock of the log in its hand, then flushes: as if
+			// the disk took longer.
 			config.Settings = map[string]string{
 				"commit_delay": strconv.FormatInt(o.flush.Microseconds(), 10), "commit_siblings": "0",
 			}
@@ -139,7 +140,8 @@ func (db *database) reset(ctx context.Context) error {
 	return nil
 }
 
-// expect makes sure that the log holds what was acknowledged: a figure that counts lost events is no figure.
+// expect makes sure that the log holds what was acknowledged: a figure that counts lost events is
+// no figure.
 func (db *database) expect(ctx context.Context, events int) error {
 	var n int
 	if err := db.admin.QueryRow(ctx, "SELECT count(*) FROM event_log").Scan(&n); err != nil {
@@ -175,7 +177,8 @@ func machine() []note {
 	return []note{{"machine", m}, {"go", runtime.Version()}}
 }
 
-// facts describes the server by the settings that matter to a commit, and those that are not at their default.
+// facts describes the server by the settings that matter to a commit, and those that are not at
+// their default.
 func (db *database) facts(ctx context.Context) ([]note, error) {
 	var version, settings, changed string
 	err := db.admin.QueryRow(ctx, `SELECT current_setting('server_version'),

@@ -25,8 +25,8 @@ const (
 	allocCommands  = 200_000
 	collections    = 5
 
-	// settling is how long goroutines are left alone: after a second the library replaces those whose
-	// stacks have grown.
+	// settling is how long goroutines are left alone: after a second the library replaces those
+	// whose stacks have grown.
 	settling = 3 * time.Second
 )
 
@@ -47,7 +47,8 @@ func idle(ctx context.Context, _ *lab) (outcome, error) {
 	return population(ctx, idleAggregates, idleLimit, 20*time.Millisecond, hooks, func() bool { return asleep.Load() == idleAggregates })
 }
 
-// live is the memory of an aggregate that keeps its goroutine, once that waits for the next command.
+// live is the memory of an aggregate that keeps its goroutine, once that waits for the next
+// command.
 func live(ctx context.Context, _ *lab) (outcome, error) {
 	var since time.Time
 	return population(ctx, liveAggregates, liveLimit, -1, aggregate.Hooks{}, func() bool {

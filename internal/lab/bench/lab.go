@@ -92,8 +92,8 @@ func (l *lab) lineOf(r result) string {
 // measure carries out one measurement of about the length d.
 type measure func(ctx context.Context, d time.Duration) (figure, error)
 
-// compare measures in turns, round by round, and returns the medians of each. The part is how much of -time
-// one measurement takes.
+// compare measures in turns, round by round, and returns the medians of each. The part is how much
+// of -time one measurement takes.
 func (l *lab) compare(ctx context.Context, part float64, limit, ours measure, others ...measure) (outcome, []figure, error) {
 	all := append([]measure{limit, ours}, others...)
 	if l.ours {

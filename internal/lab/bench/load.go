@@ -21,12 +21,13 @@ type load struct {
 	// operation's divided by it.
 	times int
 
-	// caller returns what a goroutine does over and over. An error ends the measurement, unless it is
-	// errUncounted.
+	// caller returns what a goroutine does over and over. An error ends the measurement, unless it
+	// is errUncounted.
 	caller func(ctx context.Context, i int) (func() error, error)
 }
 
-// errUncounted is what an operation returns that went as it should but is not one of those that are measured.
+// errUncounted is what an operation returns that went as it should but is not one of those that are
+// measured.
 var errUncounted = errors.New("not counted")
 
 // warmUp is how much longer a measurement takes for connections, plans and caches to be there.

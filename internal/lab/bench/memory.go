@@ -12,8 +12,8 @@ import (
 // memoryPart is how much of -time a measurement without a database takes: it fluctuates less.
 const memoryPart = 0.5
 
-// memorySample is how many commands pass for one that is timed: some hundred nanoseconds are not much
-// longer than a look at the clock.
+// memorySample is how many commands pass for one that is timed: some hundred nanoseconds are not
+// much longer than a look at the clock.
 const memorySample = 16
 
 // memoryCase is commands where a store costs next to nothing, so that what is left is the library.
@@ -33,8 +33,8 @@ func memoryCase(n int) func(context.Context, *lab) (outcome, error) {
 	}
 }
 
-// requests measures callers that each send a request over a channel to a goroutine of its own, which does something
-// and replies over another.
+// requests measures callers that each send a request over a channel to a goroutine of its own,
+// which does something and replies over another.
 func requests(callers int, do func() error) measure {
 	return func(ctx context.Context, d time.Duration) (figure, error) {
 		asked := make([]chan chan error, callers)

@@ -27,9 +27,10 @@ type encoded struct {
 // versions is what a case came to in two versions, round by round.
 type versions struct{ old, new []figure }
 
-// beside measures the chosen cases with another version of the library and with this one, in turns on
-// one server. Each measurement is a process of its own, so that nothing of one is left in the memory
-// of the other. The other program is made of this directory's files and the other version's library:
+// beside measures the chosen cases with another version of the library and with this one, in turns
+// on one server. Each measurement is a process of its own, so that nothing of one is left in the
+// memory of the other. The other program is made of this directory's files and the other version's
+// library:
 //
 //	git worktree add /tmp/old COMMIT && rm -r /tmp/old/internal/lab/bench /tmp/old/internal/lab/pgserver
 //	cp -r internal/lab/bench internal/lab/pgserver /tmp/old/internal/lab
@@ -50,7 +51,8 @@ func beside(ctx context.Context, o options, chosen []benchmark, out io.Writer) e
 	for _, c := range chosen {
 		var v versions
 		for round := range o.rounds {
-			// Who comes second finds the machine as the first left it: so they take turns at that too.
+			// Who comes second finds the machine as the first left it: so they take turns at that
+			// too.
 			for i := range 2 {
 				program, list := o.old, &v.old
 				if (round+i)%2 == 1 {
@@ -96,8 +98,8 @@ func alone(ctx context.Context, program string, c benchmark, o options, db *data
 	return figure{}, fmt.Errorf("no figure in %q", text)
 }
 
-// line says how the new version does beside the old one: above 1 the new one is better. The median of the
-// rounds' ratios is what counts, since what disturbs a round disturbs both of its sides.
+// line says how the new version does beside the old one: above 1 the new one is better. The median
+// of the rounds' ratios is what counts, since what disturbs a round disturbs both of its sides.
 func (v versions) line(c benchmark) string {
 	rates := v.ratios(func(old, new figure) float64 { return c.unit.ratio(new.value, old.value) })
 	line := fmt.Sprintf("case=%s old=%s new=%s ratio=%.3f rounds=%.2f-%.2f", c.name,

@@ -39,7 +39,8 @@ type execer interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// insertOne stores one event in a transaction of its own: the limit of whoever stores them one by one.
+// insertOne stores one event in a transaction of its own: the limit of whoever stores them one by
+// one.
 func (h *history) insertOne(ctx context.Context, q execer) error {
 	h.next()
 	_, err := q.Exec(ctx, insertSQL, h.at[:], h.id[:], h.sequence, incrementedType, body)
@@ -112,7 +113,8 @@ func (l *lab) onEmptyTables(work load) measure {
 }
 
 // bestPool returns a pool of the size, among some, that a load is fastest with, and its size. The
-// search happens once a run and kind of load, in two passes so that one moment's noise does not decide.
+// search happens once a run and kind of load, in two passes so that one moment's noise does not
+// decide.
 func (l *lab) bestPool(ctx context.Context, kind string, sizes []int, work func(pool *pgxpool.Pool, size int) measure) (*pgxpool.Pool, int, error) {
 	if l.ours {
 		l.best[kind] = sizes[0] // nobody measures the limit

@@ -16,9 +16,10 @@ import (
 // replicasTail is how many times the p99 of one replica that of several may be.
 const replicasTail = 3.0
 
-// replicas is a crowd behind a plain load balancer: each command goes to any of n equal programs. The limit is
-// the same crowd on one of them. They are supervisors with pools of their own in this process, not
-// processes: a caller sends each command to another one, which only the one who holds them all can do.
+// replicas is a crowd behind a plain load balancer: each command goes to any of n equal programs.
+// The limit is the same crowd on one of them. They are supervisors with pools of their own in this
+// process, not processes: a caller sends each command to another one, which only the one who holds
+// them all can do.
 func replicas(n int, c crowd) func(context.Context, *lab) (outcome, error) {
 	return func(ctx context.Context, l *lab) (outcome, error) {
 		pools := make([]*pgxpool.Pool, n)
@@ -85,7 +86,8 @@ func balanced(ctx context.Context, pools []*pgxpool.Pool, c crowd, d time.Durati
 		sups, roots = append(sups, sup), append(roots, root)
 	}
 	ids := newIDs(sups[0].Clock(), c.aggregates)
-	// All know each other before anything is measured: a replica that meets the first command of another has a conflict.
+	// All know each other before anything is measured: a replica that meets the first command of
+	// another has a conflict.
 	const visits = 2
 	for range visits {
 		for _, root := range roots {

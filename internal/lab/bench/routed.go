@@ -13,8 +13,9 @@ import (
 // routedPool has a connection for each committer of such a store, and one more.
 const routedPool = 17
 
-// routed measures a crowd on a store that takes the database for a distributed one, beside the same crowd on one that doesn't: the price of
-// a statement and a transaction for each commit, as long as there is one server. What a bare program pays for that is measured, too.
+// routed measures a crowd on a store that takes the database for a distributed one, beside the same
+// crowd on one that doesn't: the price of a statement and a transaction for each commit, as long as
+// there is one server. What a bare program pays for that is measured, too.
 func routed(c crowd) func(context.Context, *lab) (outcome, error) {
 	return func(ctx context.Context, l *lab) (outcome, error) {
 		pool, err := l.db.pool(ctx, 0)

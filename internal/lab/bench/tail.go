@@ -33,8 +33,8 @@ func (db *database) tailColumn(ctx context.Context, add bool) error {
 	return err
 }
 
-// tailing reads a backlog: all that a log holds, through a new tail, beside a cursor that knows no order and loses nothing only because
-// nobody writes.
+// tailing reads a backlog: all that a log holds, through a new tail, beside a cursor that knows no
+// order and loses nothing only because nobody writes.
 func tailing(ctx context.Context, l *lab) (o outcome, err error) {
 	if err := l.db.reset(ctx); err != nil {
 		return o, err

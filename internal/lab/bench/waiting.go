@@ -19,8 +19,8 @@ const (
 	waitingLimit   = 8 << 10 // bytes, the caller's goroutine included
 )
 
-// waiting is the memory of a caller who waits for room in the mailbox of an aggregate whose handler is busy, and what is left of as
-// many who are refused at once.
+// waiting is the memory of a caller who waits for room in the mailbox of an aggregate whose handler
+// is busy, and what is left of as many who are refused at once.
 func waiting(ctx context.Context, _ *lab) (outcome, error) {
 	waits, full, took, err := besiege(ctx, false)
 	if err != nil {
@@ -41,8 +41,9 @@ func waiting(ctx context.Context, _ *lab) (outcome, error) {
 	return o, nil
 }
 
-// besiege lets a million callers send to one busy aggregate. It returns the bytes that those take who wait, how many
-// are told that the mailbox is full, and how long it takes until all have left when their context ends.
+// besiege lets a million callers send to one busy aggregate. It returns the bytes that those take
+// who wait, how many are told that the mailbox is full, and how long it takes until all have left
+// when their context ends.
 func besiege(ctx context.Context, refuse bool) (used float64, full int64, took time.Duration, _ error) {
 	began, end := make(chan struct{}), make(chan struct{})
 	d := definition()

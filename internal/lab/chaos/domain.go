@@ -113,8 +113,8 @@ func definition(name string) aggregate.Definition[counter] {
 	return d
 }
 
-// projectionSQL makes the table that the projection keeps, and lets the log refuse some events. It counts instead of copying, so that an
-// event that it is shown twice, or never, leaves a trace.
+// projectionSQL makes the table that the projection keeps, and lets the log refuse some events. It
+// counts instead of copying, so that an event that it is shown twice, or never, leaves a trace.
 const projectionSQL = `CREATE TABLE chaos_projection (
 	aggregate_id bytea PRIMARY KEY, sequence integer NOT NULL, value integer NOT NULL, events integer NOT NULL);
 ALTER TABLE event_log ADD CONSTRAINT chaos_spoiled CHECK (NOT body ? 'spoil')`
@@ -135,8 +135,8 @@ value = CASE WHEN $4::boolean THEN excluded.value ELSE p.value + excluded.value 
 	return nil
 }
 
-// field is where the aggregates are: in every period there are new ones, so that the history of each
-// stays short enough to be searched for an order.
+// field is where the aggregates are: in every period there are new ones, so that the history of
+// each stays short enough to be searched for an order.
 type field struct {
 	Began  time.Time     `json:"began"`
 	Period time.Duration `json:"period"`

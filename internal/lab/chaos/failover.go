@@ -32,8 +32,8 @@ type promotion struct {
 	base     map[[2]int]int // the last sequence of each aggregate, at that moment
 }
 
-// unsteady is how long after a promotion an answer may still come from before, and how long before it a
-// standby that was streaming may lag behind.
+// unsteady is how long after a promotion an answer may still come from before, and how long before
+// it a standby that was streaming may lag behind.
 const unsteady = int64(3 * time.Second)
 
 // follow gives the server a standby.
@@ -44,7 +44,8 @@ func (a *arena) follow(ctx context.Context) (err error) {
 	return a.steady(ctx)
 }
 
-// steady waits until the standby has all that the server has, and lets commits wait for it if they are to.
+// steady waits until the standby has all that the server has, and lets commits wait for it if they
+// are to.
 func (a *arena) steady(ctx context.Context) error {
 	if a.kind == synchronous {
 		if err := a.server.Synchronous(ctx, follower); err != nil {
@@ -96,7 +97,8 @@ func (a *arena) promote(ctx context.Context, rng *rand.Rand) error {
 	return a.steady(ctx)
 }
 
-// fallBehind lets the standby of an asynchronous pair lack some commits, or as few as it happens to.
+// fallBehind lets the standby of an asynchronous pair lack some commits, or as few as it happens
+// to.
 func (a *arena) fallBehind(ctx context.Context, rng *rand.Rand) (string, error) {
 	if rng.IntN(4) == 0 {
 		return "streaming", nil
@@ -204,8 +206,8 @@ func (a *arena) lastSequences(ctx context.Context) (map[[2]int]int, error) {
 	return last, err
 }
 
-// failovers are the faults of a round with a standby: promotions, one after the other, while now and then a
-// connection is cut and a writer killed.
+// failovers are the faults of a round with a standby: promotions, one after the other, while now
+// and then a connection is cut and a writer killed.
 func (a *arena) failovers(ctx context.Context) []injury {
 	done := make(chan error, 1)
 	rng := rand.New(rand.NewPCG(a.seed, 4))

@@ -19,8 +19,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Names of paths that are taken only sometimes. A round in which one of those was never taken that its kind must reach has
-// proved less than it seems to.
+// Names of paths that are taken only sometimes. A round in which one of those was never taken that
+// its kind must reach has proved less than it seems to.
 const (
 	pathConflict     = "conflict"
 	pathBatch        = "several commands in a commit"

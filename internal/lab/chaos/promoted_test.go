@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// promoted is a sound round in which a standby was promoted that had the first two of the log's three events. An
-// operation that came before it was told of a third event that nobody knows any more.
+// promoted is a sound round in which a standby was promoted that had the first two of the log's
+// three events. An operation that came before it was told of a third event that nobody knows any
+// more.
 func promoted(t *testing.T, k kind) (r *record, gone *op) {
 	t.Helper()
 	r = sound(t)

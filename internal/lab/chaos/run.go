@@ -138,7 +138,8 @@ func (a *arena) injuries(ctx context.Context) []injury {
 	return a.failovers(ctx)
 }
 
-// period is how long writers stay with the same aggregates: longer than a promotion takes, where there are some.
+// period is how long writers stay with the same aggregates: longer than a promotion takes, where
+// there are some.
 func (a *arena) period() time.Duration {
 	if a.kind == single {
 		return 5 * time.Second
@@ -146,8 +147,9 @@ func (a *arena) period() time.Duration {
 	return 15 * time.Second
 }
 
-// commitTimeout is that of the writers. Where commits wait for a standby that is gone, the wait is to be over soon; and
-// where some arrive later than anybody waits, that is to be before the server is stopped.
+// commitTimeout is that of the writers. Where commits wait for a standby that is gone, the wait is
+// to be over soon; and where some arrive later than anybody waits, that is to be before the server
+// is stopped.
 func (a *arena) commitTimeout() time.Duration {
 	return map[kind]time.Duration{single: 2 * time.Second, asynchronous: postgres.DefaultCommitTimeout, synchronous: 700 * time.Millisecond}[a.kind]
 }

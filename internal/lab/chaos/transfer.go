@@ -12,8 +12,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// transfer changes two aggregates, in whichever order, in one transaction. The journal has it as two commands that belong
-// together. One with ids is sent again until its outcome is known.
+// transfer changes two aggregates, in whichever order, in one transaction. The journal has it as
+// two commands that belong together. One with ids is sent again until its outcome is known.
 func (w *writer) transfer(rng *rand.Rand) {
 	pair := fmt.Sprintf("%s-%d", w.Name, w.tokens.Add(1))
 	by := 1 + rng.IntN(30)

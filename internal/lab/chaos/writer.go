@@ -284,8 +284,9 @@ func (w *writer) finish() error {
 	return w.sup.Shutdown(ctx)
 }
 
-// compare returns what is in memory, and what the store leads to at that sequence. Where the log can go back it is what
-// a Fetch finds: Get may be stale, and an aggregate that nobody has touched since can't know.
+// compare returns what is in memory, and what the store leads to at that sequence. Where the log
+// can go back it is what a Fetch finds: Get may be stale, and an aggregate that nobody has touched
+// since can't know.
 func (w *writer) compare(ctx context.Context, root *aggregate.Root[counter], id hlc.Timestamp) (state, replayed counter, err error) {
 	get := root.Get
 	if w.Failover {

@@ -1,10 +1,10 @@
-// Command endure works a supervisor for a long time and checks that nothing grows: heap,
-// goroutines and connections stay flat while aggregates come, fall asleep and leave.
+// Command endure works a supervisor for a long time and checks that nothing grows: heap, goroutines
+// and connections stay flat while aggregates come, fall asleep and leave.
 //
-// It prints a line every ten seconds and, at the end, the first and last thirds beside each
-// other. It fails if heap or connections of the last third are more than a quarter above the first,
-// or if goroutines are left when all aggregates are asleep. How many are awake at a time is a matter of how
-// fast the machine is at that time.
+// It prints a line every ten seconds and, at the end, the first and last thirds beside each other.
+// It fails if heap or connections of the last third are more than a quarter above the first, or if
+// goroutines are left when all aggregates are asleep. How many are awake at a time is a matter of
+// how fast the machine is at that time.
 package main
 
 import (
@@ -97,7 +97,8 @@ func run(duration time.Duration, callers int) error {
 	return judge(samples, w, left)
 }
 
-// settled waits until the aggregates are asleep and returns how many goroutines are left beyond before.
+// settled waits until the aggregates are asleep and returns how many goroutines are left beyond
+// before.
 func settled(before int) (left int) {
 	for range 100 {
 		time.Sleep(100 * time.Millisecond)

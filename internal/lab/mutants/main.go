@@ -4,8 +4,8 @@
 //	go run ./internal/lab/mutants > docs/lab/mutations.md   all of them, about an hour
 //	go run ./internal/lab/mutants -only 7,12            some
 //
-// It works in a copy of the module. The list has to follow the code: a test sees to it that the place
-// of each mutant is found, and that the table has all of them.
+// It works in a copy of the module. The list has to follow the code: a test sees to it that the
+// place of each mutant is found, and that the table has all of them.
 package main
 
 import (

@@ -1,9 +1,9 @@
-// Package pgbouncer puts a PgBouncer in front of a test's Postgres: a proxy that gives a client another
-// connection to the server for every transaction. What a library leaves on a connection, such as a
-// setting, a prepared statement or a lock, is somebody else's after that.
+// Package pgbouncer puts a PgBouncer in front of a test's Postgres: a proxy that gives a client
+// another connection to the server for every transaction. What a library leaves on a connection,
+// such as a setting, a prepared statement or a lock, is somebody else's after that.
 //
-// To make sure that it is noticed, connections to the server are handed out in turn instead of the last
-// one first. The proxy listens on loopback and ends with the test, or with the test's process.
+// To make sure that it is noticed, connections to the server are handed out in turn instead of the
+// last one first. The proxy listens on loopback and ends with the test, or with the test's process.
 package pgbouncer
 
 import (
@@ -24,7 +24,8 @@ import (
 	"github.com/eventmaestro/maestro/internal/lab/pgtest"
 )
 
-// EnvRequire names a variable that, set to "require", makes a missing program a failure, as MAESTRO_TEST_POSTGRES=require does.
+// EnvRequire names a variable that, set to "require", makes a missing program a failure, as
+// MAESTRO_TEST_POSTGRES=require does.
 const EnvRequire = "MAESTRO_TEST_PGBOUNCER"
 
 // startTimeout bounds the wait for the first answer.
@@ -37,8 +38,8 @@ type Proxy struct {
 	server   *url.URL
 }
 
-// Start starts a proxy for all databases of the process' Postgres, in transaction mode. It skips the test
-// by one line where the program is missing.
+// Start starts a proxy for all databases of the process' Postgres, in transaction mode. It skips
+// the test by one line where the program is missing.
 func Start(t testing.TB) *Proxy {
 	t.Helper()
 	path := program(t)
@@ -67,8 +68,8 @@ func Start(t testing.TB) *Proxy {
 	}
 }
 
-// URL returns a connection string of the same server by way of the proxy. It loses the settings that
-// it brings along, such as a search_path: the proxy refuses them, as it could not keep them.
+// URL returns a connection string of the same server by way of the proxy. It loses the settings
+// that it brings along, such as a search_path: the proxy refuses them, as it could not keep them.
 func (p *Proxy) URL(t testing.TB, direct string) string {
 	t.Helper()
 	u, err := url.Parse(direct)
@@ -95,7 +96,8 @@ func program(t testing.TB) string {
 	return pgtest.Program(t, "pgbouncer")
 }
 
-// folder makes the proxy's own folder. It is not the test's: where that is root's, others can't reach it.
+// folder makes the proxy's own folder. It is not the test's: where that is root's, others can't
+// reach it.
 func folder() (string, error) {
 	parent := ""
 	if os.Geteuid() == 0 {

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// config is the program's. Passwords are checked on both sides: a superuser without one, even on loopback, would
-// be every user's of this machine.
+// config is the program's. Passwords are checked on both sides: a superuser without one, even on
+// loopback, would be every user's of this machine.
 const config = `[databases]
 * = host=%s port=%s
 
@@ -32,7 +32,8 @@ log_connections = 0
 log_disconnections = 0
 `
 
-// write writes the configuration and returns the user that the program, which refuses to be root, is to be.
+// write writes the configuration and returns the user that the program, which refuses to be root,
+// is to be.
 func (p *Proxy) write() (account string, err error) {
 	password, given := p.server.User.Password()
 	check := "scram-sha-256"
@@ -85,7 +86,8 @@ func other() (name string, uid, gid int, err error) {
 }
 
 // script runs a program until its own standard input ends, which is when this process ends in
-// whichever way, and removes the folder. It is killed because what a milder signal means differs from version to version.
+// whichever way, and removes the folder. It is killed because what a milder signal means differs
+// from version to version.
 const script = `trap '' INT HUP QUIT
 dir=$1; shift
 "$@" </dev/null & pid=$!

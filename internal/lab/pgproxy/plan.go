@@ -29,20 +29,22 @@ type cutting struct {
 	last  bool          // with Late: it is later than Plan.Beyond
 }
 
-// Plan decides which commits are cut, and counts all faults. The same seed decides the same for the same
-// requests in the same order.
+// Plan decides which commits are cut, and counts all faults. The same seed decides the same for the
+// same requests in the same order.
 type Plan struct {
 	Share atomic.Int64 // of 10,000 requests that are part of a commit, so many are cut
 	Cuts  atomic.Int64
 
-	// Delay is how late a late commit is at most; others wait meanwhile if it was partly sent. 0 means
-	// LongestDelay.
+	// Delay is how late a late commit is at most; others wait meanwhile if it was partly sent. 0
+	// means LongestDelay.
 	Delay time.Duration
 
-	// Beyond is how late one in four late commits is at least: longer than a client waits for anything. 0 means that none is.
+	// Beyond is how late one in four late commits is at least: longer than a client waits for
+	// anything. 0 means that none is.
 	Beyond time.Duration
 
-	// Asked is told of every statement that is sent, and Said of every message of a server. Both may be nil.
+	// Asked is told of every statement that is sent, and Said of every message of a server. Both
+	// may be nil.
 	Asked func(sql string)
 	Said  func(f Frame)
 

@@ -46,7 +46,8 @@ func (x *Proxy) accept() {
 // Turn leads new connections to another server. Those that are open stay where they are.
 func (x *Proxy) Turn(upstream string) { x.upstream.Store(upstream) }
 
-// Fence ends all connections: nobody hears from a server any more whose processes may live a moment longer than it.
+// Fence ends all connections: nobody hears from a server any more whose processes may live a moment
+// longer than it.
 func (x *Proxy) Fence() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -164,7 +165,8 @@ func isCommit(sql string) bool {
 		strings.EqualFold(strings.TrimSuffix(strings.TrimSpace(sql), ";"), "commit")
 }
 
-// forward sends a request on, or what the plan leaves of it. It returns false when the connection is over.
+// forward sends a request on, or what the plan leaves of it. It returns false when the connection
+// is over.
 func (l *link) forward(u *unit) bool {
 	var wanted bool
 	if u.commit {
@@ -259,7 +261,8 @@ func (l *link) dropped(f Frame) bool {
 	return number >= u.at || f.Kind == 'Z'
 }
 
-// drain waits until the server has answered all it was asked, or a while. It reports whether it has.
+// drain waits until the server has answered all it was asked, or a while. It reports whether it
+// has.
 func (l *link) drain() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

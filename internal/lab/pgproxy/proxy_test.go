@@ -32,8 +32,8 @@ func behind(t *testing.T) (p *Plan, through, past *pgx.Conn) {
 	injured := config.Copy()
 	injured.Host, injured.Port = "127.0.0.1", uint16(x.listener.Addr().(*net.TCPAddr).Port)
 	injured.Fallbacks = nil
-	// The driver asks the server to cancel what a broken connection was at, on a connection of its own. Whoever
-	// is cut off can't, and a late message would lose that race now and then.
+	// The driver asks the server to cancel what a broken connection was at, on a connection of its
+	// own. Whoever is cut off can't, and a late message would lose that race now and then.
 	var dialed atomic.Bool
 	injured.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if dialed.Swap(true) {

@@ -16,10 +16,10 @@ import (
 const keepSize = 256
 
 // Standby copies the running server with pg_basebackup and starts the copy as a hot standby that
-// streams from it. The name is what the primary's synchronous_standby_names calls it; it consists of
-// letters, digits and underscores. The standby has the primary's Config, on a port of its own, and
-// its password. It returns when the standby takes connections. The caller owns the standby and ends
-// it with Close.
+// streams from it. The name is what the primary's synchronous_standby_names calls it; it consists
+// of letters, digits and underscores. The standby has the primary's Config, on a port of its own,
+// and its password. It returns when the standby takes connections. The caller owns the standby and
+// ends it with Close.
 func (s *Server) Standby(ctx context.Context, name string) (*Server, error) {
 	standby := &Server{programs: s.programs, account: s.account, config: s.config}
 	standby.config.Port = 0
@@ -35,8 +35,8 @@ func (s *Server) Standby(ctx context.Context, name string) (*Server, error) {
 
 // Rejoin makes a standby of primary out of the server, which is stopped: an old primary after
 // another one took its place. What the server had is forgotten; it is copied anew, which for a
-// throw-away cluster costs no more than pg_rewind and asks nothing of how the server ended. The port
-// stays.
+// throw-away cluster costs no more than pg_rewind and asks nothing of how the server ended. The
+// port stays.
 func (s *Server) Rejoin(ctx context.Context, primary *Server, name string) error {
 	if s.Running() {
 		return ErrRunning
@@ -92,8 +92,8 @@ func (s *Server) Promote(ctx context.Context) error {
 	return s.wait(ctx, "promote", "SELECT NOT pg_is_in_recovery()")
 }
 
-// Detach ends a standby's streaming, so that a promotion loses what the primary commits from now on.
-// It returns when nothing streams any more.
+// Detach ends a standby's streaming, so that a promotion loses what the primary commits from now
+// on. It returns when nothing streams any more.
 func (s *Server) Detach(ctx context.Context) error {
 	if err := s.alter(ctx, "primary_conninfo = ''"); err != nil {
 		return err
@@ -101,8 +101,8 @@ func (s *Server) Detach(ctx context.Context) error {
 	return s.wait(ctx, "detach", "SELECT count(*) = 0 FROM pg_stat_wal_receiver")
 }
 
-// Attach lets a standby stream again, from the primary and under the name that are given. It returns when it
-// does.
+// Attach lets a standby stream again, from the primary and under the name that are given. It
+// returns when it does.
 func (s *Server) Attach(ctx context.Context, primary *Server, name string) error {
 	if err := s.alter(ctx, fmt.Sprintf("primary_conninfo = '%s'", primary.conninfo(name))); err != nil {
 		return err

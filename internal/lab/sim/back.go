@@ -16,8 +16,9 @@ type checkpoint struct {
 	tick   int
 }
 
-// retreat is a moment at which the store went back: all that came after a checkpoint is gone, although it was
-// acknowledged. Nobody promises otherwise; what is promised is that nobody makes it worse.
+// retreat is a moment at which the store went back: all that came after a checkpoint is gone,
+// although it was acknowledged. Nobody promises otherwise; what is promised is that nobody makes it
+// worse.
 type retreat struct {
 	from, at int              // ticks: of the checkpoint, and of the loss
 	gone     map[int][]string // by aggregate: the tokens of its log before, where that lost something
@@ -96,7 +97,8 @@ func (w *world) recorded() (known []string) {
 	return known
 }
 
-// show notes that the store said that events are there: by its answer to their commit, to a read, or to who came too late.
+// show notes that the store said that events are there: by its answer to their commit, to a read,
+// or to who came too late.
 func (w *world) show(events ...types.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,8 +115,8 @@ func (w *world) showRefused(err error) error {
 	return err
 }
 
-// lost reports whether the command was acknowledged, and is gone with the store that had it: it was answered before
-// that went back, or its answer was under way.
+// lost reports whether the command was acknowledged, and is gone with the store that had it: it was
+// answered before that went back, or its answer was under way.
 func (w *world) lost(o *op) bool {
 	for _, r := range w.retreats {
 		was := slices.ContainsFunc(r.gone[o.aggregate], func(token string) bool { return commandOf(token) == o.token })
@@ -125,7 +127,8 @@ func (w *world) lost(o *op) bool {
 	return false
 }
 
-// bygone reports whether a state with these tokens is one of a log that is gone, and o may still have been told of it.
+// bygone reports whether a state with these tokens is one of a log that is gone, and o may still
+// have been told of it.
 func (w *world) bygone(o *op, tokens []string) bool {
 	for _, r := range w.retreats {
 		gone := r.gone[o.aggregate]
@@ -137,8 +140,9 @@ func (w *world) bygone(o *op, tokens []string) bool {
 	return false
 }
 
-// uncertain reports whether the answer of o may rest on what is gone, so that no order of the rest explains it. A repeat is answered
-// by the record of its ID, which may be that of an attempt whose answer does.
+// uncertain reports whether the answer of o may rest on what is gone, so that no order of the rest
+// explains it. A repeat is answered by the record of its ID, which may be that of an attempt whose
+// answer does.
 func (w *world) uncertain(o *op, h *history) bool {
 	return w.restsOnGone(o, h) || o.ID != "" && slices.ContainsFunc(w.ops, func(other *op) bool {
 		return other != o && other.ID == o.ID && other.aggregate == o.aggregate && w.restsOnGone(other, h)

@@ -50,8 +50,8 @@ func adder(t *testing.T, a store.Adapter, node uint64) *aggregate.Root[sum] {
 	return root
 }
 
-// TestADoubtfulCommitIsNotMistakenForAnothers has another process store an event in the place of one
-// that was lost, which looks like it but for one thing.
+// TestADoubtfulCommitIsNotMistakenForAnothers has another process store an event in the place of
+// one that was lost, which looks like it but for one thing.
 func TestADoubtfulCommitIsNotMistakenForAnothers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -79,7 +79,8 @@ func TestADoubtfulCommitIsNotMistakenForAnothers(t *testing.T) {
 	}
 }
 
-// TestARecordedNoOpIsSettledToo loses the answer to a commit that has no events, but a command's ID.
+// TestARecordedNoOpIsSettledToo loses the answer to a commit that has no events, but a command's
+// ID.
 func TestARecordedNoOpIsSettledToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,8 +17,8 @@ const jump = 1200 * time.Millisecond
 // with the last of them and those that begin with its own end.
 func bound(n int) time.Duration { return time.Duration(n-1)*jump + 550*time.Millisecond }
 
-// callerBound is the same for a caller, who leaves a little earlier than the library gives up, and at
-// another moment than every other caller.
+// callerBound is the same for a caller, who leaves a little earlier than the library gives up, and
+// at another moment than every other caller.
 func callerBound(n, caller int) time.Duration {
 	return bound(n) - 10*time.Millisecond - time.Duration(caller)*10*time.Microsecond
 }

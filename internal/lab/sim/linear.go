@@ -55,8 +55,8 @@ func (s sequential) step(o *op, out outcome) (bool, any) {
 		if first.repeats(o, out) || first.token == o.token || out.class != expected && out.class != rejected {
 			return first.repeats(o, out), s
 		}
-		// Another command's ID, by mistake: while the record of that one, which changed nothing, is on its way, this one
-		// may be refused for itself.
+		// Another command's ID, by mistake: while the record of that one, which changed nothing, is
+		// on its way, this one may be refused for itself.
 	}
 	if o.Expected != nil && int(*o.Expected) != s.seq {
 		return out.class == expected && out.actual == s.seq, s

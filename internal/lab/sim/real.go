@@ -24,9 +24,10 @@ import (
 )
 
 // real is the part of a run that has a Postgres server instead of a bubble. The seed decides the
-// scene, what each caller asks, and which messages of which commits are cut. The order of goroutines
-// and of the server's processes is their own. It is here for what the memory store has not: shared
-// statements, the wait for locks, isolation by halves, and all the ways in which a connection breaks.
+// scene, what each caller asks, and which messages of which commits are cut. The order of
+// goroutines and of the server's processes is their own. It is here for what the memory store has
+// not: shared statements, the wait for locks, isolation by halves, and all the ways in which a
+// connection breaks.
 type real struct {
 	w       *world
 	url     string // of the schema, past all proxies

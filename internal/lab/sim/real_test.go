@@ -15,7 +15,8 @@ var (
 	realSeed  = flag.Uint64("realseed", 0, "run this seed only on Postgres")
 )
 
-// TestSeedsOnPostgres is in no bubble: here only what is asked and what is cut follows from the seed.
+// TestSeedsOnPostgres is in no bubble: here only what is asked and what is cut follows from the
+// seed.
 func TestSeedsOnPostgres(t *testing.T) {
 	first, n := uint64(1), *realSeeds
 	if *realSeed != 0 {

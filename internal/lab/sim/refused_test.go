@@ -14,8 +14,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// TestARefusedCommandLeavesNothingToTheNextOfItsBatch refuses a command at its second event, after the
-// first was applied, to a state that is copied by assignment.
+// TestARefusedCommandLeavesNothingToTheNextOfItsBatch refuses a command at its second event, after
+// the first was applied, to a state that is copied by assignment.
 func TestARefusedCommandLeavesNothingToTheNextOfItsBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -32,8 +32,8 @@ type scene struct {
 	projection store.Projection
 }
 
-// soon is the part of an idle time beyond whole jumps. An aggregate that falls idle at whatever moment of a
-// jump, up to the end of its last random pause, is then due within the same later one.
+// soon is the part of an idle time beyond whole jumps. An aggregate that falls idle at whatever
+// moment of a jump, up to the end of its last random pause, is then due within the same later one.
 const soon = 50 * time.Millisecond
 
 // one returns one of the choices.
@@ -64,7 +64,8 @@ func newScene(w *world) *scene {
 		Hibernate: one(r, -1, soon, jump+soon), Exit: one(r, -1, soon, jump+soon, 3*jump+soon), Snapshot: r.IntN(2) == 0,
 	}
 	if s.forgetful {
-		// A snapshot of a state that is gone can be stored after the store went back, and looks like any other.
+		// A snapshot of a state that is gone can be stored after the store went back, and looks
+		// like any other.
 		s.snapshots, s.idle.Snapshot = aggregate.SnapshotPolicy{}, false
 	}
 	s.projection = memory.Projection(s.project)

@@ -88,7 +88,8 @@ func (s *seam) Load(ctx context.Context, id hlc.Timestamp, r store.Range) iter.S
 	return whole(ctx, s, id, fmt.Sprintf("load %d", r.Max), func(a logged) iter.Seq2[store.Entry, error] { return a.Load(ctx, id, r) })
 }
 
-// Events is one call for the whole loop, but for the look at a snapshot's own event where aggregates leave memory.
+// Events is one call for the whole loop, but for the look at a snapshot's own event where
+// aggregates leave memory.
 func (s *seam) Events(ctx context.Context, id hlc.Timestamp, r store.Range) iter.Seq2[types.Event, error] {
 	if s.unscheduled(ctx) {
 		return s.sound.Events(ctx, id, r)
@@ -148,8 +149,9 @@ func (s *seam) CommitSnapshot(ctx context.Context, sn types.Snapshot) error {
 	return s.call(ctx, sn.AggregateID, fmt.Sprintf("save %d", sn.Sequence), false, func(a logged) error { return a.CommitSnapshot(ctx, sn) })
 }
 
-// unscheduled reports whether ctx is that of a snapshot on exit. Aggregates that leave memory are saved two at a time, in
-// the order in which they fell idle, or of a map. Without gate and faults that makes no difference.
+// unscheduled reports whether ctx is that of a snapshot on exit. Aggregates that leave memory are
+// saved two at a time, in the order in which they fell idle, or of a map. Without gate and faults
+// that makes no difference.
 func (s *seam) unscheduled(ctx context.Context) bool {
 	_, asked := ctx.Value(asking{}).(*op)
 	return !asked && (s.life.stopping.Load() || s.life.w.scene.idle.Snapshot)

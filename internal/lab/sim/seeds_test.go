@@ -80,8 +80,8 @@ func report(t *testing.T, seed uint64, r Result) {
 
 // TestTheSameSeedRunsTheSameWay allows for one run in ten that takes another way: on a busy machine
 // things that happen at the very same instant of the simulated clock change places. On a quiet one
-// all 50 have been seen to be the same. It is not run beside the others of this package, which would
-// make the machine busy.
+// all 50 have been seen to be the same. It is not run beside the others of this package, which
+// would make the machine busy.
 func TestTheSameSeedRunsTheSameWay(t *testing.T) {
 	odd := 0
 	for seed := uint64(1); seed <= 50; seed++ {

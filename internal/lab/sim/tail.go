@@ -14,9 +14,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// tailed is a consumer of the whole run, which knows nothing of the nodes. Its tail fails, panics and
-// dies now and then, comes back with another number of parts, and goes back with the store. What it
-// kept in the end is compared with the log (law 11).
+// tailed is a consumer of the whole run, which knows nothing of the nodes. Its tail fails, panics
+// and dies now and then, comes back with another number of parts, and goes back with the store.
+// What it kept in the end is compared with the log (law 11).
 type tailed struct {
 	w     *world
 	rng   *rand.Rand // its own, for it runs beside the driver

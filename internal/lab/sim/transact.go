@@ -13,8 +13,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// pair is a transaction of two commands, each an operation of its own: they have one answer, and are in the log both
-// or not at all.
+// pair is a transaction of two commands, each an operation of its own: they have one answer, and
+// are in the log both or not at all.
 type pair struct {
 	halves [2]*op
 	failed int // which of them was refused; -1: none
@@ -117,7 +117,8 @@ func (p *pair) run(w *world) {
 	}
 }
 
-// takenBack reports whether the operation is the half of a transaction whose other half was refused, by its handler or in the end.
+// takenBack reports whether the operation is the half of a transaction whose other half was
+// refused, by its handler or in the end.
 func (o *op) takenBack() bool {
 	return o.pair != nil && (o.pair.failed >= 0 && o.pair.failed != o.half || o.pair.halves[1-o.half].Type == "fail")
 }

@@ -41,7 +41,8 @@ type Violation struct {
 
 func (v Violation) String() string { return fmt.Sprintf("law %d: %s", v.Law, v.Text) }
 
-// world is everything that a run consists of. Its fields belong to the driver where no guard is named.
+// world is everything that a run consists of. Its fields belong to the driver where no guard is
+// named.
 type world struct {
 	config Config
 	rng    *rand.Rand

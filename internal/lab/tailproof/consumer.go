@@ -22,7 +22,8 @@ func newTail(pool *pgxpool.Pool, of int) (*postgres.Tail, error) {
 	})
 }
 
-// consume is the life of a consumer. It dies by SIGKILL, at a statement of its own or by its parent's hand.
+// consume is the life of a consumer. It dies by SIGKILL, at a statement of its own or by its
+// parent's hand.
 func consume(ctx context.Context, url string, of, dieAt int) error {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -55,7 +56,8 @@ func consume(ctx context.Context, url string, of, dieAt int) error {
 	})
 }
 
-// fatal kills its own process at its n-th step: before or after a statement, or after an answer to one of several that were sent together.
+// fatal kills its own process at its n-th step: before or after a statement, or after an answer to
+// one of several that were sent together.
 type fatal struct {
 	at    int64
 	steps atomic.Int64
@@ -124,7 +126,8 @@ func (c *child) kill() error {
 	return err
 }
 
-// life is that of two consumers, one of which stands by and takes over. The first dies at each of its statements in turn, or at any moment.
+// life is that of two consumers, one of which stands by and takes over. The first dies at each of
+// its statements in turn, or at any moment.
 func (p *proof) life(ctx context.Context) error {
 	dieAt := 0
 	if p.killed.Load()%2 == 0 {

@@ -1,8 +1,9 @@
-// Command tailproof proves that a tail loses, repeats and swaps nothing. It lets writers of every kind fill a log
-// that had rows before it learned of tails: roots, transactions of the application that take their number early and end late,
-// and INSERTs that know nothing of the column. It kills the process that consumes them, at its n-th statement or at any moment, restarts
-// the server, and lets a standby take its place; each consumer deals the events out to another number of parts. In the end every event
-// must have been consumed once, in the order of its aggregate.
+// Command tailproof proves that a tail loses, repeats and swaps nothing. It lets writers of every
+// kind fill a log that had rows before it learned of tails: roots, transactions of the application
+// that take their number early and end late, and INSERTs that know nothing of the column. It kills
+// the process that consumes them, at its n-th statement or at any moment, restarts the server, and
+// lets a standby take its place; each consumer deals the events out to another number of parts. In
+// the end every event must have been consumed once, in the order of its aggregate.
 //
 //	go run ./internal/lab/tailproof -events 1000000 -kills 1000
 package main
@@ -154,7 +155,8 @@ func (p *proof) injure(ctx context.Context) error {
 	return nil
 }
 
-// promote lets a standby take over. What the old server had not sent yet is lost, to the log and to the tail.
+// promote lets a standby take over. What the old server had not sent yet is lost, to the log and to
+// the tail.
 func (p *proof) promote(ctx context.Context) error {
 	standby, err := p.server.Standby(ctx, fmt.Sprint("standby", p.promoted))
 	if err != nil {

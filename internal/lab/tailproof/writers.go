@@ -36,8 +36,8 @@ func idOf(n int) hlc.Timestamp {
 	return id
 }
 
-// write lets writers of every kind write until ctx ends. What fails, as the server does now and then, is not stored, or is and nobody
-// is told: the log says.
+// write lets writers of every kind write until ctx ends. What fails, as the server does now and
+// then, is not stored, or is and nobody is told: the log says.
 func (p *proof) write(ctx context.Context) (ended <-chan struct{}) {
 	var group sync.WaitGroup
 	for range 2 {
@@ -62,8 +62,8 @@ func (p *proof) each(ctx context.Context, one func(ctx context.Context, pool *pg
 
 var plainClock = hlc.NewClock(nil)
 
-// plainly stores an event as a program does that has read the next sequence and knows no column of ours. Each second time it takes its transaction's
-// number first and its time.
+// plainly stores an event as a program does that has read the next sequence and knows no column of
+// ours. Each second time it takes its transaction's number first and its time.
 func (p *proof) plainly(ctx context.Context, pool *pgxpool.Pool, n int) error {
 	tx, err := pool.Begin(ctx)
 	if err != nil {
