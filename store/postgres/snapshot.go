@@ -121,7 +121,7 @@ func (s *Store) redactIn(ctx context.Context, tx querier, r store.Redaction) (re
 	}
 	for i, sequence := range sequences {
 		if !there[sequence] {
-			return noSuchEvent(id, r.Events[i].Sequence), nil
+			return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, r.Events[i].Sequence), nil
 		}
 	}
 	return nil, nil
@@ -141,10 +141,6 @@ func (s *Store) redactArgs(r store.Redaction) (args []any, sequences []int32) {
 		args = append(args, metadata)
 	}
 	return args, sequences
-}
-
-func noSuchEvent(id hlc.Timestamp, sequence types.Sequence) error {
-	return fmt.Errorf("%w: aggregate %v, sequence %d", store.ErrNoEvent, id, sequence)
 }
 
 // bodyError translates the error of a statement that replaces something and may be repeated.

@@ -57,9 +57,8 @@ func RunTail(t *testing.T, h TailHarness) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := h.New(t)
-			v := &tailEnv{env: env{TB: t, a: s.Adapter, node: 1}, s: s}
-			v.init()
-			c.run(v)
+			v := newEnv(t, &Harness{New: func(testing.TB) store.Adapter { return s.Adapter }})
+			c.run(&tailEnv{env: *v, s: s})
 		})
 	}
 }

@@ -38,11 +38,6 @@ func tailClauses() []tailClause {
 	}
 }
 
-func (v *tailEnv) init() {
-	v.tick = new(atomic.Int64)
-	v.tick.Store(1_700_000_000_000)
-}
-
 func (v *tailEnv) handsOutAll() {
 	a, b := v.stamp(), v.stamp()
 	v.history(a, 5)
