@@ -12,7 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// insert stores what it can of batch, which is sorted, in one statement, and marks it. It sees the statement through.
+// insert stores what it can of batch, which is sorted, in one statement, and marks it. It sees the
+// statement through.
 func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending, timeout string) error {
 	ctx, end := s.seenThrough(ctx, conn, batch)
 	defer end()
@@ -39,8 +40,8 @@ func (s *Store) insert(ctx context.Context, conn *pgxpool.Conn, batch []*pending
 	return s.explain(ctx, conn, batch)
 }
 
-// complete checks that a plain statement stored all events. Only a trigger or a rule that somebody put on the table can
-// have kept it from that.
+// complete checks that a plain statement stored all events. Only a trigger or a rule that somebody
+// put on the table can have kept it from that.
 func complete(tag pgconn.CommandTag, batch []*pending) error {
 	want := int64(0)
 	for _, p := range batch {
@@ -68,7 +69,8 @@ func isOne(batch []*pending) bool {
 	return len(batch) == 1 && len(batch[0].commit.Events) == 1 && len(batch[0].commit.Commands) == 0
 }
 
-// plainCall is the statement that stores all of batch or fails. The arguments are good until release is called.
+// plainCall is the statement that stores all of batch or fails. The arguments are good until
+// release is called.
 func (s *Store) plainCall(batch []*pending, timeout string) (sql string, args []any, release func()) {
 	if isOne(batch) {
 		return s.sql.one, s.oneArguments(batch[0].commit, timeout), func() {}
@@ -169,8 +171,8 @@ func commitOf(batch []*pending, id hlc.Timestamp) *pending {
 	return batch[i]
 }
 
-// sortBatch puts commits into the order in which every statement takes its locks, in every process, so that
-// two of them can't wait for each other.
+// sortBatch puts commits into the order in which every statement takes its locks, in every process,
+// so that two of them can't wait for each other.
 func sortBatch(batch []*pending) {
 	slices.SortFunc(batch, func(a, b *pending) int { return a.commit.AggregateID.Compare(b.commit.AggregateID) })
 }

@@ -198,8 +198,8 @@ func TestTheServerPlansAStatementAFewTimesOnly(t *testing.T) {
 	}
 }
 
-// Such a plan is often made while the tables are empty, and kept until they are analyzed. It must not
-// read what is then a whole table.
+// Such a plan is often made while the tables are empty, and kept until they are analyzed. It must
+// not read what is then a whole table.
 func TestAPlanThatWasMadeOfEmptyTablesReadsNoWholeTable(t *testing.T) {
 	t.Parallel()
 	for _, calm := range []bool{true, false} {

@@ -2,8 +2,9 @@ package postgres
 
 import "github.com/eventmaestro/maestro/store"
 
-// Every read of events has the columns timestamp, sequence, type, body and, if there is one, metadata;
-// a row without a timestamp is the snapshot. $1 is the aggregate, $2 and $3 are the range.
+// Every read of events has the columns timestamp, sequence, type, body and, if there is one,
+// metadata; a row without a timestamp is the snapshot. $1 is the aggregate, $2 and $3 are the
+// range.
 
 func eventColumns(metadata bool) string {
 	if metadata {
@@ -17,10 +18,11 @@ func eventsSQL(metadata bool) string {
 WHERE e.aggregate_id = $1::bytea AND e.sequence > $2::int4 AND e.sequence <= $3::int4 ORDER BY e.sequence`
 }
 
-// loadSQL reads snapshot and events in one statement, and so from one view of the database. The order of the events is that of
-// their index; an ORDER BY around both parts would sort them once more, and would send nothing before it has read all. That the
-// parts come one after the other is what Postgres does, not what SQL promises, so the reader
-// checks it. Their columns have exactly the same types: else both plans get worse.
+// loadSQL reads snapshot and events in one statement, and so from one view of the database. The
+// order of the events is that of their index; an ORDER BY around both parts would sort them once
+// more, and would send nothing before it has read all. That the parts come one after the other is
+// what Postgres does, not what SQL promises, so the reader checks it. Their columns have exactly
+// the same types: else both plans get worse.
 func loadSQL(metadata bool) string {
 	snapshot := `NULL::bytea, s.sequence, NULL::character varying(256), s.body`
 	if metadata {
@@ -44,8 +46,8 @@ func generationOf(body string) string {
 	return `(CASE WHEN jsonb_typeof` + path + ` = 'number' THEN ` + path + `::numeric ELSE 0 END)`
 }
 
-// saveSnapshotSQL stores a snapshot unless there is a newer one, and tells whether the log has the event that it is marked with.
-// $1 to $3 are the snapshot.
+// saveSnapshotSQL stores a snapshot unless there is a newer one, and tells whether the log has the
+// event that it is marked with. $1 to $3 are the snapshot.
 var saveSnapshotSQL = `WITH given AS (SELECT b.body, b.body #>> '{` + store.MarkKey + `,at}' AS stamp FROM (SELECT $3::text::jsonb AS body) AS b),
 anchored AS MATERIALIZED (SELECT given.body FROM given WHERE given.stamp IS NULL OR EXISTS (SELECT FROM {log} e
 WHERE e.aggregate_id = $1::bytea AND e.sequence = $2::int4 AND encode(e."timestamp", 'hex') = given.stamp)),
@@ -56,7 +58,8 @@ WHERE (` + generationOf("excluded.body") + `, excluded.sequence) > (` + generati
 OR (` + generationOf("excluded.body") + `, excluded.sequence) = (` + generationOf("s.body") + `, s.sequence) AND excluded.body <> s.body)
 SELECT count(*) FROM anchored`
 
-// listSQL is a page of the ids in the log. PostgreSQL has no plan that skips the other events of an aggregate; the recursion does.
+// listSQL is a page of the ids in the log. PostgreSQL has no plan that skips the other events of an
+// aggregate; the recursion does.
 const listSQL = `WITH RECURSIVE page (id, n) AS (
 (SELECT aggregate_id, 1 FROM {log} WHERE aggregate_id > $1::bytea ORDER BY aggregate_id LIMIT 1)
 UNION ALL SELECT (SELECT l.aggregate_id FROM {log} l WHERE l.aggregate_id > page.id ORDER BY l.aggregate_id LIMIT 1), page.n + 1
@@ -79,7 +82,8 @@ func noEvent(metadata bool) string {
 	return columns
 }
 
-// newsOf reads some events of each aggregate in k, which has its id and the first sequence. The id is the last column.
+// newsOf reads some events of each aggregate in k, which has its id and the first sequence. The id
+// is the last column.
 func newsOf(metadata bool, k string) string {
 	return `SELECT e.*, k.a FROM ` + k + ` AS k JOIN LATERAL (SELECT ` + eventColumns(metadata) + ` FROM {log} e
 WHERE e.aggregate_id = k.a AND e.sequence >= k.s ORDER BY e.sequence LIMIT {limit}) AS e ON true`
@@ -108,7 +112,8 @@ WHERE aggregate_id = $1::bytea AND command_id = $2::text`
 
 const pruneSQL = `DELETE FROM {commands} WHERE committed_at < $1::timestamptz`
 
-// redactSQL gives events other bodies, and other metadata where there is any, and returns their sequences.
+// redactSQL gives events other bodies, and other metadata where there is any, and returns their
+// sequences.
 func redactSQL(metadata bool) string {
 	set, from := `body = r.b::jsonb`, `unnest($2::int4[], $3::text[]) AS r (s, b)`
 	if metadata {
