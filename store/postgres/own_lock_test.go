@@ -231,3 +231,28 @@ func TestWhoFreezesWhileItIsAloneHoldsNobodyUp(t *testing.T) {
 	require.Empty(t, stored(t, other, id))
 	require.NoError(t, other.Commit(t.Context(), commit(id, 1, 1)))
 }
+
+// The server does not take a session for idle that got a part of a request. If the rest is lost with the network, TCP
+// has to notice that: else nobody could commit for two hours.
+func TestWhoIsAloneIsEndedSoonAfterItsNetworkBreaks(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Open(t, pgtest.Database(t), oneConn)
+	require.NoError(t, migrations.Apply(t.Context(), pool, nil))
+	const probes = `SELECT current_setting('tcp_user_timeout') || ' ' || current_setting('tcp_keepalives_idle') || ' ' || current_setting('tcp_keepalives_interval')`
+	asked := func(q interface {
+		QueryRow(context.Context, string, ...any) pgx.Row
+	},
+	) (said string) {
+		require.NoError(t, q.QueryRow(t.Context(), probes).Scan(&said))
+		return said
+	}
+	before := asked(pool)
+	tx := begun(t, open(t, pool, &postgres.Options{LockTimeout: 3 * time.Second}))
+	_, _, err := tx.(store.Excluder).LockAlone(t.Context(), stamp(), 1)
+	require.NoError(t, err)
+	inside, err := postgres.TxOf(t.Context(), tx)
+	require.NoError(t, err)
+	require.Equal(t, "1500 1 1", asked(inside))
+	tx.Abort(t.Context())
+	require.Equal(t, before, asked(pool))
+}

@@ -37,13 +37,17 @@ const lockTimeout = `set_config('lock_timeout', $1::text, true)`
 const lockTimeoutOr = `set_config('lock_timeout', coalesce(nullif($1::text, ''), current_setting('lock_timeout')), true)`
 
 // quiet is the advisory lock that every commit shares, so that one can have it alone; see [store.Excluder]. A commit in a transaction
-// of the application, which sets no bound, does without: that transaction may take its time. Where the process that has it alone
-// freezes, the server ends the session in half of the time that others wait for a lock, so that no commit of theirs fails.
+// of the application, which sets no bound, does without: that transaction may take its time.
+//
+// If the process that has it alone freezes, or its network breaks, the server ends the session in half of the time that others
+// wait for a lock, so that no commit of theirs fails. In the middle of a request only TCP notices, by its probes: a
+// session that waits for the rest of a request is not idle.
 const (
 	quietKey = "7955820041246405486"
 	quiet    = `CASE WHEN $1::text = '' THEN '' ELSE pg_advisory_xact_lock_shared(` + quietKey + `)::text END`
 	quietSQL = `SELECT pg_advisory_xact_lock(CASE WHEN ` + lockTimeout + ` IS NOT NULL
-AND set_config('idle_in_transaction_session_timeout', $2::text, true) IS NOT NULL THEN ` + quietKey + ` END)`
+AND (set_config('idle_in_transaction_session_timeout', $2::text, true) || set_config('tcp_user_timeout', $2::text, true)
+|| set_config('tcp_keepalives_idle', '1', true) || set_config('tcp_keepalives_interval', '1', true)) IS NOT NULL THEN ` + quietKey + ` END)`
 )
 
 // guardMark begins what a guard raises: a cast that can't succeed is the only way to raise from plain SQL.
