@@ -34,8 +34,9 @@ func (c *columns) add(e *types.Event, guard []byte, metadata string) {
 	c.lengths = append(c.lengths, len(e.Body))
 }
 
-// arguments appends the columns as a statement's arguments. The bodies become strings in one
-// allocation for all of them: the simple and the exec mode of pgx would take []byte for a bytea.
+// arguments appends the columns as a statement's arguments. The bodies become strings, in one
+// allocation for all of them, because the simple and the exec mode of pgx would send []byte as a
+// bytea.
 func (c *columns) arguments(to []any, metadata bool) []any {
 	rest := c.text.String()
 	for _, n := range c.lengths {
@@ -84,9 +85,9 @@ func (p *columnsPool) put(c *columns) {
 	p.pool.Put(c)
 }
 
-// guardOf is what event i of c needs before it, as a statement has it: NULL for nothing, which is
-// so for the first of all and for one that comes with its predecessor; an empty one for any event;
-// else the timestamp of that event.
+// guardOf is what a statement checks before event i of c. NULL checks nothing: the event is the
+// aggregate's first, or comes with its predecessor. An empty text asks for any event, and another
+// one for the event with that timestamp.
 func guardOf(c *store.Commit, i int) []byte {
 	switch {
 	case i > 0 || c.Events[0].Sequence == 1:
@@ -107,8 +108,8 @@ func (p *pending) decidedOn() []byte {
 	return c.Predecessor[:]
 }
 
-// span returns the sequences of p's events. Those of records without events are the one after what
-// they were decided on, and that.
+// span returns the first and the last sequence of p's events. Without events the last is the one
+// that the records were decided on, and the first is the one after it.
 func (p *pending) span() (first, last types.Sequence) {
 	if c := p.commit; len(c.Events) > 0 {
 		return c.Events[0].Sequence, c.Events[len(c.Events)-1].Sequence

@@ -14,9 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// decoder turns rows into entries, without the driver's scanning: that would allocate for every
-// value, and replaying is nothing but this. It takes both wire formats, as which one comes depends
-// on how the pool sends queries.
+// decoder turns rows into entries. It does without the driver's scanning, which allocates for every
+// value, and replaying is nothing but this. It takes both wire formats, because the way the pool
+// sends queries decides which one comes.
 type decoder struct {
 	id       hlc.Timestamp
 	metadata bool
@@ -86,8 +86,8 @@ func (e *decodeError) Unwrap() error { return e.err }
 
 func fault(column string, err error) error { return &decodeError{column, err} }
 
-// keep copies a body into the slab. A slab is as large as twice what was read before it, so that
-// few small events don't hold on to much memory.
+// keep copies a body into the slab. Each slab is twice as large as the one before, so that few
+// small events don't hold on to much memory.
 func (d *decoder) keep(body []byte) json.RawMessage {
 	if len(body) > cap(d.slab)-len(d.slab) {
 		if len(body) > largeSlab/4 {

@@ -99,7 +99,7 @@ func (s *Store) readRows(ctx context.Context, q querier, doing, sql string, id h
 	return nil
 }
 
-// exhaust reads the rows that are left, if they are few, and reports whether they were: to give up
+// exhaust reads the rows that are left, if they are few, and reports whether they were. Giving up
 // the connection costs more than some hundred rows, but less than a million.
 func exhaust(rows pgx.Rows) bool {
 	for range 1000 {

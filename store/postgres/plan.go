@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// planned carries f out, which is one statement outside of the commit path, on one connection. The
-// plan that the connection has for it may be stale: forgotten by the server, as a proxy's reset
-// does, or made for a column's former type. The server says so before it does anything, and the
-// driver then makes a new plan. So f is called once more, on the same connection, as another one's
-// plan may be as stale.
+// planned carries out f, one statement outside of the commit path, on one connection. The plan that
+// the connection has for it may be stale: the server has forgotten it after a proxy's reset, or it
+// was made for a column's former type. The server says so before it does anything, and the driver
+// then makes a new plan. So f is called once more. That is on the same connection, because the plan
+// of another one may be as stale.
 //
 // The error is the driver's. Where q is the pool, f has a connection of it for as long as it runs.
 func (s *Store) planned(ctx context.Context, q querier, f func(q querier) error) error {
@@ -40,9 +40,9 @@ func again(q querier, f func(q querier) error) error {
 	return err
 }
 
-// unplanned is tx for statements that must not meet a stale plan: one error, and the application's
-// transaction is lost. What is planned with every call can't be stale, and costs less than a
-// savepoint's round trips.
+// unplanned is tx for statements that must not meet a stale plan, because after one error the
+// application's transaction is lost. What is planned with every call can't be stale, and costs less
+// than the round trips of a savepoint.
 func unplanned(tx pgx.Tx) querier {
 	if tx.Conn() == nil || tx.Conn().Config().DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
 		return tx

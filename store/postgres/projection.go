@@ -182,8 +182,8 @@ func (p *projection) run(ctx context.Context, tx pgx.Tx, e types.Event) (err err
 	return nil
 }
 
-// atTheEnd is what a constraint means that was violated at the end of the transaction, by whichever
-// commit of batch.
+// atTheEnd is the error if a constraint was violated at the end of the transaction, by any commit
+// of batch.
 func atTheEnd(batch []*pending, err error) error {
 	var all projections
 	for _, p := range batch {
@@ -192,8 +192,8 @@ func atTheEnd(batch []*pending, err error) error {
 	return &store.ProjectionError{Event: batch[0].firstEvent(), Err: all.meaning(err)}
 }
 
-// refusedBy is the error of a projection. What the store's own errors would say of the commit is
-// not meant, where a projection that uses a store itself returns one: they are kept as text.
+// refusedBy is the error of a projection. A projection may use a store itself and return that
+// store's error, which says nothing of this commit. Such an error is kept as text.
 func refusedBy(e types.Event, err error) error {
 	for _, sentinel := range []error{
 		store.ErrOutcomeUnknown, store.ErrUnavailable, store.ErrConflict, store.ErrInvalidEvent,
@@ -206,7 +206,8 @@ func refusedBy(e types.Event, err error) error {
 	return &store.ProjectionError{Event: e, Err: err}
 }
 
-// recovered turns a panic of a projection into its error: it may run for the account of others.
+// recovered turns a panic of a projection into its error, because it may run in another caller's
+// goroutine.
 func recovered(e types.Event, err *error) {
 	if v := recover(); v != nil {
 		*err = refusedBy(e, panics.New(v))

@@ -8,8 +8,8 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// errNoReason stands for the reason of a commit that was not stored although nothing stood against
-// it any more.
+// errNoReason is the reason of a commit that was not stored, although the log now has nothing
+// against it.
 var errNoReason = errors.New("another transaction was in the way and is gone")
 
 func errOr(err error) error {
@@ -56,8 +56,8 @@ func (s *Store) refusal(ctx context.Context, q querier, p *pending, races int) e
 	return translate("commit events", p.err)
 }
 
-// unlessConflict returns the error of a projection, or what the log has against p. Another error it
-// returns as it is.
+// unlessConflict returns err. If err is a projection's and the log has something against p, it
+// returns that instead.
 func (s *Store) unlessConflict(ctx context.Context, p *pending, err error) error {
 	var projection *store.ProjectionError
 	if !errors.As(err, &projection) {
@@ -135,9 +135,9 @@ func (s *Store) describe(ctx context.Context, q querier, c *store.Commit, err er
 	return invalid
 }
 
-// takenTimestamp reports whether the log has one of the timestamps of c: in the aggregate, where
-// every schema has an index for that, or in any. The names of constraints say nothing: those of a
-// partition or of a shard are of its own.
+// takenTimestamp reports whether the log has one of the timestamps of c. It looks in the aggregate
+// first, for which every schema has an index. The name of the violated constraint would not tell:
+// each partition or shard has names of its own.
 func (s *Store) takenTimestamp(ctx context.Context, q querier, c *store.Commit) (taken bool) {
 	stamps := make([][]byte, len(c.Events))
 	for i := range c.Events {

@@ -14,11 +14,11 @@ import (
 // Replica returns the store for reads of an aggregate's past, which go to Options.Replica; nil
 // without one. See store.Replicated.
 //
-// The replica brings what it has, and the primary what comes after that: so nothing is late, and a
+// The replica brings what it has, and the primary what comes after that. So nothing is late, and a
 // replica that is down, slow or behind costs the primary's time and nothing else. The primary is
-// asked in any case, by one look into an index: it has to have the last event that the replica
-// brought, or the replica follows another server, which is store.ErrUnavailable. What was redacted
-// is read as it was for as long as the replica is behind.
+// always asked, by one look into an index. If it does not have the last event that the replica
+// brought, the replica follows another server, and the error is store.ErrUnavailable. What was
+// redacted is read as it was for as long as the replica is behind.
 func (s *Store) Replica() store.Adapter {
 	if s.o.Replica == nil {
 		return nil

@@ -18,10 +18,10 @@ var (
 	errReadOnly = errors.New("the server takes no writes: it is a standby, or default_transaction_read_only is on")
 )
 
-// connection gets a connection of the pool to a server that knows the latest state and, where
-// writing, can be written to, as far as the server has said. Connections that are no longer so
-// leave the pool, as they would spoil one call after the other. The error is the driver's or one of
-// those above.
+// connection gets a connection of the pool to a server that knows the latest state, as far as the
+// server has said. If writing, the server also takes writes. Other connections leave the pool,
+// because they would spoil one call after the other. The error is the driver's or one of those
+// above.
 func (s *Store) connection(ctx context.Context, writing bool) (*pgxpool.Conn, error) {
 	for passed := int32(0); ; passed++ {
 		conn, err := s.pool.Acquire(ctx)
@@ -34,7 +34,7 @@ func (s *Store) connection(ctx context.Context, writing bool) (*pgxpool.Conn, er
 		}
 		discard(conn)
 		conn.Release()
-		// The others that are idle may be as old; one that was made just now tells what new ones are
+		// The other idle connections may be as old. One that was made just now tells what new ones are
 		// like.
 		if s.pool.Stat().IdleConns() == 0 || passed > s.pool.Config().MaxConns {
 			return nil, err
@@ -42,8 +42,8 @@ func (s *Store) connection(ctx context.Context, writing bool) (*pgxpool.Conn, er
 	}
 }
 
-// unfit asks nothing: a server of version 14 or newer tells these two settings whenever they
-// change. A proxy may keep them to itself; then the server's refusal is the first to be heard.
+// unfit sends nothing: a server of version 14 or newer reports these two settings whenever they
+// change. A proxy may not pass them on. Then the server's refusal is the first that is heard.
 func unfit(conn *pgxpool.Conn, writing bool) error {
 	pg := conn.Conn().PgConn()
 	switch {
@@ -55,9 +55,9 @@ func unfit(conn *pgxpool.Conn, writing bool) error {
 	return nil
 }
 
-// heard is err with what a connection said besides: to be asked after each statement that stores
-// something. A connection whose server takes no writes takes all that were made with it out of the
-// pool.
+// heard is called after each statement that stores something. It returns err, or what the server
+// said in a notice. If the server takes no writes, all connections leave the pool, because the
+// others may lead to the same server.
 func (s *Store) heard(conn *pgxpool.Conn, err error) error {
 	cancelled := waitOf(conn).take()
 	switch pgErr := pgError(err); {
@@ -118,7 +118,7 @@ func (w *standbyWait) take() bool {
 	return true
 }
 
-// cancelsWait goes by the server's function, as the message may be in any language.
+// cancelsWait looks at the server's function, because the message may be in any language.
 func cancelsWait(n *pgconn.Notice) bool {
 	return n.Routine == "SyncRepWaitForLSN" || n.Code == "01000" && strings.Contains(n.Message, "synchronous replication")
 }
@@ -150,8 +150,8 @@ func (s *Store) Flush(ctx context.Context, _ hlc.Timestamp) error {
 	return notSent(ctx, "flush", err)
 }
 
-// flushSQL commits something only where a commit waits for somebody. Without arguments it is never
-// prepared.
+// flushSQL commits something only if commits wait for a standby. It has no arguments, so it is
+// never prepared.
 const flushSQL = `SELECT CASE WHEN current_setting('synchronous_standby_names') <> ''
 AND current_setting('synchronous_commit') NOT IN ('off', 'local')
 THEN pg_catalog.pg_logical_emit_message(true, 'maestro', '') END`

@@ -35,8 +35,8 @@ func (s *tailStep) readAhead(ctx context.Context, p place) *tailAhead {
 	return a
 }
 
-// end waits for the reading, and returns the rows if they were read. A connection that there is
-// still none of is not waited for.
+// end waits until the reading has ended, and returns the rows if they were read. If there is still
+// no connection, end does not wait for one.
 func (a *tailAhead) end() *[]*tailRow {
 	if a == nil {
 		return nil
@@ -50,8 +50,8 @@ func (a *tailAhead) end() *[]*tailRow {
 	return &rows
 }
 
-// readBeside reads on the replica or on another connection, which must be one to the same server:
-// where a pool knows several, another one may lack what this one shows.
+// readBeside reads on the replica or on another connection. That one must lead to the same server:
+// if a pool knows several servers, another one may lack what this one shows.
 func (s *tailStep) readBeside(ctx, waiting context.Context, cluster string, into *tailRows, sql string, args []any) error {
 	if s.onReplica(ctx, waiting, cluster, into, sql, args) == nil {
 		return nil

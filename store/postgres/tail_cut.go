@@ -10,14 +10,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cut finds a snapshot below limit that leaves out enough to leave MaxBatch rows, and is closed as
-// those of the server are. It begins with the transactions below the last one read, and takes out
-// those that follow an event which that does not show. Where nothing is left, there are no rows,
-// and the snapshot is one whose window has to be swept.
+// cut finds a snapshot below limit that shows at most MaxBatch of the rows. The snapshot is closed,
+// as the server's own are. cut begins with the transactions below the last one that was read. It
+// takes out those with an event whose predecessor is not shown. If nothing is left it returns no
+// rows, and a snapshot whose window has to be swept.
 func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, p place, rows []*tailRow, limit snapshot) (snapshot, []*tailRow, error) {
 	slices.SortStableFunc(rows, func(a, b *tailRow) int { return cmp.Compare(a.number, b.number) })
 	first, last := rows[0].number, rows[w.t.o.MaxBatch].number
-	// Else it is more than a batch by transactions that ended late, or by a single one.
+	// Otherwise the rows of one transaction, or of some that ended late, are more than a batch.
 	if last >= p.seenOrNothing().max && first != last {
 		shown := limit.below(last)
 		end, _ := slices.BinarySearchFunc(rows, last, func(r *tailRow, x uint64) int { return cmp.Compare(r.number, x) })
@@ -38,9 +38,9 @@ func (w *tailWorker) cut(ctx context.Context, tx pgx.Tx, p place, rows []*tailRo
 // tailReach is how many batches are swept at once, if so many are needed.
 const tailReach = 64
 
-// reach finds a snapshot for cut whose window has to be swept: one of all below a number and, where
-// that leaves nothing, of several batches. It is limit itself in the end, which can be all that
-// there is.
+// reach finds a snapshot for cut whose window has to be swept. It tries all transactions below a
+// number, and if that shows nothing new, more and more batches. In the end it takes limit itself,
+// which can be all that there is.
 func (w *tailWorker) reach(ctx context.Context, tx pgx.Tx, p place, below uint64, limit snapshot) (snapshot, error) {
 	below = max(below, p.seenOrNothing().max)
 	for batches := 8; ; batches *= 8 {
@@ -62,8 +62,8 @@ func (w *tailWorker) reach(ctx context.Context, tx pgx.Tx, p place, below uint64
 	}
 }
 
-// closed takes out of a snapshot what follows an event that it does not show, and reports whether
-// it then shows some that the place lacks.
+// closed takes the transactions out of a snapshot that follow an event which it does not show. It
+// reports whether the rest shows events that the place lacks.
 func (w *tailWorker) closed(ctx context.Context, tx pgx.Tx, p place, shown snapshot) (_ snapshot, some bool, err error) {
 	from := p.seenOrNothing()
 	for {
@@ -90,8 +90,8 @@ func (w *tailWorker) closed(ctx context.Context, tx pgx.Tx, p place, shown snaps
 	}
 }
 
-// followers are the transactions among the rows, which are sorted, with an event whose predecessor
-// a snapshot does not show without them.
+// followers returns the transactions to take out of a snapshot: those with an event whose
+// predecessor the snapshot does not show, and those that follow one of them. The rows are sorted.
 func (w *tailWorker) followers(ctx context.Context, tx pgx.Tx, rows []*tailRow, shown snapshot) (map[uint64]bool, error) {
 	out := map[uint64]bool{}
 	var before *tailRow

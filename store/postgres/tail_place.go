@@ -100,16 +100,16 @@ func (t *Tail) places(ctx context.Context, q querier) ([]place, error) {
 	})
 }
 
-// locked runs f in a transaction on the tail's rows, which it has for itself: it waits for a batch
-// that is under way, and its own end is one with that of f.
+// locked runs f in a transaction that has the tail's rows for itself. It waits for a batch that is
+// under way, and commits if f returns nil.
 func (t *Tail) locked(ctx context.Context, level pgx.TxIsoLevel, f func(tx pgx.Tx, rows []place) error) error {
 	if err := t.admit(ctx); err != nil {
 		return err
 	}
 	options := pgx.TxOptions{IsoLevel: level, AccessMode: pgx.ReadWrite}
 	return pgx.BeginTxFunc(ctx, t.pool, options, func(tx pgx.Tx) error {
-		// The first lock is against who makes rows too. Each is a statement of its own: what follows has
-		// a newer view.
+		// The first lock also keeps out whoever makes rows. Each lock is a statement of its own, so that
+		// the next statement has a newer view.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))", "maestro tail "+t.o.Name); err != nil {
 			return err
 		}
@@ -184,9 +184,9 @@ func (t *Tail) prepare(ctx context.Context) error {
 	})
 }
 
-// dealAnew begins a round of other parts. The places of this round end at a common snapshot; there
-// the new ones begin, once all of the old are gone. Where that is under way already, none of the
-// new ones has begun, and they are replaced.
+// dealAnew begins a round of other parts. The places of this round end at a common snapshot. The
+// new ones begin there, once all of the old ones are gone. If such a change is under way already,
+// none of its new places has begun, and they are replaced.
 func (t *Tail) dealAnew(ctx context.Context, tx pgx.Tx, rows []place, now snapshot) error {
 	last := rows[len(rows)-1]
 	next := place{round: last.round + 1, seen: &now}

@@ -7,22 +7,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A tail that has a replica reads its windows there. A window is what two snapshots of the primary
-// leave between them, whatever server its rows are read on: a snapshot of the standby's own would
-// not do, as the server counts none of the transactions that are under way on the primary among
-// those that a standby does not show. So the place, its lock and the limit are the primary's, and
-// with the limit it says how far its log is: all that the limit shows was committed before. A
-// standby that has replayed so much, on the same timeline of the same cluster, shows all of it, and
-// the numbers of the transactions keep out what it shows besides.
+// A tail that has a replica reads its windows there. A window lies between two snapshots of the
+// primary, whatever server its rows are read on. A snapshot of the standby's own would not do: a
+// standby does not say which transactions are still under way on the primary. So the place, its
+// lock and the limit are the primary's. Together with the limit the primary says how far its log
+// is, and all that the limit shows was committed before that. A standby that has replayed as much,
+// on the same timeline of the same cluster, shows all of it. What it shows besides is kept out by
+// the numbers of the transactions.
 
 const (
-	// reachedSQL is how far the log is, behind all that the statement's snapshot shows, and on which
-	// timeline.
+	// reachedSQL is how far the log is, and on which timeline. All that the statement's snapshot shows
+	// is before that.
 	reachedSQL = `pg_current_wal_insert_lsn()::text || ' ' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`
 
-	// replayedSQL tells whether a server has all that another one, of a cluster, had when that said
-	// how far it was. The timeline in the control file is an older one for a while after a promotion:
-	// then the answer is no.
+	// replayedSQL tells whether a server has replayed as much as $1, the answer to reachedSQL of a
+	// server of cluster $2. For a while after a promotion the control file has the older timeline, and
+	// the answer is no.
 	replayedSQL = `SELECT coalesce(pg_last_wal_replay_lsn() >= split_part($1::text, ' ', 1)::pg_lsn, false)
 AND upper(lpad(to_hex((SELECT timeline_id FROM pg_control_checkpoint())), 8, '0')) = split_part($1::text, ' ', 2)
 AND (SELECT system_identifier::text FROM pg_control_system()) = $2::text`
@@ -33,8 +33,8 @@ var (
 	errNotThere  = errors.New("postgres: the replica is behind, or follows another server")
 )
 
-// onReplica reads on the replica, for a connection to which it waits until waiting ends. After an
-// error the primary is to be asked.
+// onReplica reads on the replica. It waits for a connection until waiting ends. After an error the
+// caller asks the primary.
 func (w *tailWorker) onReplica(ctx, waiting context.Context, cluster string, into *tailRows, sql string, args []any) error {
 	if w.t.o.Replica == nil {
 		return errNoReplica

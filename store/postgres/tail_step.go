@@ -163,9 +163,9 @@ func (s *tailStep) hand(ctx context.Context, next *window) (err error) {
 	return nil
 }
 
-// end saves the place, or removes it where it is at its stop, and commits. Where more is to come,
-// it begins the next transaction, takes the place again and reads on, all at once: has tells that
-// nobody was faster.
+// end saves the place, or removes it if it is at its stop, and commits. If more is to come, the
+// same round trip begins the next transaction, takes the place again and reads on. has tells that
+// nobody else took the place.
 func (s *tailStep) end(ctx context.Context, next *window, ahead *tailAhead) (has bool, err error) {
 	p := next.then
 	b := &pgx.Batch{}

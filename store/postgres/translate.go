@@ -40,8 +40,8 @@ const (
 	// fateGeneral: not stored, and the cause is not what was sent: any other commit would meet it too.
 	fateGeneral
 
-	// fateStale: not stored, as the server did not know the prepared statement any more; the driver
-	// has noticed.
+	// fateStale: not stored, because the server no longer knew the prepared statement. The driver has
+	// noticed.
 	fateStale
 
 	// fateBlocked: not stored, as another transaction holds a row for too long.
@@ -54,8 +54,8 @@ const (
 	fateParticular
 )
 
-// fateOf judges by what the server said in answer to the statement. Whether the driver holds an
-// error for "safe to retry" is not asked: it does so after a lost answer to COMMIT too.
+// fateOf judges by what the server said in answer to the statement. It does not ask the driver
+// whether an error is "safe to retry": the driver says so after a lost answer to COMMIT too.
 func fateOf(err error) fate {
 	var projection *store.ProjectionError
 	pgErr := pgError(err)
@@ -128,10 +128,10 @@ func ofCachedPlan(e *pgconn.PgError) bool {
 	return e.Routine == "RevalidateCachedQuery" || strings.Contains(e.Message, "cached plan")
 }
 
-// unknownClass reports whether an error with code is none of those that stand for a refusal. What a
-// coordinator of several servers says is not always what the server said that has the rows: a
-// conflict, or a server that died while it committed, may come as an internal error. So the log has
-// to be looked at.
+// unknownClass reports whether code is none of those that stand for a refusal. A coordinator of
+// several servers does not always pass on what the server with the rows said: a conflict, or the
+// death of a server during a commit, may come as an internal error. So somebody has to look at the
+// log.
 func unknownClass(code string) bool {
 	return !hasClass(code, "0A", "0L", "0P", "20", "21", "22", "23", "25", "26", "27", "28", "2B", "2D", "34", "38", "39", "3B", "3D", "3F",
 		"40", "42", "44", "53", "54", "55", "57", "P0")
@@ -185,8 +185,8 @@ func plainError(doing string, err error) error {
 }
 
 // lacksTables reports whether the server missed a schema, a table, a column, an index or the right
-// type of one. Where it is a projection's statement that did, the table is the application's, and
-// the error a *store.ProjectionError.
+// type of one. It is not asked about a projection's statement: that is about the application's
+// tables, and its error is a *store.ProjectionError.
 func lacksTables(code string) bool {
 	switch code {
 	case "3F000", "42P01", "42703", "42P10", "42804", "42883":
@@ -201,7 +201,7 @@ var errTxEnded = fmt.Errorf("postgres: the application's transaction has ended: 
 // notSent is the error of a call that ended before it reached the database.
 func notSent(ctx context.Context, doing string, err error) error {
 	if ended := ctx.Err(); ended != nil {
-		// Whose bound it was that ended, the library may have said.
+		// The library may have said whose bound it was.
 		if cause := context.Cause(ctx); errors.Is(cause, store.ErrUnavailable) {
 			return fmt.Errorf("%w: %s", cause, doing)
 		}
@@ -231,8 +231,9 @@ func readError(ctx context.Context, doing string, err error) error {
 	return notSent(ctx, doing, err)
 }
 
-// notAnswered is the error of a commit that was not stored, where the database could not be asked
-// why. It has no context of a caller in it, as the bound was the store's own.
+// notAnswered is the error of a commit that was not stored if the database could not be asked why.
+// The bound of that question is the store's own, so the error must not match
+// context.DeadlineExceeded.
 func notAnswered(doing string, err error) error {
 	if pgError(err) == nil && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %s: %s", store.ErrUnavailable, doing, err.Error()) // as text only
@@ -254,8 +255,8 @@ func isGuard(err error) bool {
 	return pgErr != nil && pgErr.Code == codeInvalidText && strings.Contains(pgErr.Message, `"`+guardMark)
 }
 
-// unencodable reports whether the driver could not encode an argument, for which it closes the
-// connection too. That there is no other way to tell than its text, a test watches.
+// unencodable reports whether the driver could not encode an argument; the driver then closes the
+// connection too. Only the text of the error tells, and a test watches that it still does.
 func unencodable(err error) bool {
 	var preprocessing pgx.ErrPreprocessingBatch
 	return errors.As(err, &preprocessing) && strings.HasPrefix(preprocessing.Error(), "error preprocessing batch (build)")
