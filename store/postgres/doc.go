@@ -34,8 +34,8 @@ package postgres
 
 // The ways to commit have files of their own; commit.go chooses among them:
 //
-//	shared, shared_isolate     a statement of all commits that wait; the search for the one that spoils it
-//	batched                    a transaction of all that wait, whose projections only queue statements
+//	shared, shared_isolate     a statement of all that wait; the search for the commit that spoils it
+//	batched                    a transaction of all that wait and have batched projections only
 //	single                     one commit on its own, where a crowd could not decide
 //	single_projected           the same, whose projections use the transaction
 //	caller_tx                  a savepoint in a transaction of the application

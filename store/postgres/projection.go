@@ -51,7 +51,8 @@ func BatchProjection(f func(b *pgx.Batch, e types.Event) error, refusals ...Refu
 // message: for a primary key the name of its table and _pkey, and on a partitioned table the
 // partition's own. Don't change the map afterwards.
 //
-//	postgres.BatchProjection(names, postgres.Refusals{"names_pkey": aggregate.Reject("the name is taken")})
+//	taken := aggregate.Reject("the name is taken")
+//	postgres.BatchProjection(names, postgres.Refusals{"names_pkey": taken})
 type Refusals map[string]error
 
 // projection is what both forms are; one of the functions is set.
