@@ -28,8 +28,8 @@ type Options struct {
 	Failed     func(err error, attempt int)
 }
 
-// Complete returns o with defaults for what is zero, and its types in order. Its error names a field
-// of the TailOptions of a package.
+// Complete returns o with defaults for what is zero, and its types in order. Its error names a
+// field of the TailOptions of a package.
 func (o Options) Complete(pkg string, defaults Options) (Options, error) {
 	switch {
 	case o.Name == "" || len(o.Name) > 256:

@@ -1,8 +1,8 @@
 // Package memory is the [store.Adapter] without a database: for unit tests, and for programs that
 // need no log after they end. It is the executable specification of the contract, including
 // conflicts, refused bodies and copies. It is written to be read: store.go says what is kept,
-// read.go what can be seen, commit.go what is refused, tx.go and lines.go what a transaction is, and
-// change.go what else is stored. Tables, projections and tails are for applications' tests.
+// read.go what can be seen, commit.go what is refused, tx.go and lines.go what a transaction is,
+// and change.go what else is stored. Tables, projections and tails are for applications' tests.
 //
 // Read the package's example. If your aggregates have projections, read [NewTable] next.
 //

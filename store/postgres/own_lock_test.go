@@ -232,8 +232,8 @@ func TestWhoFreezesWhileItIsAloneHoldsNobodyUp(t *testing.T) {
 	require.NoError(t, other.Commit(t.Context(), commit(id, 1, 1)))
 }
 
-// The server does not take a session for idle that got a part of a request. If the rest is lost with the network, TCP
-// has to notice that: else nobody could commit for two hours.
+// The server does not take a session for idle that got a part of a request. If the rest is lost
+// with the network, TCP has to notice that: else nobody could commit for two hours.
 func TestWhoIsAloneIsEndedSoonAfterItsNetworkBreaks(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Open(t, pgtest.Database(t), oneConn)

@@ -8,8 +8,8 @@ import (
 	"github.com/eventmaestro/maestro/internal/pgname"
 )
 
-// statements are the texts a Store sends. They differ between stores in the schema and the optional parts only, so that
-// a connection's cache of prepared statements stays small.
+// statements are the texts a Store sends. They differ between stores in the schema and the optional
+// parts only, so that a connection's cache of prepared statements stays small.
 type statements struct {
 	// one and plain store all they are given or fail: one event, or any number with command records.
 	one, plain string
@@ -28,20 +28,22 @@ type statements struct {
 	routed                                         routedSQL
 }
 
-// lockTimeout sets the bound of lock waits for the rest of the transaction, which is
-// the statement itself unless there is an outer one. As a part of the statement it costs no round trip
-// and can't leak to whoever a proxy gives the connection to next.
+// lockTimeout sets the bound of lock waits for the rest of the transaction, which is the statement
+// itself unless there is an outer one. As a part of the statement it costs no round trip and can't
+// leak to whoever a proxy gives the connection to next.
 const lockTimeout = `set_config('lock_timeout', $1::text, true)`
 
 // lockTimeoutOr leaves the bound as it is where the parameter is empty.
 const lockTimeoutOr = `set_config('lock_timeout', coalesce(nullif($1::text, ''), current_setting('lock_timeout')), true)`
 
-// quiet is the advisory lock that every commit shares, so that one can have it alone; see [store.Excluder]. A commit in a transaction
-// of the application, which sets no bound, does without: that transaction may take its time.
+// quiet is the advisory lock that every commit shares, so that one can have it alone; see
+// [store.Excluder]. A commit in a transaction of the application, which sets no bound, does
+// without: that transaction may take its time.
 //
-// If the process that has it alone freezes, or its network breaks, the server ends the session in half of the time that others
-// wait for a lock, so that no commit of theirs fails. In the middle of a request only TCP notices, by its probes: a
-// session that waits for the rest of a request is not idle.
+// If the process that has it alone freezes, or its network breaks, the server ends the session in
+// half of the time that others wait for a lock, so that no commit of theirs fails. In the middle of
+// a request only TCP notices, by its probes: a session that waits for the rest of a request is not
+// idle.
 const (
 	quietKey = "7955820041246405486"
 	quiet    = `CASE WHEN $1::text = '' THEN '' ELSE pg_advisory_xact_lock_shared(` + quietKey + `)::text END`
@@ -50,17 +52,20 @@ AND (set_config('idle_in_transaction_session_timeout', $2::text, true) || set_co
 || set_config('tcp_keepalives_idle', '1', true) || set_config('tcp_keepalives_interval', '1', true)) IS NOT NULL THEN ` + quietKey + ` END)`
 )
 
-// guardMark begins what a guard raises: a cast that can't succeed is the only way to raise from plain SQL.
+// guardMark begins what a guard raises: a cast that can't succeed is the only way to raise from
+// plain SQL.
 const guardMark = "maestro: "
 
-// predecessor is true where the event before r is in the log, with the timestamp that r asks for. The
-// subquery is a scalar one: as a join, or as EXISTS, the planner may read the whole table for it.
+// predecessor is true where the event before r is in the log, with the timestamp that r asks for.
+// The subquery is a scalar one: as a join, or as EXISTS, the planner may read the whole table for
+// it.
 const predecessor = `(SELECT r.p = '' OR r.p = l."timestamp" FROM {log} l WHERE l.aggregate_id = r.a AND l.sequence = r.s - 1)`
 
 // decidedOn is the same for a record q that comes without events.
 const decidedOn = `(q.p IS NULL OR (SELECT q.p = l."timestamp" FROM {log} l WHERE l.aggregate_id = q.a AND l.sequence = q.y))`
 
-// missing raises where an event has no predecessor. A text of nothing but constants the planner would cast itself.
+// missing raises where an event has no predecessor. A text of nothing but constants the planner
+// would cast itself.
 const missing = `('{mark}no predecessor, ' || current_setting('lock_timeout'))::int4`
 
 func newStatements(o Options) statements {
@@ -117,10 +122,12 @@ func insert(metadata bool) string {
 	return `INSERT INTO {log} ("timestamp", aggregate_id, sequence, type, body)`
 }
 
-// onConflict names the columns, never an index: on a partitioned table each partition's has a name of its own.
+// onConflict names the columns, never an index: on a partitioned table each partition's has a name
+// of its own.
 const onConflict = `ON CONFLICT (aggregate_id, sequence) DO NOTHING`
 
-// oneSQL stores one event. The lock timeout is a part of an expression, as a function in FROM is slower.
+// oneSQL stores one event. The lock timeout is a part of an expression, as a function in FROM is
+// slower.
 func oneSQL(metadata bool) string {
 	probe := strings.NewReplacer("r.p", "$7::bytea", "r.a", "$3::bytea", "r.s", "$4::int4").Replace(predecessor)
 	values := `$2::bytea, $3::bytea, CASE WHEN ({timeout} || {quiet}) IS NOT NULL AND ($7::bytea IS NULL OR ` + probe + `) THEN $4::int4 ELSE ` +
@@ -131,9 +138,10 @@ func oneSQL(metadata bool) string {
 	return insert(metadata) + " VALUES (" + values + ")"
 }
 
-// eventRows reads the rows of one set of event columns; extra are more of its columns. Functions in a SELECT list are taken step by
-// step together, where one in FROM with several arrays writes all its rows into a store of its own first. The lock
-// timeout, if there is one, is a part of an expression for the same reason.
+// eventRows reads the rows of one set of event columns; extra are more of its columns. Functions in
+// a SELECT list are taken step by step together, where one in FROM with several arrays writes all
+// its rows into a store of its own first. The lock timeout, if there is one, is a part of an
+// expression for the same reason.
 func eventRows(p *parameters, metadata bool, timeout string) string {
 	array := func(cast string) string { return "unnest(" + p.list(cast) + ")" }
 	list := array("bytea[]") + " AS t, " + array("bytea[]") + " AS a, "
@@ -158,8 +166,8 @@ func eventValues(metadata bool, sequence string) string {
 	return values
 }
 
-// recordRows reads the rows of command records. The last columns tell whether a record comes without events, and then what event it
-// was decided on.
+// recordRows reads the rows of command records. The last columns tell whether a record comes
+// without events, and then what event it was decided on.
 func recordRows(p *parameters) string {
 	var arrays []string
 	for _, cast := range []string{"bytea[]", "text[]", "bytea[]", "int4[]", "int4[]", "bool[]", "bytea[]"} {
@@ -168,14 +176,16 @@ func recordRows(p *parameters) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") AS q (a, id, f, x, y, bare, p)"
 }
 
-// ofAnyLength hides the length of an array from the planner. Where it sees a short one, a plan for just that seems cheaper to it
-// than one for any, so that it makes a new plan for each call, which takes longer than to run it.
+// ofAnyLength hides the length of an array from the planner. Where it sees a short one, a plan for
+// just that seems cheaper to it than one for any, so that it makes a new plan for each call, which
+// takes longer than to run it.
 func ofAnyLength(array string) string { return "(SELECT " + array + ")" }
 
 const insertRecords = `INSERT INTO {commands} (aggregate_id, command_id, fingerprint, first_sequence, last_sequence)
 SELECT q.a, q.id, q.f, q.x, `
 
-// plainSQL stores any number of events and, if there can be any, of command records. It raises for an event without its predecessor.
+// plainSQL stores any number of events and, if there can be any, of command records. It raises for
+// an event without its predecessor.
 func plainSQL(metadata, commands bool) string {
 	p := parameters(1) // $1 is the lock timeout
 	events := insert(metadata) + " SELECT " +
@@ -187,12 +197,14 @@ func plainSQL(metadata, commands bool) string {
 	return `WITH command AS (` + insertRecords + "CASE WHEN " + decidedOn + " THEN q.y ELSE " + missing + ` END FROM {timeout}, ` + recordRows(&p) + `) ` + events
 }
 
-// carefulSQL stores the first event of every commit, then the other events and the command records of those commits
-// whose first event it could store. As sequences have no gaps, a first event that is stored says that the others are free:
-// if one isn't, the guard raises and takes the whole statement back.
+// carefulSQL stores the first event of every commit, then the other events and the command records
+// of those commits whose first event it could store. As sequences have no gaps, a first event that
+// is stored says that the others are free: if one isn't, the guard raises and takes the whole
+// statement back.
 //
-// Its rows are, with the columns of every read and the aggregate: one for the guard, which has neither; one for each commit that
-// is stored, which has only that; and the news of the others: events from the predecessor on.
+// Its rows are, with the columns of every read and the aggregate: one for the guard, which has
+// neither; one for each commit that is stored, which has only that; and the news of the others:
+// events from the predecessor on.
 //
 // Without tails no commit has a second event, which spares a small statement a fifth of its time.
 func carefulSQL(metadata, commands, tails bool) string {
@@ -208,8 +220,8 @@ func carefulSQL(metadata, commands, tails bool) string {
 `)
 	headWhere, stored := " WHERE (r.p IS NULL OR "+predecessor+")", "SELECT aggregate_id FROM head"
 	if commands {
-		// used are the aggregates that bring a command ID which is in the table already; whether it is there or
-		// comes there just now, the guard decides.
+		// used are the aggregates that bring a command ID which is in the table already; whether it is
+		// there or comes there just now, the guard decides.
 		b.WriteString(`asked AS MATERIALIZED (SELECT q.* FROM {timeout?}, ` + recordRows(&p) + `),
 used AS MATERIALIZED (SELECT q.a FROM asked q WHERE (SELECT true FROM {commands} k WHERE k.aggregate_id = q.a AND k.command_id = q.id)),
 `)
