@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// idleQueue orders mailboxes by the time of their last use. Uses are not announced to it:
-// the time with which a mailbox stands in the queue may be too early, never too late, and is mended when
-// it comes to the front. So the front, once mended, is the least recently used.
+// idleQueue orders mailboxes by the time of their last use. Uses are not announced to it: the time
+// with which a mailbox stands in the queue may be too early, never too late, and is mended when it
+// comes to the front. So the front, once mended, is the least recently used.
 type idleQueue struct {
 	entries []idleEntry // guarded by sweeper.mu
 }
@@ -49,8 +49,8 @@ func (q *idleQueue) front() (idleEntry, bool) {
 	return idleEntry{}, false
 }
 
-// sweeper sends idle mailboxes to sleep and out of memory. It has a goroutine while there is
-// something to wait for.
+// sweeper sends idle mailboxes to sleep and out of memory. It has a goroutine from the first
+// mailbox on.
 type sweeper struct {
 	registry *Registry
 	evicting sync.Mutex // taken before mu
@@ -61,10 +61,6 @@ type sweeper struct {
 	kick     chan struct{}
 	end      chan struct{}
 	done     chan struct{}
-}
-
-func (s *sweeper) init(r *Registry) {
-	s.registry, s.kick, s.end, s.done = r, make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 }
 
 // watch puts a mailbox into a queue. A queue that was empty has a new first entry, which the
@@ -88,7 +84,9 @@ func (s *sweeper) watch(q *idleQueue, m *Mailbox) {
 	}
 }
 
-func (s *sweeper) stop() {
+// Stop ends the registry's own goroutine. No mailbox hibernates or leaves by itself any more.
+func (r *Registry) Stop() {
+	s := &r.idle
 	s.mu.Lock()
 	running := s.running
 	if !s.stopped {
@@ -127,7 +125,7 @@ func (s *sweeper) sweep() time.Duration {
 	next := longestSweep
 	for _, f := range families {
 		if d := f.Hibernate; d > 0 {
-			next = min(next, s.each(&f.parked, d, f.sleep))
+			next = min(next, s.each(&f.parked, d, (*Mailbox).hibernate))
 		}
 		if d := f.Exit; d > 0 {
 			next = min(next, s.each(&f.present, d, (*Mailbox).Exit))
@@ -136,8 +134,8 @@ func (s *sweeper) sweep() time.Duration {
 	return max(next, 100*time.Microsecond)
 }
 
-// each does something with each mailbox of q that was idle for d, and returns after what
-// time the next is due. Those that are busy are looked at again later.
+// each does something with each mailbox of q that was idle for d, and returns after what time the
+// next is due. Those that are busy are looked at again later.
 func (s *sweeper) each(q *idleQueue, d time.Duration, do func(*Mailbox) bool) time.Duration {
 	var busy []idleEntry
 	defer func() {
@@ -158,14 +156,12 @@ func (s *sweeper) each(q *idleQueue, d time.Duration, do func(*Mailbox) bool) ti
 			heap.Pop(q)
 		}
 		s.mu.Unlock()
-		switch {
-		case !ok && len(busy) > 0:
-			return d / 8
-		case !ok:
-			return longestSweep
-		case wait > 0:
+		if !ok || wait > 0 {
+			if !ok {
+				wait = longestSweep
+			}
 			if len(busy) > 0 {
-				return min(wait, d/8)
+				wait = min(wait, d/8)
 			}
 			return wait
 		}
@@ -175,18 +171,17 @@ func (s *sweeper) each(q *idleQueue, d time.Duration, do func(*Mailbox) bool) ti
 	}
 }
 
-// evict takes the least recently used mailbox that is idle out of memory, and reports
-// whether there was one.
+// evict takes the least recently used mailbox that is idle out of memory, and reports whether there
+// was one.
 func (s *sweeper) evict() bool {
 	// One at a time: what one has taken out of the queues to look at, another would miss.
 	s.evicting.Lock()
 	defer s.evicting.Unlock()
 	var busy []idleEntry
-	var from []*idleQueue
 	defer func() {
 		s.mu.Lock()
-		for i, e := range busy {
-			heap.Push(from[i], e)
+		for _, e := range busy {
+			heap.Push(&e.m.Family.present, e)
 		}
 		s.mu.Unlock()
 	}()
@@ -194,25 +189,14 @@ func (s *sweeper) evict() bool {
 		if s.registry.config.Staying != nil && s.registry.config.Staying() {
 			return false
 		}
-		s.mu.Lock()
-		q, e, ok := s.oldest()
-		if ok {
-			heap.Pop(q)
-		}
-		s.mu.Unlock()
+		e, ok := s.takeOldest()
 		if !ok {
 			return false
 		}
-		e.m.mu.Lock()
-		left := e.m.closed
-		e.m.mu.Unlock()
-		if left {
-			continue
-		}
-		if e.m.Exit() {
+		if e.m.Exit() { // or has left before
 			return true
 		}
-		busy, from = append(busy, e), append(from, q)
+		busy = append(busy, e)
 	}
 	return false
 }
@@ -220,18 +204,17 @@ func (s *sweeper) evict() bool {
 // maxEvictionTries bounds how many busy mailboxes one look for room passes over.
 const maxEvictionTries = 1024
 
-// oldest returns the front of the queue whose front is the oldest. s.mu is held.
-func (s *sweeper) oldest() (from *idleQueue, oldest idleEntry, found bool) {
-	for _, f := range s.families {
-		if e, ok := f.present.front(); ok && (!found || e.used < oldest.used) {
-			from, oldest, found = &f.present, e, true
-		}
-	}
-	return from, oldest, found
-}
-
-func (s *sweeper) add(f *Family) {
+// takeOldest takes the oldest entry of all families out of its queue.
+func (s *sweeper) takeOldest() (oldest idleEntry, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.families = append(s.families[:len(s.families):len(s.families)], f)
+	for _, f := range s.families {
+		if e, ok := f.present.front(); ok && (!found || e.used < oldest.used) {
+			oldest, found = e, true
+		}
+	}
+	if found {
+		heap.Pop(&oldest.m.Family.present)
+	}
+	return oldest, found
 }

@@ -1,12 +1,14 @@
 package mailbox
 
-import "time"
+import (
+	"time"
+)
 
 // How a mailbox that is asked for nothing gives its goroutine back and leaves memory.
 
 // idle reports whether nothing is asked of the mailbox. m.mu is held.
 func (m *Mailbox) idle() bool {
-	return m.head == nil && (m.parked || !m.running) && m.visitors == 0
+	return (m.parked || m.wake == nil) && m.visitors == 0
 }
 
 // Visit keeps the mailbox in memory until EndVisit is called, if it still is.
@@ -29,28 +31,24 @@ func (m *Mailbox) EndVisit() {
 	m.used.Store(m.Family.registry.now())
 	m.mu.Lock()
 	m.visitors--
-	if m.draining && !m.closed && m.idle() {
-		if m.parked {
-			m.dismiss()
-		} else {
-			m.Owner.BeforeExit()
-			m.depart()
-		}
-	}
+	m.leaveDrained()
 	m.mu.Unlock()
 	m.Family.registry.Announce()
 	m.Family.registry.ended()
 }
 
-// hibernate gives the goroutine of an idle mailbox back.
+// hibernate gives the goroutine of an idle mailbox back, and reports whether it has none any more.
 func (m *Mailbox) hibernate() bool {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.parked || m.head != nil {
-		return false
+	asleep, parked := m.wake == nil, m.parked
+	if parked {
+		m.dismiss()
 	}
-	m.dismiss()
-	return true
+	m.mu.Unlock()
+	if told := m.Family.registry.config.Hibernated; parked && told != nil {
+		told(m)
+	}
+	return asleep || parked
 }
 
 // dismiss ends the parked goroutine. m.mu is held.
@@ -89,34 +87,22 @@ func (m *Mailbox) depart() {
 func (m *Mailbox) drain() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || m.draining {
-		return
+	if !m.closed && !m.draining {
+		m.draining = true
+		m.leaveDrained()
 	}
-	m.draining = true
+}
+
+// leaveDrained lets a mailbox that drains leave once nothing is asked of it. m.mu is held.
+func (m *Mailbox) leaveDrained() {
 	switch {
-	case !m.idle():
-		return
+	case !m.draining || m.closed || !m.idle():
 	case m.parked:
-		m.dismiss()
+		m.dismiss() // its goroutine comes here as it ends
 	default:
 		m.Owner.BeforeExit()
 		m.depart()
 	}
-}
-
-// refuseAll answers what still waits with err, after a shutdown whose time is over, and reports how
-// many requests that were and whether the mailbox is still at work.
-func (m *Mailbox) refuseAll(err error) (n int, busy bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for m.head != nil {
-		r := m.head
-		m.unlink(r)
-		r.Begin()
-		r.Answer(err)
-		n++
-	}
-	return n, !m.closed
 }
 
 // Status describes a mailbox at one moment.
@@ -130,7 +116,7 @@ type Status struct {
 func (m *Mailbox) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Status{Depth: int(m.depth.Load()), Awake: m.running}
+	s := Status{Depth: int(m.depth.Load()), Awake: m.wake != nil}
 	if m.idle() {
 		s.Idle = time.Duration(m.Family.registry.now() - m.used.Load())
 	}

@@ -4,11 +4,26 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 )
 
-// Mailbox delivers the requests of one id to their owner. Init sets its fields, which are only read afterwards.
+// Family is what mailboxes of one kind have in common. Its fields must not be changed after
+// Registry.Add.
+type Family struct {
+	Size      int           // how many requests have room
+	Refuse    bool          // whoever finds no room, instead of letting it wait
+	MaxBatch  int           // how many requests are delivered together, at most
+	Hibernate time.Duration // after how long an idle mailbox gives its goroutine back; 0 is never
+	Exit      time.Duration // after how long it leaves memory; 0 is never
+
+	registry *Registry
+	parked   idleQueue // those with a goroutine
+	present  idleQueue // all in memory
+}
+
+// Mailbox delivers the requests of one id to their owner. Init sets its exported fields.
 //
 // The queue has no array, and the goroutine and its channel are there only while they are of
 // use: an idle mailbox is small.
@@ -20,8 +35,7 @@ type Mailbox struct {
 	mu         sync.Mutex
 	head, tail *Request      // guarded by mu
 	wake       chan struct{} // guarded by mu; nil without a goroutine
-	running    bool          // guarded by mu: there is a goroutine
-	parked     bool          // guarded by mu: it waits for wake
+	parked     bool          // guarded by mu: the goroutine waits for wake
 	dismissed  bool          // guarded by mu: it is to end when it finds nothing
 	draining   bool          // guarded by mu: nothing more is taken in
 	closed     bool          // guarded by mu: it left memory
@@ -33,10 +47,12 @@ type Mailbox struct {
 
 // Owner is what a mailbox delivers to.
 type Owner interface {
-	// Serve answers a batch. It runs in the mailbox' goroutine. The slice is the mailbox' own again afterwards.
+	// Serve answers a batch. It runs in the mailbox' goroutine. The slice is the mailbox' own again
+	// afterwards.
 	Serve(batch []*Request)
 
-	// Aborted is called when the goroutine was ended within Serve. What the batch has no answer to, Aborted answers.
+	// Aborted is called when the goroutine was ended within Serve. It answers what has no answer
+	// yet.
 	Aborted()
 
 	// BeforeExit is called under the mailbox' lock when an idle mailbox is about to leave
@@ -61,8 +77,8 @@ const (
 	Overfull           // no room, and the family says not to wait
 )
 
-// Put adds a request. It never blocks: a caller for whom there is no room waits in the same list, and
-// is told so if its context ends before there was.
+// Put adds a request. It never blocks: a caller for whom there is no room waits in the same list,
+// and is told so if its context ends before there was.
 func (m *Mailbox) Put(r *Request) Delivery {
 	m.mu.Lock()
 	if m.closed || m.draining {
@@ -88,7 +104,7 @@ func (m *Mailbox) Put(r *Request) Delivery {
 	m.depth.Add(1)
 	if m.dismissed { // it was to hibernate and has not seen it yet
 		m.dismissed = false
-		m.Family.watch(m)
+		m.watchIdle()
 	}
 	m.rouse()
 	m.mu.Unlock()
@@ -98,14 +114,21 @@ func (m *Mailbox) Put(r *Request) Delivery {
 // rouse makes sure that a goroutine looks at the queue. m.mu is held.
 func (m *Mailbox) rouse() {
 	switch {
-	case !m.running:
-		m.running = true
+	case m.wake == nil:
 		m.wake = make(chan struct{}, 1)
-		m.Family.started(m)
+		m.Family.registry.active.Add(1)
+		m.watchIdle()
 		go m.loop(m.wake)
 	case m.parked:
 		m.parked = false
 		m.wake <- struct{}{}
+	}
+}
+
+// watchIdle has the mailbox hibernate once it falls idle.
+func (m *Mailbox) watchIdle() {
+	if m.Family.Hibernate > 0 {
+		m.Family.registry.idle.watch(&m.Family.parked, m)
 	}
 }
 
@@ -158,16 +181,14 @@ func (m *Mailbox) loop(wake chan struct{}) {
 		if len(batch) > 1 {
 			m.gather(int32(len(batch)))
 		}
-		if buffer = batch; cap(buffer) > maxKeptBatch {
-			buffer = make([]*Request, 0, 1)
-		}
-		clear(buffer)
+		clear(batch)
+		buffer = batch
 	}
 }
 
-// gather lets those who just got an answer ask again, so that the next batch isn't made of the few that were
-// quicker than this goroutine. It yields to others for as long as that brings somebody, until as many as were answered
-// are there. With nobody to run, a yield returns at once.
+// gather lets those who just got an answer ask again, so that the next batch isn't made of the few
+// that were quicker than this goroutine. It yields to others for as long as that brings somebody,
+// until as many as were answered are there. With nobody to run, a yield returns at once.
 func (m *Mailbox) gather(answered int32) {
 	for seen, vain := int32(0), 0; seen < answered && vain < vainYields; vain++ {
 		runtime.Gosched()
@@ -177,12 +198,9 @@ func (m *Mailbox) gather(answered int32) {
 	}
 }
 
-// vainYields is after how many yields in a row that brought nobody a crowd is taken to be complete. Another processor may
-// be about to run the rest of it.
+// vainYields is after how many yields in a row that brought nobody a crowd is taken to be complete.
+// Another processor may be about to run the rest of it.
 const vainYields = 4
-
-// maxKeptBatch keeps the memory of one crowd from staying with the mailbox.
-const maxKeptBatch = 16
 
 // collect waits for requests and returns those that wait, up to a bound, or nil when the
 // goroutine is to end.
@@ -200,11 +218,8 @@ func (m *Mailbox) collect(batch []*Request, wake chan struct{}) []*Request {
 			return batch
 		}
 		if m.draining || m.dismissed {
-			m.running, m.wake, m.dismissed = false, nil, false
-			if m.draining && !m.closed && m.visitors == 0 {
-				m.Owner.BeforeExit()
-				m.depart()
-			}
+			m.wake, m.dismissed = nil, false
+			m.leaveDrained()
 			m.mu.Unlock()
 			return nil
 		}
@@ -220,11 +235,9 @@ func (m *Mailbox) abort() {
 	m.Owner.Aborted()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.running, m.wake = false, nil
-	switch {
-	case m.head != nil:
+	m.wake = nil
+	if m.head != nil {
 		m.rouse()
-	case m.draining && !m.closed && m.visitors == 0:
-		m.depart()
 	}
+	m.leaveDrained()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,8 +39,8 @@ type Config struct {
 	Ended   <-chan struct{} // closed when those who wait for room are to be refused
 	Staying func() bool     // whether none may leave to make room now
 
-	// Started, Hibernated and Exited are called as a mailbox enters memory, gives its goroutine back and
-	// leaves memory, the first and the last under locks.
+	// Started, Hibernated and Exited are called as a mailbox enters memory, gives its goroutine
+	// back and leaves memory, the first and the last under locks.
 	Started, Hibernated, Exited func(*Mailbox)
 }
 
@@ -53,7 +54,8 @@ type shard struct {
 func (r *Registry) Init(c Config) {
 	r.config, r.born = c, time.Now()
 	r.room, r.quiet = make(chan struct{}, 1), make(chan struct{}, 1)
-	r.idle.init(r)
+	r.idle.registry, r.idle.kick = r, make(chan struct{}, 1)
+	r.idle.end, r.idle.done = make(chan struct{}), make(chan struct{})
 	for i := range r.shards {
 		r.shards[i].byID = map[hlc.Timestamp]*Mailbox{}
 	}
@@ -73,16 +75,12 @@ func (r *Registry) Find(id hlc.Timestamp) *Mailbox {
 	return s.byID[id]
 }
 
-// Get returns the mailbox of an id, and makes one if it is not live. Its error is ErrClosed, or that of ctx, which ended while
-// there was no room.
+// Get returns the mailbox of an id, and makes one if it is not live. Its error is ErrClosed, or
+// that of ctx, which ended while there was no room.
 func (r *Registry) Get(ctx context.Context, id hlc.Timestamp, create func() *Mailbox) (*Mailbox, error) {
 	if m := r.Find(id); m != nil {
 		return m, nil
 	}
-	return r.start(ctx, id, create)
-}
-
-func (r *Registry) start(ctx context.Context, id hlc.Timestamp, create func() *Mailbox) (*Mailbox, error) {
 	if r.closed.Load() {
 		return nil, ErrClosed
 	}
@@ -147,8 +145,8 @@ func (r *Registry) reserve(ctx context.Context) error {
 	}
 }
 
-// admit counts one more mailbox if there is room. It never counts one too many for a moment: another
-// who asked in that moment would be refused, and wait for room that nobody announces.
+// admit counts one more mailbox if there is room. It never counts one too many for a moment:
+// another who asked in that moment would be refused, and wait for room that nobody announces.
 func (r *Registry) admit() bool {
 	for limit := int64(r.config.MaxLive); ; {
 		n := r.live.Load()
@@ -187,8 +185,8 @@ func (s *shard) list() []*Mailbox {
 	return list
 }
 
-// All yields what is in memory, in no order. What comes or goes meanwhile may be missed. No lock is held while the
-// loop's body runs.
+// All yields what is in memory, in no order. What comes or goes meanwhile may be missed. No lock is
+// held while the loop's body runs.
 func (r *Registry) All() iter.Seq[*Mailbox] {
 	return func(yield func(*Mailbox) bool) {
 		for i := range r.shards {
@@ -204,7 +202,9 @@ func (r *Registry) All() iter.Seq[*Mailbox] {
 // Add makes the family's mailboxes ones of this registry.
 func (r *Registry) Add(f *Family) {
 	f.registry = r
-	r.idle.add(f)
+	r.idle.mu.Lock()
+	defer r.idle.mu.Unlock()
+	r.idle.families = append(slices.Clip(r.idle.families), f)
 }
 
 // now reads the registry's stopwatch, in nanoseconds.
@@ -242,17 +242,22 @@ func (r *Registry) Wake() {
 	}
 }
 
-// RefuseAll answers what still waits with err. It returns how many requests that were, and the mailboxes that are still at work.
+// RefuseAll answers what still waits with err. It returns how many requests that were, and the
+// mailboxes that are still at work.
 func (r *Registry) RefuseAll(err error) (requests int, busy []hlc.Timestamp) {
 	for m := range r.All() {
-		n, atWork := m.refuseAll(err)
-		requests += n
-		if atWork {
+		m.mu.Lock()
+		for m.head != nil {
+			q := m.head
+			m.unlink(q)
+			q.Begin()
+			q.Answer(err)
+			requests++
+		}
+		if !m.closed {
 			busy = append(busy, m.ID)
 		}
+		m.mu.Unlock()
 	}
 	return requests, busy
 }
-
-// Stop ends the registry's own goroutine. No mailbox hibernates or leaves by itself any more.
-func (r *Registry) Stop() { r.idle.stop() }

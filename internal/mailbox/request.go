@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// The phases of a request. The mailbox and its owner move it forward, the caller whose
-// context ends moves it to Gone; each step is a compare-and-swap, so that exactly one of them decides.
+// The phases of a request. The mailbox and its owner move it forward, the caller whose context ends
+// moves it to Gone. Each step is a compare-and-swap, so that exactly one of them decides.
 const (
 	Queued   uint32 = iota // in the mailbox: the caller can still take it back
 	Begun                  // with the owner: it can still be dropped
@@ -27,8 +27,8 @@ type Request struct {
 	Err  error           // the answer, once Wait reports that it is there
 }
 
-// Prepare makes a request ready to be put, and forgets what it was before. Nobody else may hold it: only
-// its caller may prepare it again, after its answer.
+// Prepare makes a request ready to be put, and forgets what it was before. Only its caller may
+// prepare it again, after its answer.
 func (r *Request) Prepare(ctx context.Context, wish any) {
 	*r = Request{done: r.done, Ctx: ctx, Wish: wish}
 	if r.done == nil {
@@ -42,7 +42,8 @@ func (r *Request) Phase() uint32 { return r.phase.Load() }
 // Begin is for a request that is served without a mailbox.
 func (r *Request) Begin() { r.phase.Store(Begun) }
 
-// Claim is called before something is done for the request that can't be undone. It fails if the caller left.
+// Claim is called before something is done for the request that can't be undone. It fails if the
+// caller left.
 func (r *Request) Claim() bool { return r.phase.CompareAndSwap(Begun, Claimed) }
 
 // Unclaim is called when it is certain that nothing was done.
@@ -51,7 +52,8 @@ func (r *Request) Unclaim() { r.phase.CompareAndSwap(Claimed, Begun) }
 // Left reports whether the caller is gone.
 func (r *Request) Left() bool { return r.Phase() == Gone }
 
-// Leave is called by the caller whose context ended. It fails if the request is not in phase from any more.
+// Leave is called by the caller whose context ended. It fails if the request is not in phase from
+// any more.
 func (r *Request) Leave(from uint32) bool { return r.phase.CompareAndSwap(from, Gone) }
 
 // Answer ends the request, unless its caller left.
@@ -70,8 +72,8 @@ func (r *Request) Answer(err error) {
 	}
 }
 
-// Wait returns when there is an answer, or its context ended, and reports which: false is that the
-// context ended, and there may be an answer all the same.
+// Wait returns when there is an answer, or its context ended, and reports which. After false there
+// may be an answer all the same.
 func (r *Request) Wait() bool {
 	ended := r.Ctx.Done()
 	if ended == nil {

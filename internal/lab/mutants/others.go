@@ -6,19 +6,13 @@ var mailboxMutants = []mutant{
 		closed :=`, aggregateSuites},
 	{"internal/mailbox/mailbox.go", "a goroutine that was dismissed ends although there is work", `	if m.dismissed { // it was to hibernate and has not seen it yet
 		m.dismissed = false
-		m.Family.watch(m)
+		m.watchIdle()
 	}
 	m.rouse()`, `	if !m.dismissed {
 		m.rouse()
 	}`, aggregateSuites},
 	{"internal/mailbox/lifecycle.go", "an aggregate at work can leave memory", `if !m.idle() || !m.Owner.BeforeExit() {`, `if !m.Owner.BeforeExit() {`, aggregateSuites},
-	{"internal/mailbox/lifecycle.go", "the goroutine of a busy aggregate is given back", `	if !m.parked || m.head != nil {
-		return false
-	}
-	m.dismiss()`, `	if !m.running {
-		return false
-	}
-	m.dismiss()`, aggregateSuites},
+	{"internal/mailbox/lifecycle.go", "the goroutine of a busy aggregate is given back", `asleep, parked := m.wake == nil, m.parked`, `asleep, parked := m.wake == nil, m.wake != nil`, aggregateSuites},
 	{"aggregate/core.go", "nobody is answered after a handler ended the goroutine", `		told[q] = true
 `, `		told[q] = true
 		if true {
