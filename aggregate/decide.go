@@ -138,3 +138,16 @@ func encode(v any) (_ json.RawMessage, err error) {
 	defer panics.Recover(&err) // a panic of its methods
 	return body.Encode(v)
 }
+
+// expect compares what a command expects with the sequence that the aggregate is at.
+func expect(command types.Command, id hlc.Timestamp, s types.Sequence) error {
+	switch {
+	case command.Expected == nil || *command.Expected == s:
+		return nil
+	case *command.Expected != types.Exists:
+		return &UnexpectedSequenceError{AggregateID: id, Expected: *command.Expected, Actual: s}
+	case s > 0:
+		return nil
+	}
+	return fmt.Errorf("%w: %v has no events", ErrNoAggregate, id)
+}

@@ -26,6 +26,10 @@ var (
 	// ErrInvalidID is returned for a zero aggregate id. Nothing was stored.
 	ErrInvalidID = errors.New("aggregate: the aggregate id is zero: Root.NewID returns one")
 
+	// ErrNoAggregate is returned if the aggregate has no events: by FetchExisting, by GetExisting, and
+	// for a command with Expected types.Exists. Nothing was stored.
+	ErrNoAggregate = errors.New("aggregate: no such aggregate")
+
 	// ErrUnexpectedSequence is matched by an *UnexpectedSequenceError. Nothing was stored.
 	ErrUnexpectedSequence = errors.New("aggregate: unexpected sequence")
 

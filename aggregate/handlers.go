@@ -210,3 +210,35 @@ func (m misfit[S]) Eval(context.Context, Instance[S], types.Command) ([]types.Un
 
 // Apply is never called.
 func (m misfit[S]) Apply(state S, _ types.Event) (S, error) { return state, errors.New(m.reason) }
+
+// Handler is a command handler with the type that it is for. Handle makes it, for CommandsOf.
+type Handler[S any] struct {
+	commandType string
+	handler     CommandHandler[S]
+}
+
+// Handle is Command for data that names its own type: the handler is listed under the type that Root.Send sends.
+// The zero value of C is asked for it; where C is a pointer, a new value.
+func Handle[S any, C types.CommandData](f func(context.Context, Instance[S], C) ([]types.Uncommitted, error)) Handler[S] {
+	var c C
+	switch t := reflect.TypeFor[C](); t.Kind() {
+	case reflect.Interface:
+		return Handler[S]{t.String(), misfit[S]{"is for an interface, which has no type of its own: use Command"}}
+	case reflect.Pointer:
+		c = reflect.New(t.Elem()).Interface().(C)
+	}
+	return Handler[S]{c.CommandType(), Command(f)}
+}
+
+// CommandsOf returns the table of some handlers. Further ones can be added to it, as to any map. A type that is
+// listed twice is refused by NewRoot.
+func CommandsOf[S any](handlers ...Handler[S]) Commands[S] {
+	table := make(Commands[S], len(handlers))
+	for _, h := range handlers {
+		if _, twice := table[h.commandType]; twice {
+			h.handler = misfit[S]{"is listed twice: each type has one handler"}
+		}
+		table[h.commandType] = h.handler
+	}
+	return table
+}

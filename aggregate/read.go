@@ -2,11 +2,13 @@ package aggregate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -57,6 +59,38 @@ func (c *core[S]) instance() (Instance[S], error) {
 	_ = c.hold(context.Background()) // which can't fail here
 	state, err := c.root.kind.copied(c.state)
 	return Instance[S]{ID: c.ID, Sequence: c.seq, State: state}, err
+}
+
+// Exists reports whether the aggregate has an event as of now, across processes.
+func (r *Root[S]) Exists(ctx context.Context, id hlc.Timestamp) (bool, error) {
+	_, err := r.FetchExisting(ctx, id)
+	if errors.Is(err, ErrNoAggregate) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// FetchExisting is FetchInstance, and ErrNoAggregate for an aggregate without events.
+func (r *Root[S]) FetchExisting(ctx context.Context, id hlc.Timestamp) (Instance[S], error) {
+	return existing(r.instance(ctx, id, true))
+}
+
+// GetExisting is Get with the sequence, and ErrNoAggregate for an aggregate without events. It
+// looks at the log before it returns that error, because another process may have created the
+// aggregate meanwhile.
+func (r *Root[S]) GetExisting(ctx context.Context, id hlc.Timestamp) (Instance[S], error) {
+	current, err := r.instance(ctx, id, false)
+	if err == nil && current.Sequence == 0 {
+		return r.FetchExisting(ctx, id)
+	}
+	return current, err
+}
+
+func existing[S any](current Instance[S], err error) (Instance[S], error) {
+	if err == nil && current.Sequence == 0 {
+		return current, fmt.Errorf("%w: %v has no events", ErrNoAggregate, current.ID)
+	}
+	return current, err
 }
 
 // Call runs f with a copy of the latest state in the aggregate's own goroutine. No command of this
@@ -134,4 +168,49 @@ func (r *Root[S]) History(ctx context.Context, id hlc.Timestamp, in store.Range)
 			}
 		}
 	}
+}
+
+// HistoryUpcast is History with the upcasts applied: it yields events as today's handlers get them.
+// A dropped event is left out. An event that became several is yielded as those, all with the same
+// sequence. An event that can't be upcast is an *EventError, the last thing it yields.
+func (r *Root[S]) HistoryUpcast(ctx context.Context, id hlc.Timestamp, in store.Range) iter.Seq2[types.Event, error] {
+	return func(yield func(types.Event, error) bool) {
+		for e, err := range r.History(ctx, id, in) {
+			if err != nil {
+				yield(e, err)
+				return
+			}
+			events, err := r.kind.upcast(e)
+			if err != nil {
+				yield(types.Event{}, &EventError{AggregateID: id, Sequence: e.Sequence, Type: e.Type, Stored: true, Err: err})
+				return
+			}
+			for _, e := range events {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// upcast returns what an event's upcasts make of it.
+func (k *kind[S]) upcast(e types.Event) (all []types.Event, err error) {
+	u, old := k.Upcasts[e.Type]
+	if !old {
+		return []types.Event{e}, nil
+	}
+	defer panics.Recover(&err)
+	newer, err := u.apply(e)
+	if err != nil {
+		return nil, err // which says of which type
+	}
+	for _, e := range newer {
+		further, err := k.upcast(e)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, further...)
+	}
+	return all, nil
 }

@@ -2,6 +2,8 @@ package aggregate
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -104,6 +106,34 @@ func (r *Root[S]) NewID(ctx context.Context) (hlc.Timestamp, error) {
 	return id, nil
 }
 
+// derivedBits is how many of the 48 bits of milliseconds a derived id uses: enough for uniqueness, and few enough that
+// it lies before 4 November 2004, where no clock of today issues anything.
+const derivedBits = 40
+
+// IDFor returns the id that belongs to a key, the same in every process and for ever, but only for
+// this root. Use it to create an aggregate with a client's key, such as an Idempotency-Key: every
+// repeat of the creation, in any process, concerns the same aggregate. It stores nothing. An empty
+// key has the zero id, which is refused.
+//
+// The id is 120 bits of a hash of the root's name and the key, so two keys never share an id. Name
+// the root in Definition.Name: the default is the name of a Go type, and the ids would change with
+// it. The time in such an id means nothing. It lies before 2005, so no clock ever issues the same
+// id or is moved by it.
+func (r *Root[S]) IDFor(key string) hlc.Timestamp {
+	if key == "" {
+		return hlc.Timestamp{}
+	}
+	h := sha256.New()
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], uint64(len(r.family.name)))
+	h.Write(length[:])
+	h.Write([]byte(r.family.name))
+	h.Write([]byte(key))
+	id := hlc.Timestamp(h.Sum(nil)[:hlc.Size])
+	clear(id[:(48-derivedBits)/8])
+	return id
+}
+
 // Evaluate evaluates a command against the latest state and commits the resulting events. It
 // returns nil when they are stored, or if there are none.
 //
@@ -130,6 +160,39 @@ func (r *Root[S]) EvaluateState(ctx context.Context, command types.Command) (S, 
 	}
 	typed, _ := told.state.(S) // a nil S that is an interface has no type to assert
 	return typed, nil
+}
+
+// Do is Evaluate with the complete result, for example for the answer of an HTTP handler. A repeat
+// of a command with an ID gets the result of the first one. The errors are those of Evaluate.
+func (r *Root[S]) Do(ctx context.Context, command types.Command) (Result[S], error) {
+	told, err := r.evaluate(ctx, nil, errand{command: command, wantEvents: true, wantState: true})
+	if err != nil {
+		return Result[S]{}, err
+	}
+	state, _ := told.state.(S) // a nil S that is an interface has no type to assert
+	return Result[S]{State: state, Sequence: told.seq, Events: told.events, Repeat: told.repeat}, nil
+}
+
+// Send evaluates the command that data is: Evaluate of types.CommandOf(id, data). All that Evaluate says holds. To
+// send with an ID or an expected sequence, in a transaction, or for another answer, give types.CommandOf to
+// Evaluate, Do, EvaluateTx and their like. data must not be nil.
+func (r *Root[S]) Send(ctx context.Context, id hlc.Timestamp, data types.CommandData) error {
+	return r.Evaluate(ctx, types.CommandOf(id, data))
+}
+
+// Result is the complete result of a command.
+type Result[S any] struct {
+	// State is the state right after the command. The caller owns it.
+	State S
+
+	// Sequence is the aggregate's right after the command: what the next command may expect.
+	Sequence types.Sequence
+
+	// Events are the resulting events; none if the command changed nothing.
+	Events []types.Event
+
+	// Repeat says that the events are those of an earlier command with the same ID.
+	Repeat bool
 }
 
 // evaluate answers a command: in the aggregate's goroutine or, where tx is not nil, as part of a transaction.

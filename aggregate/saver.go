@@ -1,6 +1,8 @@
 package aggregate
 
-import "sync"
+import (
+	"sync"
+)
 
 // Snapshots under way and waiting. A waiting one holds a copy of a state.
 const (

@@ -41,7 +41,7 @@ var stateMutants = []mutant{
 	}
 	if err := c.hold(ctx); err != nil {`, `	if err := c.hold(ctx); err != nil {`, aggregateSuites},
 	{"aggregate/core.go", "the clock does not learn from the log", `	if err := c.family.sup.clock.Observe(c.last); errors.Is(err, hlc.ErrDrift) {`, `	if err := error(nil); errors.Is(err, hlc.ErrDrift) {`, aggregateSuites},
-	{"aggregate/exists.go", "an expected sequence is not looked at", `case command.Expected == nil || *command.Expected == s:`, `case true:`, aggregateSuites},
+	{"aggregate/decide.go", "an expected sequence is not looked at", `case command.Expected == nil || *command.Expected == s:`, `case true:`, aggregateSuites},
 	{"aggregate/decide.go", "all events of a command have one sequence", `Sequence: d.seq + types.Sequence(i) + 1,`, `Sequence: d.seq + 1,`, aggregateSuites},
 	{"aggregate/decide.go", "timestamps don't follow those of the log", `	old, last := len(log), d.last
 `, `	old, last := len(log), hlc.Timestamp{}
