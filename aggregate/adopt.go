@@ -46,8 +46,8 @@ func (k *kind[S]) adopt(l *loaded[S], id hlc.Timestamp, s *types.Snapshot) error
 	return nil
 }
 
-// checkForeign says why a snapshot without a mark can't be the state: a version was set by hand, which it does not have, or it
-// lacks a field, which then might have to be another than zero.
+// checkForeign says why a snapshot without a mark can't be the state: a version was set by hand,
+// which it does not have, or it lacks a field, which then might have to be another than zero.
 func (k *kind[S]) checkForeign(state json.RawMessage) error {
 	switch {
 	case k.SnapshotVersion != 0:
@@ -70,7 +70,8 @@ func (k *kind[S]) use(initial Instance[S], s types.Snapshot) (state S, err error
 	if k.UseSnapshot != nil {
 		return k.UseSnapshot(initial, s)
 	}
-	// Decoded into nothing, not on top of the initial state: what the JSON leaves out is zero, not initial.
+	// Decoded into nothing, not on top of the initial state: what the JSON leaves out is zero, not
+	// initial.
 	if err = json.Unmarshal(s.Body, &state); err == nil && nilState(state) {
 		err = errNilState
 	}
@@ -106,8 +107,8 @@ func (k *kind[S]) prepare(current Instance[S]) (s types.Snapshot, err error) {
 	return s, err
 }
 
-// proven is prepare for a snapshot that is to be stored: a cold start from it gives the very state that it was made of. It
-// returns the JSON of the state, and the mark to store with it.
+// proven is prepare for a snapshot that is to be stored: a cold start from it gives the very state
+// that it was made of. It returns the JSON of the state, and the mark to store with it.
 func (k *kind[S]) proven(t material[S]) (state json.RawMessage, m mark, err error) {
 	was, current := t.State, t.Instance
 	m = mark{Shape: k.shape, Mark: store.Mark{At: store.Stamp(t.at), Generation: t.generation}}

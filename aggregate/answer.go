@@ -20,9 +20,9 @@ func (c *core[S]) answerAll(r *round, err error) {
 	}
 }
 
-// separate deals with a commit that failed for another reason than a conflict: commands
-// that shared it are committed one by one, so that each meets its own fate (law 5). What is nobody's
-// own fault is one answer for all of them.
+// separate deals with a commit that failed for another reason than a conflict: commands that shared
+// it are committed one by one, so that each meets its own fate (law 5). What is nobody's own fault
+// is one answer for all of them.
 func (c *core[S]) separate(r *round, cause error) {
 	senders := 0
 	for _, q := range r.open {
@@ -70,8 +70,8 @@ func (c *core[S]) answerSenders(r *round, cause error, unknown bool) {
 	r.open = kept
 }
 
-// refusedAtCommit is what a command is told whose commit was refused. Where a projection says that it is a refusal of
-// the command, it is one like a handler's.
+// refusedAtCommit is what a command is told whose commit was refused. Where a projection says that
+// it is a refusal of the command, it is one like a handler's.
 func refusedAtCommit(cause error) error {
 	if rejected, ok := errors.AsType[*RejectedError](cause); ok {
 		return &RejectedError{Message: rejected.Message, Err: cause}
@@ -91,7 +91,7 @@ func (c *core[S]) answerVerdicts(r *round) {
 		}
 		if err != nil && q.command.ID != "" && !q.Left() {
 			// A repeat can be refused because the first time changed the state.
-			if found, first := c.first(q); found || first != nil {
+			if found, first := c.recall(q); found || first != nil {
 				err = first
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// overdueError is why a context of the library's own ended, for an adapter that tells: nobody's caller set that bound, so what
-// ran into it is no context error of theirs.
+// overdueError is why a context of the library's own ended, for an adapter that tells: nobody's
+// caller set that bound, so what ran into it is no context error of theirs.
 type overdueError time.Duration
 
 func (e overdueError) Error() string {

@@ -67,32 +67,20 @@ func (c *core[S]) Serve(batch []*mailbox.Request) {
 	c.fresh = false
 	for len(r.batch) > 0 {
 		n := 1
-		if c.single > 0 {
-			c.single--
-		} else if r.batch[0].run == nil {
-			for n < len(r.batch) && r.batch[n].run == nil {
-				n++
-			}
+		for c.single == 0 && r.batch[0].run == nil && n < len(r.batch) && r.batch[n].run == nil {
+			n++
 		}
+		c.single = max(0, c.single-1)
 		r.open, r.batch = r.batch[:n:n], r.batch[n:]
-		if r.open[0].run != nil {
-			c.function(r, r.open[0])
+		if q := r.open[0]; q.run != nil {
+			c.function(r, q)
 		} else {
 			c.commands(r)
 		}
-		_ = c.hold(context.Background()) // which can't fail here
-		c.show()
 	}
 	c.yield()
 	c.round = nil
 	r.free() // not deferred: after a runtime.Goexit Aborted answers those in it
-}
-
-// show lets those outside see the state's sequence, before anybody is told what led to it. The core has the turn.
-func (c *core[S]) show() {
-	if c.host == nil && c.at.Load() != int64(c.seq) {
-		c.at.Store(int64(c.seq))
-	}
 }
 
 // adapter is the store that the core works on.
@@ -110,16 +98,10 @@ func (c *core[S]) function(r *round, q *request) {
 	}
 	err := q.Ctx.Err()
 	if err == nil {
-		if q.manner == theirs {
-			c.current.Store(q)
-		}
 		_ = c.hold(q.Ctx) // which can't fail here
-		err = q.protected(c)
+		err = c.reportPanic(q.Ctx, "", q.protected(c))
 		c.current.Store(nil)
-		err = c.reportPanic(q.Ctx, "", err)
 	}
-	_ = c.hold(context.Background()) // which can't fail here
-	c.show()
 	c.yield()
 	r.open = nil // not deferred: after a runtime.Goexit Aborted answers q
 	q.Answer(err)
@@ -131,7 +113,8 @@ func (r *request) protected(o mailbox.Owner) (err error) {
 	return r.run(o)
 }
 
-// Aborted drops what an unfinished Serve may have left half done, and answers whom it has not answered.
+// Aborted drops what an unfinished Serve may have left half done, and answers whom it has not
+// answered.
 func (c *core[S]) Aborted() {
 	r := c.round
 	c.round = nil
@@ -200,8 +183,8 @@ func (c *core[S]) ensure(ctx context.Context) error {
 	return nil
 }
 
-// restore reads the state that a round took with it, where all of the log can't be read because a newer version of the program
-// wrote to it: that state was valid, and Get may be stale.
+// restore reads the state that a round took with it, where all of the log can't be read because a
+// newer version of the program wrote to it: that state was valid, and Get may be stale.
 func (c *core[S]) restore(ctx context.Context, cause error) error {
 	if c.had == 0 || !errors.Is(cause, ErrUnknownEvent) {
 		return cause

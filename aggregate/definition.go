@@ -7,9 +7,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Definition says everything about one kind of aggregate. It is plain data. [NewRoot] checks all of it,
-// and later changes have no effect. Commands and Events are required; the zero value of every other
-// field is a sensible default.
+// Definition says everything about one kind of aggregate. It is plain data. [NewRoot] checks all of
+// it, and later changes have no effect. Commands and Events are required; the zero value of every
+// other field is a sensible default.
 type Definition[S any] struct {
 	// Name is the root's name in errors, logs and hooks. If it is empty, the name is that of S.
 	Name string
@@ -28,8 +28,8 @@ type Definition[S any] struct {
 	Clone func(S) S
 
 	// Projections run in the transaction that commits the events, for every event of this root. A
-	// store skips projections made for another kind of store. NewRoot logs a warning if it skips all of
-	// them.
+	// store skips projections made for another kind of store. NewRoot logs a warning if it skips
+	// all of them.
 	Projections []store.Projection
 
 	// Upcasts bring stored events of older types to what Events knows.

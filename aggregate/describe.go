@@ -9,7 +9,8 @@ import (
 	"github.com/eventmaestro/maestro/internal/jsonschema"
 )
 
-// Description says what a definition takes, stores and refuses, as data. Package catalogue makes documents of it.
+// Description says what a definition takes, stores and refuses, as data. Package catalogue makes
+// documents of it.
 type Description struct {
 	Name     string
 	Commands []MessageDescription // by type
@@ -28,7 +29,8 @@ type Description struct {
 type MessageDescription struct {
 	Type string
 
-	// GoType is what the data or body is decoded into, such as "shop.Order"; empty for a handler that isn't [Typed].
+	// GoType is what the data or body is decoded into, such as "shop.Order"; empty for a handler
+	// that isn't [Typed].
 	GoType string
 
 	// Schema is the JSON Schema of the data or body, draft 2020-12; nil if GoType is empty. No
@@ -74,7 +76,8 @@ func Describe[S any](d Definition[S]) (Description, error) {
 	return about, nil
 }
 
-// described describes the handlers of a table. A field that a command's data lacks a name for is refused, strictly.
+// described describes the handlers of a table. A field that a command's data lacks a name for is
+// refused, strictly.
 func described[H any](table map[string]H, strict bool) (all []MessageDescription) {
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		m := MessageDescription{Type: key}
@@ -109,7 +112,8 @@ func (k *kind[S]) oldSchema(from string) json.RawMessage {
 	return nil
 }
 
-// refusalsOf asks a projection for what its constraints mean, in the texts for clients where it has them.
+// refusalsOf asks a projection for what its constraints mean, in the texts for clients where it has
+// them.
 func refusalsOf(p any) map[string]string {
 	says, ok := p.(interface{ Refusals() map[string]error })
 	if !ok {

@@ -19,15 +19,15 @@ var (
 	// names both. Nothing was stored.
 	ErrUnknownCommand = errors.New("aggregate: no handler")
 
-	// ErrInvalidData is returned if the command's Data or ID is not what its handler takes. The text
-	// says what it is and what is wanted. Nothing was stored.
+	// ErrInvalidData is returned if the command's Data or ID is not what its handler takes. The
+	// text says what it is and what is wanted. Nothing was stored.
 	ErrInvalidData = errors.New("aggregate: invalid command data")
 
 	// ErrInvalidID is returned for a zero aggregate id. Nothing was stored.
 	ErrInvalidID = errors.New("aggregate: the aggregate id is zero: Root.NewID returns one")
 
-	// ErrNoAggregate is returned if the aggregate has no events: by FetchExisting, by GetExisting, and
-	// for a command with Expected types.Exists. Nothing was stored.
+	// ErrNoAggregate is returned if the aggregate has no events: by FetchExisting, by GetExisting,
+	// and for a command with Expected types.Exists. Nothing was stored.
 	ErrNoAggregate = errors.New("aggregate: no such aggregate")
 
 	// ErrUnexpectedSequence is matched by an *UnexpectedSequenceError. Nothing was stored.
@@ -41,8 +41,8 @@ var (
 	ErrCorruptLog = errors.New("aggregate: corrupt log")
 
 	// ErrRetriesSpent is returned for a command if other processes were first at every attempt. The
-	// text has the number of attempts and what the last one met, such as store.ErrConflict, which the
-	// error wraps. Nothing was stored.
+	// text has the number of attempts and what the last one met, such as store.ErrConflict, which
+	// the error wraps. Nothing was stored.
 	ErrRetriesSpent = errors.New("aggregate: retries spent")
 
 	// ErrMailboxFull is returned, with the context's error, when a request waited for room in a
@@ -54,9 +54,9 @@ var (
 	// aggregates stayed busy until the context of a request ended. Nothing was stored.
 	ErrTooManyAggregates = errors.New("aggregate: too many live aggregates")
 
-	// ErrOtherRoot is returned if an id belongs to another root than the one that was asked. The other
-	// root has the aggregate in memory, or it knows the type of the first event and the root that was
-	// asked does not. The text names both. Nothing was stored.
+	// ErrOtherRoot is returned if an id belongs to another root than the one that was asked. The
+	// other root has the aggregate in memory, or it knows the type of the first event and the root
+	// that was asked does not. The text names both. Nothing was stored.
 	ErrOtherRoot = errors.New("aggregate: id belongs to another root")
 
 	// ErrClosed is returned by a supervisor that was shut down. Nothing was stored.

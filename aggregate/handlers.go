@@ -217,8 +217,8 @@ type Handler[S any] struct {
 	handler     CommandHandler[S]
 }
 
-// Handle is Command for data that names its own type: the handler is listed under the type that Root.Send sends.
-// The zero value of C is asked for it; where C is a pointer, a new value.
+// Handle is Command for data that names its own type: the handler is listed under the type that
+// Root.Send sends. The zero value of C is asked for it; where C is a pointer, a new value.
 func Handle[S any, C types.CommandData](f func(context.Context, Instance[S], C) ([]types.Uncommitted, error)) Handler[S] {
 	var c C
 	switch t := reflect.TypeFor[C](); t.Kind() {
@@ -230,8 +230,8 @@ func Handle[S any, C types.CommandData](f func(context.Context, Instance[S], C) 
 	return Handler[S]{c.CommandType(), Command(f)}
 }
 
-// CommandsOf returns the table of some handlers. Further ones can be added to it, as to any map. A type that is
-// listed twice is refused by NewRoot.
+// CommandsOf returns the table of some handlers. Further ones can be added to it, as to any map. A
+// type that is listed twice is refused by NewRoot.
 func CommandsOf[S any](handlers ...Handler[S]) Commands[S] {
 	table := make(Commands[S], len(handlers))
 	for _, h := range handlers {

@@ -24,7 +24,8 @@ type Hooks struct {
 	// Conflict is called when another process was first and commands are evaluated again.
 	Conflict func(ctx context.Context, c Conflict)
 
-	// Transact is called when a call of Supervisor.Transact is answered; not if its function panics.
+	// Transact is called when a call of Supervisor.Transact is answered; not if its function
+	// panics.
 	Transact func(ctx context.Context, t Transacted)
 
 	// Load is called after a cold aggregate was read.
@@ -149,14 +150,6 @@ func (l *live) reportStuck(r *request) {
 	if hook != nil {
 		hook(r.Ctx, Stuck{Root: l.family.name, AggregateID: l.ID, Type: r.command.Type})
 	}
-}
-
-// stopwatch returns the time, if anybody wants to know.
-func (c *core[S]) stopwatch() (now time.Time) {
-	if c.family.sup.options.Hooks.Commit != nil {
-		now = time.Now()
-	}
-	return now
 }
 
 func (c *core[S]) reportCommit(ctx context.Context, commands, events int, start time.Time, err error) {

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -37,12 +38,9 @@ var errRecordGone = errors.New("the command's record was pruned meanwhile")
 
 // repeat answers a command whose ID was used before with the first outcome.
 func (c *core[S]) repeat(q *request) {
-	found, err := c.first(q)
-	switch {
-	case err == nil && !found:
-		err = c.untold(errRecordGone)
-	case err != nil && !found:
-		err = c.untold(err)
+	found, err := c.recall(q)
+	if !found {
+		err = c.untold(cmp.Or(err, errRecordGone))
 	}
 	q.Answer(err)
 }
@@ -53,8 +51,8 @@ func (c *core[S]) untold(cause error) error {
 	return &OutcomeUnknownError{AggregateID: c.ID, Err: fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause)}
 }
 
-// first looks a command's ID up. If it was used before, q gets the outcome of that time.
-func (c *core[S]) first(q *request) (found bool, err error) {
+// recall looks a command's ID up. If it was used before, q gets the outcome of that time.
+func (c *core[S]) recall(q *request) (found bool, err error) {
 	defer func() { err = c.reportPanic(q.Ctx, q.command.Type, err) }()
 	defer panics.Recover(&err) // an adapter's panic
 	a := c.adapter()
@@ -77,7 +75,7 @@ func (c *core[S]) first(q *request) (found bool, err error) {
 		q.events, err = eventsOf(ctx, a, c.ID, record)
 	}
 	if q.wantState && err == nil {
-		q.state, err = c.stateAt(ctx, record.Last)
+		q.state, err = c.root.kind.stateAt(ctx, c.reads(), c.ID, record.Last)
 	}
 	if err != nil {
 		err = c.untold(err)
@@ -112,14 +110,6 @@ func eventsOf(ctx context.Context, a store.Adapter, id hlc.Timestamp, record *st
 	return events, nil
 }
 
-func (c *core[S]) stateAt(ctx context.Context, s types.Sequence) (any, error) {
-	if s == 0 {
-		return c.root.kind.initial()
-	}
-	l, err := c.root.kind.hydrate(ctx, c.reads(), c.ID, s)
-	return l.state, err
-}
-
 // Identifier is a command's data that decides when two commands with the same ID are the same.
 // Without it all of the data is compared, as the handler gets it.
 type Identifier interface {
@@ -129,8 +119,9 @@ type Identifier interface {
 	Identity() any
 }
 
-// fingerprint is a hash of what a handler is given. It stays what it was where the command's type gets a new field, whose zero
-// value is the same as its absence, and where a name in JSON changes its case.
+// fingerprint is a hash of what a handler is given. It stays what it was where the command's type
+// gets a new field, whose zero value is the same as its absence, and where a name in JSON changes
+// its case.
 func fingerprint(command types.Command, handler any) (sum [32]byte, err error) {
 	defer panics.Recover(&err)
 	data := command.Data

@@ -182,7 +182,7 @@ func (r *Root[S]) Inspect(ctx context.Context, id hlc.Timestamp) (*Inspection[S]
 		err error
 	}
 	found := make(chan answer, 1) // the caller may leave before it is there
-	err := r.do(ctx, id, ours, func(c *core[S]) error {
+	err := r.do(ctx, id, func(c *core[S]) error {
 		in, err := c.root.kind.inspect(ctx, c.past(), id)
 		found <- answer{in, err}
 		return nil

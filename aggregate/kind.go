@@ -192,7 +192,8 @@ func (k *kind[S]) initial() (s S, err error) {
 		return s, nil
 	}
 	defer panics.Recover(&err)
-	// Copied, for an Initial that returns the same map each time would make one state of all aggregates.
+	// Copied, for an Initial that returns the same map each time would make one state of all
+	// aggregates.
 	return k.copied(k.Initial())
 }
 

@@ -23,7 +23,8 @@ func (c *core[S]) refresh(ctx context.Context) (news bool, _ error) {
 	return c.readOn(ctx, hlc.Timestamp{})
 }
 
-// readOn reads what follows the state, and learns it; together with other aggregates, where the store can.
+// readOn reads what follows the state, and learns it; together with other aggregates, where the
+// store can.
 func (c *core[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _ error) {
 	read, cancel := c.reading(ctx)
 	defer cancel()
@@ -49,8 +50,8 @@ func readTogether(ctx context.Context, f store.Follower, id hlc.Timestamp, from 
 	return f.Follow(ctx, id, from)
 }
 
-// learnAll takes the turn and learns events that were read from began on, which was the state's sequence then, and
-// the rest of them where there is more.
+// learnAll takes the turn and learns events that were read from began on, which was the state's
+// sequence then, and the rest of them where there is more.
 func (c *core[S]) learnAll(ctx context.Context, began types.Sequence, events []types.Event, more bool, rest func() iter.Seq2[types.Event, error], rival hlc.Timestamp) error {
 	if err := c.hold(ctx); err != nil {
 		return err
@@ -69,8 +70,8 @@ func (c *core[S]) learnAll(ctx context.Context, began types.Sequence, events []t
 
 // learn brings the state forward by events that follow it, the one at its own sequence first, and
 // reports whether there were any. A state that the log does not have is dropped, told of, and read
-// again. An event with the very timestamp that a refused one had, rival, was stamped by another clock
-// with the same node id.
+// again. An event with the very timestamp that a refused one had, rival, was stamped by another
+// clock with the same node id.
 func (c *core[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error], rival hlc.Timestamp) (news bool, _ error) {
 	began, last := c.seq, c.last
 	n, proved, err := c.root.kind.follow(events, c.ID, &c.draft, func(e *types.Event) {

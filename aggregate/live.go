@@ -82,8 +82,8 @@ func (r *Root[S]) Whereis(id hlc.Timestamp) (Live, bool) {
 	return liveOf(m).describe(), true
 }
 
-// reach brings somebody to an aggregate, which is started if it is not live: enter puts a request into its mailbox, or
-// visits it.
+// reach brings somebody to an aggregate, which is started if it is not live: enter puts a request
+// into its mailbox, or visits it.
 func (r *Root[S]) reach(ctx context.Context, id hlc.Timestamp, enter func(*mailbox.Mailbox) mailbox.Delivery) (*core[S], error) {
 	if id.IsZero() {
 		return nil, ErrInvalidID
@@ -131,11 +131,12 @@ func (s *Supervisor) find(ctx context.Context, f *family, id hlc.Timestamp, crea
 	}
 }
 
-// An id belongs to the root that knows the type of its first event. While nothing is known of it, or nothing was read, whichever root
-// was asked has it in memory, and gives it up to another that is asked.
+// An id belongs to the root that knows the type of its first event. While nothing is known of it,
+// or nothing was read, whichever root was asked has it in memory, and gives it up to another that
+// is asked.
 
-// orOther is err, or ErrOtherRoot where err says that the first event is of a type which another root of the
-// supervisor knows.
+// orOther is err, or ErrOtherRoot where err says that the first event is of a type which another
+// root of the supervisor knows.
 func (f *family) orOther(err error) error {
 	e, ok := errors.AsType[*EventError](err)
 	if !ok || !e.Stored || e.Sequence != 1 || !errors.Is(e.Err, ErrUnknownEvent) {
@@ -164,8 +165,8 @@ const (
 	maxTakeoverWait = 10 * time.Millisecond
 )
 
-// takeOver takes an aggregate of which another root has no event out of that root's memory, or waits until it has been
-// read, so that one can look again.
+// takeOver takes an aggregate of which another root has no event out of that root's memory, or
+// waits until it has been read, so that one can look again.
 func (s *Supervisor) takeOver(ctx context.Context, l *live, tries int) error {
 	if l.Exit() {
 		return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/panics"
@@ -64,10 +63,14 @@ func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp
 	if l.unused == nil {
 		return l, nil
 	}
-	return k.hydrateFromEvents(ctx, a, id, limit, l)
+	from := loaded[S]{unused: l.unused}
+	from.draft, from.replayed, err = k.replay(ctx, a, id, limit, nil)
+	from.generation = l.generation
+	return from, err
 }
 
-// goOn takes the next event after a snapshot, or without one. Where there is a snapshot, the first is the one at its sequence.
+// goOn takes the next event after a snapshot, or without one. Where there is a snapshot, the first
+// is the one at its sequence.
 func (k *kind[S]) goOn(l *loaded[S], id hlc.Timestamp, e *types.Event) error {
 	switch {
 	case l.snapshot != 0 && e.Sequence == l.snapshot:
@@ -101,7 +104,8 @@ func (k *kind[S]) readRest(ctx context.Context, a store.Adapter, l *loaded[S], i
 
 var errTimeFalls = errors.New("snapshot was not made by this library, and the timestamps of the events do not rise: it may be of other events than its sequence says")
 
-// disproof says why a snapshot that was used should not have been, now that the events after it are known.
+// disproof says why a snapshot that was used should not have been, now that the events after it are
+// known.
 func (k *kind[S]) disproof(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp) (why, _ error) {
 	if l.snapshot != 0 && l.last.IsZero() {
 		return fmt.Errorf("snapshot at sequence %d is newer than the log", l.snapshot), nil
@@ -138,41 +142,41 @@ func rises(ctx context.Context, a store.Adapter, id hlc.Timestamp, r store.Range
 	return true, nil
 }
 
-// hydrateFromEvents is hydrate without a look at the snapshot, which was passed over.
-func (k *kind[S]) hydrateFromEvents(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence, from loaded[S]) (loaded[S], error) {
-	l := loaded[S]{unused: from.unused}
-	l.generation = from.generation
-	var err error
-	if l.state, err = k.initial(); err != nil {
-		return l, during("initial state", err)
-	}
-	l.replayed, err = k.readAll(ctx, a, id, &l.draft, limit, nil)
-	return l, err
-}
-
-// readAll brings d, which is at the beginning, forward by the events of its aggregate up to the sequence limit, or to one at which stop says
-// so, and returns by how many. stop may be nil.
-func (k *kind[S]) readAll(ctx context.Context, a store.Adapter, id hlc.Timestamp, d *draft[S], limit types.Sequence, stop func(types.Event) bool) (n int, err error) {
+// replay reads an aggregate from its events alone, up to the sequence limit, 0 for all, or to one
+// at which stop says so. It returns how many it applied. stop may be nil.
+func (k *kind[S]) replay(ctx context.Context, a store.Adapter, id hlc.Timestamp, limit types.Sequence, stop func(types.Event) bool) (d draft[S], n int, err error) {
 	defer panics.Recover(&err)
+	if d.state, err = k.initial(); err != nil {
+		return d, 0, during("initial state", err)
+	}
 	for e, err := range a.Events(ctx, id, store.Range{Max: limit}) {
 		if err != nil {
-			return n, fmt.Errorf("aggregate: read events: %w", err)
+			return d, n, fmt.Errorf("aggregate: read events: %w", err)
 		}
 		if stop != nil && stop(e) {
 			break
 		}
-		if err := k.applyStored(d, id, &e); err != nil {
-			return n, err
+		if err := k.applyStored(&d, id, &e); err != nil {
+			return d, n, err
 		}
 		n++
 	}
-	return n, nil
+	return d, n, nil
 }
 
-// follow brings d forward by events of its aggregate, and returns how many were new. They begin with
-// the one at d's own sequence, or before: that it is there proves that the log has what d was built
-// on. It shows each new one to see. d keeps what was applied before an error. A d that lost all it had
-// while the first event was waited for is left alone.
+// stateAt returns the state as it was at a sequence.
+func (k *kind[S]) stateAt(ctx context.Context, a store.Adapter, id hlc.Timestamp, s types.Sequence) (S, error) {
+	if s == 0 {
+		return k.initial()
+	}
+	l, err := k.hydrate(ctx, a, id, s)
+	return l.state, err
+}
+
+// follow brings d forward by events of its aggregate, and returns how many were new. They begin
+// with the one at d's own sequence, or before: that it is there proves that the log has what d was
+// built on. It shows each new one to see. d keeps what was applied before an error. A d that lost
+// all it had while the first event was waited for is left alone.
 func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp, d *draft[S], see func(*types.Event)) (n int, proved bool, err error) {
 	defer panics.Recover(&err)
 	began := d.seq
@@ -196,15 +200,6 @@ func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp,
 	return n, proved, nil
 }
 
-// hydrateAt reads an aggregate up to the last event before the first that is later than t.
-func (k *kind[S]) hydrateAt(ctx context.Context, a store.Adapter, id hlc.Timestamp, t time.Time) (d draft[S], err error) {
-	if d.state, err = k.initial(); err != nil {
-		return d, during("initial state", err)
-	}
-	_, err = k.readAll(ctx, a, id, &d, 0, func(e types.Event) bool { return e.Timestamp.Time().After(t) })
-	return d, err
-}
-
 // applyStored applies a stored event, which has to be the next one of its aggregate.
 func (k *kind[S]) applyStored(d *draft[S], id hlc.Timestamp, e *types.Event) error {
 	var err error
@@ -222,8 +217,8 @@ func (k *kind[S]) applyStored(d *draft[S], id hlc.Timestamp, e *types.Event) err
 	return &EventError{AggregateID: id, Sequence: e.Sequence, Type: e.Type, Stored: true, Err: err}
 }
 
-// unusedLevel is how loud it is said that a snapshot was passed over: two versions of a program do that to each other, and a
-// redaction makes one that is to be.
+// unusedLevel is how loud it is said that a snapshot was passed over: two versions of a program do
+// that to each other, and a redaction makes one that is to be.
 func unusedLevel(err error) slog.Level {
 	if _, ok := errors.AsType[*otherShapeError](err); ok {
 		return slog.LevelInfo

@@ -11,18 +11,20 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// mark is what the library writes into the JSON object of a snapshot, beside the fields of the state, under the key
-// store.MarkKey. Maestro passes it over.
+// mark is what the library writes into the JSON object of a snapshot, beside the fields of the
+// state, under the key store.MarkKey. Maestro passes it over.
 type mark struct {
 	store.Mark
 
 	// Shape is that of the state: only a definition of the same shape starts from it.
 	Shape string `json:"shape"`
 
-	// State is the state where it is no JSON object, or has the mark's key itself. Then there is nothing around the mark.
+	// State is the state where it is no JSON object, or has the mark's key itself. Then there is
+	// nothing around the mark.
 	State json.RawMessage `json:"state,omitempty"`
 
-	// Beside is the latest snapshot of another shape: that of an older or newer version of the program, which may still run.
+	// Beside is the latest snapshot of another shape: that of an older or newer version of the
+	// program, which may still run.
 	Beside *beside `json:"beside,omitempty"`
 }
 
@@ -34,7 +36,8 @@ type beside struct {
 	State    json.RawMessage `json:"state"`
 }
 
-// unmark takes a snapshot's body apart. The mark is nil in one that somebody else wrote, such as a process of Maestro.
+// unmark takes a snapshot's body apart. The mark is nil in one that somebody else wrote, such as a
+// process of Maestro.
 func unmark(body json.RawMessage) (*mark, json.RawMessage) {
 	if !bytes.Contains(body, []byte(`"`+store.MarkKey+`"`)) {
 		return nil, body
@@ -104,10 +107,11 @@ func cut(object json.RawMessage, key string) (value, rest json.RawMessage, found
 	return value, append(rest, '}'), found
 }
 
-// joined returns what is to be stored where a new snapshot, of the state as of s, comes to the present one. Two of different
-// shapes stand beside each other, the newer one around the older: the versions of the program that wrote them may both still run, and
-// there is one row an aggregate. The older stays for as long as it saves its version more than half of a replay. Nothing
-// is to be stored where the present one has it already.
+// joined returns what is to be stored where a new snapshot, of the state as of s, comes to the
+// present one. Two of different shapes stand beside each other, the newer one around the older: the
+// versions of the program that wrote them may both still run, and there is one row an aggregate.
+// The older stays for as long as it saves its version more than half of a replay. Nothing is to be
+// stored where the present one has it already.
 func (m mark) joined(s types.Snapshot, present *types.Snapshot) (_ mark, whole types.Snapshot, news bool) {
 	p, state := unmark(present.Body)
 	switch {
@@ -135,7 +139,8 @@ func (b *beside) near(s types.Sequence) *beside {
 	return b
 }
 
-// part returns the state of a shape with its sequence and the timestamp there, or says why there is none.
+// part returns the state of a shape with its sequence and the timestamp there, or says why there is
+// none.
 func (m *mark) part(shape string, s types.Sequence, state json.RawMessage) (beside, error) {
 	switch {
 	case m.Shape == shape:
@@ -153,11 +158,13 @@ func (e *otherShapeError) Error() string {
 	return fmt.Sprintf("is of shape %s, not %s: another version of the program wrote it", e.has, e.want)
 }
 
-// hugeNumber is how long a JSON text has to be at least to have a number past a float64: that one has 309 digits.
+// hugeNumber is how long a JSON text has to be at least to have a number past a float64: that one
+// has 309 digits.
 const hugeNumber = 309
 
-// unfitForMaestro says why a process of Maestro could not read a body or a snapshot, or returns nothing. It takes objects only, and
-// makes a float of each number with a fraction; what it can't read ends the aggregate's process, again and again.
+// unfitForMaestro says why a process of Maestro could not read a body or a snapshot, or returns
+// nothing. It takes objects only, and makes a float of each number with a fraction; what it can't
+// read ends the aggregate's process, again and again.
 func unfitForMaestro(body json.RawMessage) string {
 	if len(body) == 0 || body[0] != '{' {
 		return "is no JSON object, which Maestro can't read"

@@ -29,36 +29,28 @@ func (r *Root[S]) Fetch(ctx context.Context, id hlc.Timestamp) (S, error) {
 	return current.State, err
 }
 
-// FetchInstance is Fetch and returns the sequence as well, for a command with
-// Command.Expected.
+// FetchInstance is Fetch and returns the sequence as well, for a command with Command.Expected.
 func (r *Root[S]) FetchInstance(ctx context.Context, id hlc.Timestamp) (Instance[S], error) {
 	return r.instance(ctx, id, true)
 }
 
 func (r *Root[S]) instance(ctx context.Context, id hlc.Timestamp, latest bool) (Instance[S], error) {
-	var current Instance[S]
-	err := r.do(ctx, id, ours, func(c *core[S]) (err error) {
+	var current material[S]
+	err := r.do(ctx, id, func(c *core[S]) (err error) {
 		if latest {
 			_, err = c.refresh(ctx)
 		} else if err = c.ensure(ctx); err != nil {
 			err = c.restore(ctx, err)
 		}
 		if err == nil {
-			current, err = c.instance()
+			current, err = c.capture()
 		}
 		return err
 	})
 	if err != nil {
 		return Instance[S]{}, err
 	}
-	return current, nil
-}
-
-// instance returns a copy of the aggregate for somebody outside.
-func (c *core[S]) instance() (Instance[S], error) {
-	_ = c.hold(context.Background()) // which can't fail here
-	state, err := c.root.kind.copied(c.state)
-	return Instance[S]{ID: c.ID, Sequence: c.seq, State: state}, err
+	return current.Instance, nil
 }
 
 // Exists reports whether the aggregate has an event as of now, across processes.
@@ -97,15 +89,16 @@ func existing[S any](current Instance[S], err error) (Instance[S], error) {
 // process is evaluated meanwhile. It returns f's error. f must not wait for another request to the
 // same aggregate. If ctx ends before its turn, f is not run. If ctx ends later, f goes on.
 func (r *Root[S]) Call(ctx context.Context, id hlc.Timestamp, f func(ctx context.Context, current Instance[S]) error) error {
-	return r.do(ctx, id, theirs, func(c *core[S]) error {
+	return r.do(ctx, id, func(c *core[S]) error {
 		if _, err := c.refresh(ctx); err != nil {
 			return err
 		}
-		current, err := c.instance()
+		current, err := c.capture()
 		if err != nil {
 			return err
 		}
-		return f(ctx, current)
+		c.current.Store(c.round.open[0]) // f is reported if it outlasts its caller
+		return f(ctx, current.Instance)
 	})
 }
 
@@ -117,11 +110,7 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 		return *new(S), fmt.Errorf("aggregate: replay: sequence %d is not in 0 to %d", s, types.MaxSequence)
 	}
 	return r.replay(ctx, id, func(ctx context.Context, c *core[S]) (S, error) {
-		if s == 0 {
-			return c.root.kind.initial()
-		}
-		l, err := c.root.kind.hydrate(ctx, c.past(), id, s)
-		return l.state, err
+		return c.root.kind.stateAt(ctx, c.past(), id, s)
 	})
 }
 
@@ -130,14 +119,14 @@ func (r *Root[S]) Replay(ctx context.Context, id hlc.Timestamp, s types.Sequence
 // wrote the event. So all events of t's own millisecond are in, even those a moment after t.
 func (r *Root[S]) ReplayAt(ctx context.Context, id hlc.Timestamp, t time.Time) (S, error) {
 	return r.replay(ctx, id, func(ctx context.Context, c *core[S]) (S, error) {
-		d, err := c.root.kind.hydrateAt(ctx, c.past(), id, t)
+		d, _, err := c.root.kind.replay(ctx, c.past(), id, 0, func(e types.Event) bool { return e.Timestamp.Time().After(t) })
 		return d.state, err
 	})
 }
 
 func (r *Root[S]) replay(ctx context.Context, id hlc.Timestamp, read func(context.Context, *core[S]) (S, error)) (S, error) {
 	var state S
-	err := r.do(ctx, id, ours, func(c *core[S]) error {
+	err := r.do(ctx, id, func(c *core[S]) error {
 		// The caller's own context: nobody else waits for this read.
 		s, err := read(ctx, c)
 		state = s

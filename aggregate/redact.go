@@ -87,7 +87,7 @@ func (r *Root[S]) rewrite(ctx context.Context, id hlc.Timestamp, doing string, p
 	if !ok {
 		return fmt.Errorf("%w: this store can't replace bodies: use a store.Redactor", store.ErrUnsupported)
 	}
-	return r.do(ctx, id, ours, func(c *core[S]) error {
+	return r.do(ctx, id, func(c *core[S]) error {
 		for attempt := 1; ; attempt++ {
 			w, err := plan(r.kind, c.reads())
 			if err != nil {
@@ -116,8 +116,9 @@ func (r *Root[S]) rewrite(ctx context.Context, id hlc.Timestamp, doing string, p
 	})
 }
 
-// successor returns the snapshot that takes the place of all that were made of the log before it changed. Where the state has no
-// snapshot, it holds nothing but the generation; a process of Maestro would take that for the state, so none is stored for it.
+// successor returns the snapshot that takes the place of all that were made of the log before it
+// changed. Where the state has no snapshot, it holds nothing but the generation; a process of
+// Maestro would take that for the state, so none is stored for it.
 func (k *kind[S]) successor(id hlc.Timestamp, w *rewriting[S], generation int64) *types.Snapshot {
 	s := types.Snapshot{AggregateID: id, Sequence: max(w.seq, 1)}
 	if w.fault == nil && w.seq > 0 {
@@ -139,7 +140,8 @@ func (k *kind[S]) successor(id hlc.Timestamp, w *rewriting[S], generation int64)
 	return &s
 }
 
-// checkRedaction makes sure that the log can be read past s with the new body, and as far as before.
+// checkRedaction makes sure that the log can be read past s with the new body, and as far as
+// before.
 func (k *kind[S]) checkRedaction(ctx context.Context, a store.Adapter, id hlc.Timestamp, s types.Sequence, body json.RawMessage) (rewriting[S], error) {
 	found := false
 	w, err := k.rewritten(ctx, a, id, func(e *types.Event) error {
@@ -165,8 +167,9 @@ func (k *kind[S]) checkRedaction(ctx context.Context, a store.Adapter, id hlc.Ti
 	return w, err
 }
 
-// rewritten applies a log, each event as change leaves it, up to the first that can't be applied, and notes those that
-// change. reach is the sequence of that first one, or past all others. Its error is the store's, or change's.
+// rewritten applies a log, each event as change leaves it, up to the first that can't be applied,
+// and notes those that change. reach is the sequence of that first one, or past all others. Its
+// error is the store's, or change's.
 func (k *kind[S]) rewritten(ctx context.Context, a store.Adapter, id hlc.Timestamp, change func(*types.Event) error) (w rewriting[S], err error) {
 	w.AggregateID, w.reach = id, math.MaxInt64
 	if w.state, err = k.initial(); err != nil {

@@ -21,23 +21,24 @@ type request struct {
 
 // wish is what a request is about.
 type wish struct {
-	stamps atomic.Pointer[stamps] // of the events that are under way
-	first  stamps                 // saves an allocation: what stamps points to at first
-
 	run    func(mailbox.Owner) error // a function, or nil for a command
-	manner                           // of the function
-	errand
-	told
-	trial
+	errand                           // the command
+	told                             // what its caller is told
+
+	stamps atomic.Pointer[stamps] // of the events that are under way
+	room   stamps                 // saves an allocation: what stamps points to at first
+
+	tries     int            // evaluations
+	conflicts int            // those of them that another process' events made void
+	low, top  int            // the command's events in the round's log
+	after     types.Sequence // the sequence it was evaluated on
+	verdict   error          // what evaluation said
+
+	// An event that could not be applied left the state torn, so the round began anew without
+	// it: the verdict holds as long as the command is met by the same sequences.
+	excluded               error
+	excludedAt, excludedOn types.Sequence
 }
-
-// manner says what a function that is to be run in the aggregate's goroutine is like.
-type manner uint8
-
-const (
-	ours   manner = iota // the library's own
-	theirs               // the application's: it is reported if it outlasts its caller
-)
 
 // errand is a command with what is worked out before it is sent.
 type errand struct {
@@ -54,20 +55,6 @@ type told struct {
 	state  any            // the same
 	seq    types.Sequence // the aggregate's, right after the command
 	repeat bool           // an earlier command with the same ID did it
-}
-
-// trial is the core's bookkeeping about one command.
-type trial struct {
-	tries     int            // evaluations
-	conflicts int            // those of them that another process' events made void
-	low, top  int            // the command's events in the round's log
-	after     types.Sequence // the sequence it was evaluated on
-	verdict   error          // what evaluation said
-
-	// An event that could not be applied left the state torn, so the round began anew without
-	// it: the verdict holds as long as the command is met by the same sequences.
-	excluded               error
-	excludedAt, excludedOn types.Sequence
 }
 
 // stamps is a list that is not modified any more once others can see it.
@@ -99,7 +86,7 @@ func (r *request) claim(events []types.Event) bool {
 	if r.Ctx.Err() != nil {
 		return false
 	}
-	s := &r.first
+	s := &r.room
 	if s.list != nil { // the caller may be reading it
 		s = new(stamps)
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 // rivals is what a core knows of other processes that write to its aggregate. Two cases are told
-// apart. Stale: others moved the aggregate on while nobody asked here; then a round reads first, which
-// costs a read and no conflict. Contended: others are at it right now; then a round waits in the line
-// that the server keeps, where everybody gets a turn.
+// apart. Stale: others moved the aggregate on while nobody asked here; then a round reads first,
+// which costs a read and no conflict. Contended: others are at it right now; then a round waits in
+// the line that the server keeps, where everybody gets a turn.
 type rivals struct {
 	reads  int8 // rounds that are still to read first
 	streak int8 // conflicts in a row
@@ -23,8 +23,8 @@ type rivals struct {
 }
 
 const (
-	// maxReads is for how many rounds without news a round reads first, at most. The number doubles each
-	// time that others were there, so that a stray visit costs two reads.
+	// maxReads is for how many rounds without news a round reads first, at most. The number doubles
+	// each time that others were there, so that a stray visit costs two reads.
 	maxReads = 32
 
 	// lineAfter is after how many conflicts in a row a round waits in the line.
@@ -44,14 +44,14 @@ func (r *rivals) learned(n int) {
 	}
 }
 
-// readsFirst reports whether a round should begin with a read. In the line there is one anyway. In a
-// transaction of the application a command has to see what the transaction did.
+// readsFirst reports whether a round should begin with a read. In the line there is one anyway. In
+// a transaction of the application a command has to see what the transaction did.
 func (c *core[S]) readsFirst() bool {
 	return c.rivals.reads > 0 && c.rivals.line == 0 || c.tx != nil && c.own == nil
 }
 
-// met takes note of a conflict, and reports whether a pause is the only way to let others pass. A crowd
-// goes to the line at once: where many commands wait here, the rivals will be met again.
+// met takes note of a conflict, and reports whether a pause is the only way to let others pass. A
+// crowd goes to the line at once: where many commands wait here, the rivals will be met again.
 func (c *core[S]) met(crowd bool) bool {
 	c.rivals.streak = min(c.rivals.streak+1, lineAfter)
 	if c.rivals.streak < lineAfter && !crowd {
@@ -68,8 +68,8 @@ func (c *core[S]) met(crowd bool) bool {
 	return false
 }
 
-// lineUp waits in the server's line for the aggregate, if it is contended, and brings the state up to
-// date. What it returns commits the round, and has to be ended.
+// lineUp waits in the server's line for the aggregate, if it is contended, and brings the state up
+// to date. What it returns commits the round, and has to be ended.
 func (c *core[S]) lineUp(ctx context.Context) (line store.OwnTx, err error) {
 	if c.rivals.line == 0 || c.tx != nil {
 		return nil, nil

@@ -24,10 +24,10 @@ type Root[S any] struct {
 }
 
 // NewRoot checks d and returns the root that it defines. Its aggregates live in sup. An invalid
-// definition is a *DefinitionError that names the field, and a supervisor that was shut down ErrClosed. Initial is called
-// once, to see that it can be.
+// definition is a *DefinitionError that names the field, and a supervisor that was shut down
+// ErrClosed. Initial is called once, to see that it can be.
 func NewRoot[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
-	if sup == nil || sup.names == nil {
+	if sup == nil || sup.base == nil {
 		return nil, errors.New("aggregate: the supervisor is nil or empty: make it with NewSupervisor")
 	}
 	k, err := compile(d)
@@ -39,10 +39,9 @@ func NewRoot[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	if sup.registry.Closed() {
 		return nil, ErrClosed
 	}
-	if sup.names[k.Name] {
+	if slices.ContainsFunc(sup.families, func(f *family) bool { return f.name == k.Name }) {
 		return nil, k.wrong("Name", "is taken by another root of this supervisor: give it another Name")
 	}
-	sup.names[k.Name] = true
 	r := &Root[S]{sup: sup, kind: k}
 	r.family = family{
 		sup: sup, name: k.Name, saves: k.Idle.Snapshot, knows: k.knows,
@@ -57,8 +56,9 @@ func NewRoot[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	return r, nil
 }
 
-// warnOfForeignProjections speaks up when a root has projections and the store runs none of them. Some for
-// other stores beside its own are the normal case: the form for tests stands beside the form for production.
+// warnOfForeignProjections speaks up when a root has projections and the store runs none of them.
+// Some for other stores beside its own are the normal case: the form for tests stands beside the
+// form for production.
 func (s *Supervisor) warnOfForeignProjections(root string, projections []store.Projection) {
 	runs, known := projectionsRun(s.store)
 	if !known || len(projections) == 0 {
@@ -90,8 +90,8 @@ func projectionsRun(a store.Adapter) (of string, known bool) {
 // the state's type.
 func (r *Root[S]) Name() string { return r.family.name }
 
-// NewID returns the id of a new aggregate. Nothing is stored before its first event. It fails only if
-// the clock fails or the supervisor is closed.
+// NewID returns the id of a new aggregate. Nothing is stored before its first event. It fails only
+// if the clock fails or the supervisor is closed.
 func (r *Root[S]) NewID(ctx context.Context) (hlc.Timestamp, error) {
 	if err := ctx.Err(); err != nil {
 		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)
@@ -106,8 +106,8 @@ func (r *Root[S]) NewID(ctx context.Context) (hlc.Timestamp, error) {
 	return id, nil
 }
 
-// derivedBits is how many of the 48 bits of milliseconds a derived id uses: enough for uniqueness, and few enough that
-// it lies before 4 November 2004, where no clock of today issues anything.
+// derivedBits is how many of the 48 bits of milliseconds a derived id uses: enough for uniqueness,
+// and few enough that it lies before 4 November 2004, where no clock of today issues anything.
 const derivedBits = 40
 
 // IDFor returns the id that belongs to a key, the same in every process and for ever, but only for
@@ -173,9 +173,9 @@ func (r *Root[S]) Do(ctx context.Context, command types.Command) (Result[S], err
 	return Result[S]{State: state, Sequence: told.seq, Events: told.events, Repeat: told.repeat}, nil
 }
 
-// Send evaluates the command that data is: Evaluate of types.CommandOf(id, data). All that Evaluate says holds. To
-// send with an ID or an expected sequence, in a transaction, or for another answer, give types.CommandOf to
-// Evaluate, Do, EvaluateTx and their like. data must not be nil.
+// Send evaluates the command that data is: Evaluate of types.CommandOf(id, data). All that Evaluate
+// says holds. To send with an ID or an expected sequence, in a transaction, or for another answer,
+// give types.CommandOf to Evaluate, Do, EvaluateTx and their like. data must not be nil.
 func (r *Root[S]) Send(ctx context.Context, id hlc.Timestamp, data types.CommandData) error {
 	return r.Evaluate(ctx, types.CommandOf(id, data))
 }
@@ -195,19 +195,17 @@ type Result[S any] struct {
 	Repeat bool
 }
 
-// evaluate answers a command: in the aggregate's goroutine or, where tx is not nil, as part of a transaction.
+// evaluate answers a command: in the aggregate's goroutine or, where tx is not nil, as part of a
+// transaction.
 func (r *Root[S]) evaluate(ctx context.Context, tx store.Tx, e errand) (told, error) {
-	hook := r.sup.options.Hooks.Evaluate
-	if hook == nil {
-		told, _, err := r.ask(ctx, tx, e)
-		return told, err
-	}
 	start := time.Now()
 	told, tries, err := r.ask(ctx, tx, e)
-	hook(ctx, Evaluation{
-		Root: r.family.name, AggregateID: e.command.AggregateID, Type: e.command.Type,
-		Start: start, Duration: time.Since(start), Attempts: tries, Err: err,
-	})
+	if hook := r.sup.options.Hooks.Evaluate; hook != nil {
+		hook(ctx, Evaluation{
+			Root: r.family.name, AggregateID: e.command.AggregateID, Type: e.command.Type,
+			Start: start, Duration: time.Since(start), Attempts: tries, Err: err,
+		})
+	}
 	return told, err
 }
 
@@ -253,9 +251,8 @@ func (r *Root[S]) deliver(q *request, id hlc.Timestamp) error {
 }
 
 // do runs f in the aggregate's own goroutine.
-func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, how manner, f func(c *core[S]) error) error {
+func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, f func(c *core[S]) error) error {
 	q := r.sup.newRequest(ctx)
-	q.manner = how
 	q.run = func(o mailbox.Owner) error { return f(o.(*core[S])) }
 	err := r.deliver(q, id)
 	if q.Phase() == mailbox.Answered {

@@ -23,8 +23,8 @@ const (
 // copied first, so that the next conflict need not read the whole log again.
 const guardedRounds = 16
 
-// round is one batch on its way. Every request that is not answered yet is in batch or in open, whenever the
-// application's code runs. Its memory is kept for the next one.
+// round is one batch on its way. Every request that is not answered yet is in batch or in open,
+// whenever the application's code runs. Its memory is kept for the next one.
 type round struct {
 	all   []*request // what is behind batch and open
 	batch []*request // not begun
@@ -68,8 +68,8 @@ func (c *core[S]) commands(r *round) {
 	}
 }
 
-// attempt evaluates the open commands in order and commits what they lead to. Those without
-// an answer stay open. It is the same for a round of the aggregate and for a command in a transaction.
+// attempt evaluates the open commands in order and commits what they lead to. Those without an
+// answer stay open. It is the same for a round of the aggregate and for a command in a transaction.
 func (c *core[S]) attempt(ctx context.Context, r *round) {
 	if c.wanted.Load() > 0 && c.giveWay(ctx) {
 		defer c.reserved.Unlock()
@@ -108,7 +108,7 @@ func (c *core[S]) attempt(ctx context.Context, r *round) {
 		c.rollback(&d)
 		return
 	}
-	started, seq, last := c.stopwatch(), c.seq, c.last
+	started, seq, last := time.Now(), c.seq, c.last
 	commit := store.Commit{AggregateID: c.ID, Events: r.log, Predecessor: c.last, Projections: c.root.kind.Projections, Commands: r.records}
 	c.ahead = c.root.kind.clone != nil && !c.copied && d.seq != c.seq
 	err = c.commit(ctx, commit, line)
@@ -197,7 +197,7 @@ func (c *core[S]) evaluateAll(r *round, d *draft[S]) bool {
 		}
 		q.seq = d.seq
 		if q.wantState {
-			if q.state, q.verdict = c.stateOf(d); q.verdict != nil {
+			if q.state, q.verdict = c.root.kind.copied(d.state); q.verdict != nil {
 				return c.exclude(r, q, base, kept, i)
 			}
 		}
@@ -217,9 +217,6 @@ func (c *core[S]) exclude(r *round, q *request, base types.Sequence, kept []*req
 	r.open = append(kept, r.open[i+1:]...)
 	return false
 }
-
-// stateOf returns a copy of the draft's state for a caller.
-func (c *core[S]) stateOf(d *draft[S]) (any, error) { return c.root.kind.copied(d.state) }
 
 // evaluate evaluates one command.
 func (c *core[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []types.Event) ([]types.Event, error) {
@@ -306,7 +303,8 @@ func (c *core[S]) learnFrom(ctx context.Context, r *round, cause error) error {
 		rival = r.log[0].Timestamp
 	}
 	told, ok := errors.AsType[*store.ConflictError](cause)
-	// Where a transaction of this process has moved the state on meanwhile, the refusal doesn't reach as far, which proves nothing.
+	// Where a transaction of this process has moved the state on meanwhile, the refusal doesn't
+	// reach as far, which proves nothing.
 	if ok && len(told.Events) > 0 && told.Events[len(told.Events)-1].Sequence >= c.seq {
 		if _, err := c.learn(ctx, each(told.Events), rival); err != nil || !told.More {
 			return err

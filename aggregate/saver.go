@@ -36,8 +36,8 @@ func (s *saver) do(job func()) bool {
 	return true
 }
 
-// work does jobs until there are none. One that ends its goroutine, as t.FailNow in PrepareSnapshot does, leaves
-// the rest to another.
+// work does jobs until there are none. One that ends its goroutine, as t.FailNow in PrepareSnapshot
+// does, leaves the rest to another.
 func (s *saver) work() {
 	idle := false
 	defer func() {

@@ -18,8 +18,8 @@ const (
 	maxDoubtPause = 500 * time.Millisecond
 )
 
-// commit commits in the way that the core has, and does not come back before it knows the outcome, or
-// its time is over. The core gives its turn away meanwhile.
+// commit commits in the way that the core has, and does not come back before it knows the outcome,
+// or its time is over. The core gives its turn away meanwhile.
 func (c *core[S]) commit(ctx context.Context, commit store.Commit, line store.OwnTx) error {
 	c.yield()
 	switch {
@@ -63,11 +63,10 @@ func (c *core[S]) seeThrough(ctx context.Context, commit store.Commit, first fun
 
 // settle finds out what became of a commit whose answer got lost, or gives up after a while.
 //
-// The very same commit is sent again. The unique index makes it wait for
-// the doubtful one and decides: stored now is success, and a conflict is success as well if
-// the log has our own timestamps, once they are as durable as our commit would have been. Any other
-// refusal of a repeat says nothing about the first time, so only these two, or
-// somebody else's event, end the doubt.
+// The very same commit is sent again. The unique index makes it wait for the doubtful one and
+// decides: stored now is success, and a conflict is success as well if the log has our own
+// timestamps, once they are as durable as our commit would have been. Any other refusal of a repeat
+// says nothing about the first time, so only these two, or somebody else's event, end the doubt.
 func (s *Supervisor) settle(ctx context.Context, commit store.Commit, again func() error) (outcome, error) {
 	deadline := time.Now().Add(s.options.SettleTimeout)
 	for n := 1; ; n++ {
@@ -151,9 +150,9 @@ func commitOnce(ctx context.Context, commit func(context.Context, store.Commit) 
 	return commit(ctx, c)
 }
 
-// inLog reports whether the log has the commit's events, by their timestamps, and whether it has any in
-// their place: another process' event at the same sequence has another timestamp. Type and body are for
-// clocks that share a node id by mistake, whose timestamps can be the same.
+// inLog reports whether the log has the commit's events, by their timestamps, and whether it has
+// any in their place: another process' event at the same sequence has another timestamp. Type and
+// body are for clocks that share a node id by mistake, whose timestamps can be the same.
 func inLog(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (ours, occupied bool, err error) {
 	defer panics.Recover(&err)
 	ctx, cancel := context.WithTimeout(ctx, timeout)

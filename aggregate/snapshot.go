@@ -44,7 +44,8 @@ type material[S any] struct {
 	generation int64         // of the snapshots when the state was read
 }
 
-// capture returns a copy of the aggregate for a snapshot. The caller has the turn, or the aggregate is idle.
+// capture returns a copy of the aggregate for a snapshot. The caller has the turn, or the aggregate
+// is idle.
 func (c *core[S]) capture() (material[S], error) {
 	state, err := c.root.kind.copied(c.state)
 	current := Instance[S]{ID: c.ID, Sequence: c.seq, State: state}
@@ -56,7 +57,7 @@ func (c *core[S]) capture() (material[S], error) {
 // snapshot is not stored: a *DefinitionError names the field and the remedy.
 func (r *Root[S]) Snapshot(ctx context.Context, id hlc.Timestamp) error {
 	var current material[S]
-	err := r.do(ctx, id, ours, func(c *core[S]) (err error) {
+	err := r.do(ctx, id, func(c *core[S]) (err error) {
 		if _, err = c.refresh(ctx); err == nil {
 			current, err = c.capture()
 		}
@@ -87,8 +88,8 @@ func (c *core[S]) BeforeExit() bool {
 	return c.saved >= c.seq
 }
 
-// storeSnapshot writes a snapshot of current, whose state it may keep. One that would not give the state back is not stored, a
-// *DefinitionError.
+// storeSnapshot writes a snapshot of current, whose state it may keep. One that would not give the
+// state back is not stored, a *DefinitionError.
 func (r *Root[S]) storeSnapshot(ctx context.Context, current material[S]) (err error) {
 	defer panics.Recover(&err)
 	size, err := r.writeSnapshot(ctx, current)
@@ -138,7 +139,8 @@ func (r *Root[S]) writeSnapshot(ctx context.Context, current material[S]) (size 
 	return len(s.Body), err
 }
 
-// void reports whether a snapshot that is ahead of the state is ahead of the log, too: then the database became an older one.
+// void reports whether a snapshot that is ahead of the state is ahead of the log, too: then the
+// database became an older one.
 func (r *Root[S]) void(ctx context.Context, present *types.Snapshot, now types.Sequence) (bool, error) {
 	if present.Sequence <= now {
 		return false, nil
@@ -153,14 +155,15 @@ func (r *Root[S]) void(ctx context.Context, present *types.Snapshot, now types.S
 	return true, nil
 }
 
-// forget lets a live aggregate read its state anew: the log is not the one any more that it was made of.
+// forget lets a live aggregate read its state anew: the log is not the one any more that it was
+// made of.
 func (r *Root[S]) forget(current material[S]) {
 	if m := r.sup.registry.Find(current.ID); m == nil || m.Family != &r.family.Family {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.sup.base, r.sup.options.ReadTimeout)
 	defer cancel()
-	_ = r.do(ctx, current.ID, ours, func(c *core[S]) error {
+	_ = r.do(ctx, current.ID, func(c *core[S]) error {
 		c.drop()
 		return nil
 	})

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,9 +38,9 @@ type Options struct {
 	// Hooks are called at the points a tracer or a meter needs.
 	Hooks Hooks
 
-	// MailboxSize is how many requests of one aggregate have room in its mailbox. Further callers wait,
-	// in the order of arrival, until their context ends, which is ErrMailboxFull. One who waits costs
-	// about 5 kB, most of it the stack of its goroutine. 0 means DefaultMailboxSize.
+	// MailboxSize is how many requests of one aggregate have room in its mailbox. Further callers
+	// wait, in the order of arrival, until their context ends, which is ErrMailboxFull. One who
+	// waits costs about 5 kB, most of it the stack of its goroutine. 0 means DefaultMailboxSize.
 	MailboxSize int
 
 	// RefuseWhenFull answers a request that finds no room with ErrMailboxFull at once.
@@ -85,18 +86,17 @@ type Supervisor struct {
 	requests sync.Pool // of *request
 
 	mu       sync.Mutex
-	names    map[string]bool // guarded by mu; the roots' names
-	families []*family       // guarded by mu; of the roots
+	families []*family // guarded by mu; of the roots
 }
 
 // NewSupervisor returns a supervisor for aggregates in a. Nil options are the defaults. It starts
-// no goroutine before the first request. A negative option is a *[types.OptionsError], and a nil store is
-// refused as well. End it with Shutdown.
+// no goroutine before the first request. A negative option is a *[types.OptionsError], and a nil
+// store is refused as well. End it with Shutdown.
 func NewSupervisor(a store.Adapter, o *Options) (*Supervisor, error) {
 	if isNil(a) {
 		return nil, errors.New("aggregate: the store is nil: give NewSupervisor one, such as memory.New()")
 	}
-	s := &Supervisor{store: a, born: time.Now(), names: map[string]bool{}}
+	s := &Supervisor{store: a, born: time.Now()}
 	if o != nil {
 		s.options = *o
 	}
@@ -135,25 +135,15 @@ func (o *Options) check() error {
 	return nil
 }
 
+// fill replaces what is zero.
 func (o *Options) fill() {
-	if o.Clock == nil {
-		o.Clock = hlc.NewClock(nil)
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	o.MailboxSize = positive(o.MailboxSize, DefaultMailboxSize)
-	o.MaxBatch = positive(o.MaxBatch, DefaultMaxBatch)
-	o.MaxAttempts = positive(o.MaxAttempts, DefaultMaxAttempts)
-	o.ReadTimeout = positive(o.ReadTimeout, DefaultReadTimeout)
-	o.SettleTimeout = positive(o.SettleTimeout, DefaultSettleTimeout)
-}
-
-func positive[N int | time.Duration](n, fallback N) N {
-	if n > 0 {
-		return n
-	}
-	return fallback
+	o.Clock = cmp.Or(o.Clock, hlc.NewClock(nil))
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.MailboxSize = cmp.Or(o.MailboxSize, DefaultMailboxSize)
+	o.MaxBatch = cmp.Or(o.MaxBatch, DefaultMaxBatch)
+	o.MaxAttempts = cmp.Or(o.MaxAttempts, DefaultMaxAttempts)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, DefaultReadTimeout)
+	o.SettleTimeout = cmp.Or(o.SettleTimeout, DefaultSettleTimeout)
 }
 
 // lifecycle makes a hook one of the registry's.

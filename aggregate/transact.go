@@ -204,15 +204,15 @@ func (t *transaction) send(ctx context.Context) (err error) {
 	return nil
 }
 
-// Bounds of the wait for an aggregate that another transaction of this process has reserved, for one
-// that may hold locks which that one waits for.
+// Bounds of the wait for an aggregate that another transaction of this process has reserved, for
+// one that may hold locks which that one waits for.
 const reservedPause = 100 * time.Millisecond
 
 // errReserved is the deadlock that no database has a part in.
 var errReserved = fmt.Errorf("%w: another transaction of this process has the aggregate", store.ErrDeadlock)
 
-// reserve makes others of this process wait for the aggregate. Who comes in the order of the ids waits,
-// as nobody can wait for it; who doesn't is told at once, and comes back in order.
+// reserve makes others of this process wait for the aggregate. Who comes in the order of the ids
+// waits, as nobody can wait for it; who doesn't is told at once, and comes back in order.
 func (t *transaction) reserve(ctx context.Context, m *live) error {
 	var err error
 	switch {
@@ -266,7 +266,8 @@ func (t *transaction) release() {
 	t.held, t.highest = nil, hlc.Timestamp{}
 }
 
-// want makes rounds of the members' aggregates take turns with the transaction, from the first time on that somebody was faster.
+// want makes rounds of the members' aggregates take turns with the transaction, from the first time
+// on that somebody was faster.
 func (t *transaction) want() {
 	if !t.line || t.wants {
 		return
@@ -280,8 +281,8 @@ func (t *transaction) want() {
 // longestTurn bounds the wait of a round for a transaction whose function takes its time.
 const longestTurn = time.Second
 
-// giveWay waits for the end of a transaction that has the aggregate, and keeps others from it. It reports whether it came to that.
-// In the server's line transactions have a place already.
+// giveWay waits for the end of a transaction that has the aggregate, and keeps others from it. It
+// reports whether it came to that. In the server's line transactions have a place already.
 func (c *core[S]) giveWay(ctx context.Context) bool {
 	if c.host != nil || c.rivals.line > 0 {
 		return false

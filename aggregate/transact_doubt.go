@@ -9,9 +9,9 @@ import (
 	"github.com/eventmaestro/maestro/store"
 )
 
-// settle finds out what became of an attempt whose answer got lost. Its first events are stored once
-// more, in a transaction that is rolled back: the unique index makes that wait for the attempt, if it
-// is still open, and decides.
+// settle finds out what became of an attempt whose answer got lost. Its first events are stored
+// once more, in a transaction that is rolled back: the unique index makes that wait for the
+// attempt, if it is still open, and decides.
 func (t *transaction) settle(ctx context.Context, doubt error) error {
 	sup := t.sup
 	unknown := t.unknown(doubt, append(slices.Clip(t.doubt), t.commits)...)
@@ -45,8 +45,8 @@ func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err e
 	return tx.Send(ctx)
 }
 
-// unknown names one of the aggregates that have events, and those of each attempt that may be stored: what
-// became of it became of all, and one attempt at most is stored.
+// unknown names one of the aggregates that have events, and those of each attempt that may be
+// stored: what became of it became of all, and one attempt at most is stored.
 func (t *transaction) unknown(cause error, attempts ...[]store.Commit) *OutcomeUnknownError {
 	u := &OutcomeUnknownError{Err: cause}
 	for _, commits := range attempts {
@@ -73,8 +73,8 @@ func probeOf(commits []store.Commit) (probe store.Commit, ok bool) {
 	return store.Commit{AggregateID: c.AggregateID, Events: c.Events, Predecessor: c.Predecessor}, true
 }
 
-// arrived reports whether an attempt whose answer got lost is stored by now. It forgets those of which
-// somebody else has taken a place.
+// arrived reports whether an attempt whose answer got lost is stored by now. It forgets those of
+// which somebody else has taken a place.
 func (t *transaction) arrived(ctx context.Context) (ours bool) {
 	ctx = context.WithoutCancel(ctx)
 	t.doubt = slices.DeleteFunc(t.doubt, func(commits []store.Commit) bool {
@@ -90,8 +90,8 @@ func (t *transaction) arrived(ctx context.Context) (ours bool) {
 	return ours
 }
 
-// overtaken reports whether the present attempt was decided on events that stand where those of one in doubt
-// would. Otherwise it takes their place, and keeps them out.
+// overtaken reports whether the present attempt was decided on events that stand where those of one
+// in doubt would. Otherwise it takes their place, and keeps them out.
 func (t *transaction) overtaken() bool {
 	for _, late := range t.doubt {
 		for _, l := range late {
@@ -117,8 +117,8 @@ func (t *transaction) orDoubt(ctx context.Context, err error) error {
 	return t.unknown(errors.Join(store.ErrOutcomeUnknown, err), t.doubt...)
 }
 
-// covered is the answer to a transaction that was stored. An earlier attempt that may still arrive is
-// kept out by any event of the same aggregate: its place is taken.
+// covered is the answer to a transaction that was stored. An earlier attempt that may still arrive
+// is kept out by any event of the same aggregate: its place is taken.
 func (t *transaction) covered(ctx context.Context) error {
 	t.doubt = slices.DeleteFunc(t.doubt, func(late []store.Commit) bool {
 		return slices.ContainsFunc(late, func(l store.Commit) bool {

@@ -30,8 +30,17 @@ func (c *core[S]) yield() {
 	if !c.holding {
 		return
 	}
+	c.show()
 	c.holding = false
 	c.turn.Unlock()
+}
+
+// show lets those outside see the state's sequence: whenever the turn is given back, and before
+// anybody is told what led to it.
+func (c *core[S]) show() {
+	if c.host == nil && c.at.Load() != int64(c.seq) {
+		c.at.Store(int64(c.seq))
+	}
 }
 
 // reads is the adapter for reads that call handlers. The turn is taken when the first row is there,

@@ -41,7 +41,7 @@ func (r *Root[S]) answerIn(q *request, tx store.Tx) error {
 			return err
 		}
 		if own.look && q.record != nil {
-			if found, err := c.first(q); found || err != nil {
+			if found, err := c.recall(q); found || err != nil {
 				q.Answer(err)
 				return q.Late()
 			}
@@ -103,11 +103,12 @@ func (c *core[S]) answerHere(q *request) error {
 	return q.Late()
 }
 
-// nudgeAfter is how many events that its host doesn't have a transaction's core reads before the host
-// is told to read them too.
+// nudgeAfter is how many events that its host doesn't have a transaction's core reads before the
+// host is told to read them too.
 const nudgeAfter = 16
 
-// nudge has the aggregate's goroutine read what transactions of the application added. Nobody waits for it.
+// nudge has the aggregate's goroutine read what transactions of the application added. Nobody waits
+// for it.
 func (c *core[S]) nudge() {
 	q := c.family.sup.newRequest(context.Background())
 	q.run = func(o mailbox.Owner) error {
@@ -124,7 +125,8 @@ func (c *core[S]) nudge() {
 	c.Put(&q.Request)
 }
 
-// owns reports whether tx is of the supervisor's store: because it began it, or by what its store is.
+// owns reports whether tx is of the supervisor's store: because it began it, or by what its store
+// is.
 func (s *Supervisor) owns(tx store.Tx, id hlc.Timestamp) bool {
 	if own, ok := tx.(*transaction); ok {
 		return own.sup == s
@@ -132,7 +134,8 @@ func (s *Supervisor) owns(tx store.Tx, id hlc.Timestamp) bool {
 	return !isNil(tx) && sameStore(tx.Base(), s.store, id)
 }
 
-// sameStore reports whether a is b, or something that b wraps, or the store to which b deals the aggregate.
+// sameStore reports whether a is b, or something that b wraps, or the store to which b deals the
+// aggregate.
 func sameStore(a, b store.Adapter, id hlc.Timestamp) bool {
 	for b != nil {
 		if a == b {

@@ -14,13 +14,12 @@ type Upcasts map[string]Upcast
 
 // Upcast turns a stored event of one type into any number of events of other types.
 type Upcast struct {
-	// To lists the types that Func can return; NewRoot follows them to find cycles and dead ends. It
-	// must not be empty; use Drop for an Upcast that ignores events.
+	// To lists the types that Func can return; NewRoot follows them to find cycles and dead ends.
+	// It must not be empty; use Drop for an Upcast that ignores events.
 	To []string
 
-	// Func returns the events that are applied instead, in order. Nil means one event of
-	// type To[0] with the same body. It must depend on nothing but its argument, and not modify
-	// its body.
+	// Func returns the events that are applied instead, in order. Nil means one event of type To[0]
+	// with the same body. It must depend on nothing but its argument, and not modify its body.
 	Func func(event types.Event) ([]Upcasted, error)
 
 	drop      bool // made by Drop

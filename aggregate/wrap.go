@@ -7,8 +7,8 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 )
 
-// wrapped is an error with what was being done. The package's name stands in its text once, also where the cause
-// has it too.
+// wrapped is an error with what was being done. The package's name stands in its text once, also
+// where the cause has it too.
 type wrapped struct {
 	doing string
 	cause error

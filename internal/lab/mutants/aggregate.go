@@ -58,7 +58,7 @@ var roundMutants = []mutant{
 	}`, ``, aggregateSuites},
 	{"aggregate/answer.go", "an unknown outcome is told as a failure", `			q.Answer(q.unknown(c.ID, cause))`, `			q.Answer(errors.New("aggregate: commit failed"))`, aggregateSuites},
 	{"aggregate/answer.go", "a used command ID is an error", `		case errors.Is(cause, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
-	{"aggregate/answer.go", "a repeat that is refused is told so", `if found, first := c.first(q); found || first != nil {`, `if found, first := c.first(q); !found && first != nil {`, aggregateSuites},
+	{"aggregate/answer.go", "a repeat that is refused is told so", `if found, first := c.recall(q); found || first != nil {`, `if found, first := c.recall(q); !found && first != nil {`, aggregateSuites},
 	{"aggregate/answer.go", "callers get the handlers' own bytes", `		c[i].Body = slices.Clone(c[i].Body)
 `, `		c[i].Body = c[i].Body[:]
 `, aggregateSuites},
