@@ -109,17 +109,3 @@ type IdlePolicy struct {
 	// includes exits because the supervisor is full or shuts down.
 	Snapshot bool
 }
-
-func (p IdlePolicy) hibernate() time.Duration { return orDefault(p.Hibernate, DefaultHibernate) }
-func (p IdlePolicy) exit() time.Duration      { return orDefault(p.Exit, DefaultExit) }
-
-// orDefault returns d, the default for 0, and 0 (never) for less.
-func orDefault(d, fallback time.Duration) time.Duration {
-	switch {
-	case d == 0:
-		return fallback
-	case d < 0:
-		return 0
-	}
-	return d
-}

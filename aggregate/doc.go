@@ -42,7 +42,3 @@
 //   - turn: whoever has it runs handlers or changes the state; it is given back during a wait
 //   - settle: find out what became of a commit whose answer got lost
 package aggregate
-
-
-
-

@@ -32,7 +32,7 @@ func compile[S any](d Definition[S]) (*kind[S], error) {
 	k := &kind[S]{Definition: d}
 	k.Commands, k.Events = maps.Clone(d.Commands), maps.Clone(d.Events)
 	k.Upcasts, k.Projections = maps.Clone(d.Upcasts), slices.Clone(d.Projections)
-	for _, check := range []func() error{k.checkCommands, k.checkEvents, k.checkUpcasts, k.checkState, k.checkInitial, k.checkRest} {
+	for _, check := range []func() error{k.checkHandlers, k.checkUpcasts, k.checkState, k.checkInitial, k.checkRest} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -56,18 +56,11 @@ func (k *kind[S]) wrong(field, reason string) error {
 	return &DefinitionError{Root: k.Name, Field: field, Reason: reason}
 }
 
-func (k *kind[S]) checkCommands() error {
-	if len(k.Commands) == 0 {
-		return k.wrong("Commands", "is empty: list at least one command handler")
+func (k *kind[S]) checkHandlers() error {
+	if err := checkTable(k, "Commands", k.Commands, "command"); err != nil {
+		return err
 	}
-	return checkTable(k, "Commands", k.Commands)
-}
-
-func (k *kind[S]) checkEvents() error {
-	if len(k.Events) == 0 {
-		return k.wrong("Events", "is empty: list at least one event handler")
-	}
-	return checkTable(k, "Events", k.Events)
+	return checkTable(k, "Events", k.Events, "event")
 }
 
 func (k *kind[S]) checkUpcasts() error {
@@ -157,7 +150,10 @@ func (k *kind[S]) checkRest() error {
 	return nil
 }
 
-func checkTable[S, H any](k *kind[S], name string, table map[string]H) error {
+func checkTable[S, H any](k *kind[S], name string, table map[string]H, of string) error {
+	if len(table) == 0 {
+		return k.wrong(name, "is empty: list at least one "+of+" handler")
+	}
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		field := fmt.Sprintf("%s[%q]", name, key)
 		if fault := typestring.Fault(key); fault != "" {

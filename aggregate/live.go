@@ -83,7 +83,7 @@ func (r *Root[S]) Whereis(id hlc.Timestamp) (Live, bool) {
 }
 
 // reach brings somebody to an aggregate, which is started if it is not live: enter puts a request
-// into its mailbox, or visits it.
+// into its mailbox, or visits it, which keeps it in memory until EndVisit.
 func (r *Root[S]) reach(ctx context.Context, id hlc.Timestamp, enter func(*mailbox.Mailbox) mailbox.Delivery) (*core[S], error) {
 	if id.IsZero() {
 		return nil, ErrInvalidID
@@ -91,10 +91,23 @@ func (r *Root[S]) reach(ctx context.Context, id hlc.Timestamp, enter func(*mailb
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
 	}
-	for {
-		m, err := r.sup.find(ctx, &r.family, id, func() *mailbox.Mailbox { return r.newCore(id) })
-		if err != nil {
-			return nil, err
+	for takeovers := 1; ; {
+		m, err := r.sup.registry.Get(ctx, id, func() *mailbox.Mailbox { return r.newCore(id) })
+		switch {
+		case errors.Is(err, mailbox.ErrClosed):
+			return nil, ErrClosed
+		case err != nil:
+			return nil, fmt.Errorf("%w: MaxLive is %d: %w", ErrTooManyAggregates, r.sup.options.MaxLive, err)
+		case m.Family != &r.family.Family:
+			holder := liveOf(m)
+			if holder.at.Load() > 0 || takeovers > maxTakeovers {
+				return nil, otherRoot(id, holder.family.name, r.family.name)
+			}
+			if err := r.sup.takeOver(ctx, holder, takeovers); err != nil {
+				return nil, err
+			}
+			takeovers++
+			continue
 		}
 		switch enter(m) {
 		case mailbox.Delivered:
@@ -105,28 +118,6 @@ func (r *Root[S]) reach(ctx context.Context, id hlc.Timestamp, enter func(*mailb
 			return nil, fmt.Errorf("%w: %d requests of aggregate %v wait", ErrMailboxFull, r.family.Size, id)
 		case mailbox.Departed:
 			// It left memory between the look-up and now: the next look-up starts it again.
-		}
-	}
-}
-
-// find returns the mailbox of a family's aggregate, and makes one if it is not live.
-func (s *Supervisor) find(ctx context.Context, f *family, id hlc.Timestamp, create func() *mailbox.Mailbox) (*mailbox.Mailbox, error) {
-	for tries := 1; ; tries++ {
-		m, err := s.registry.Get(ctx, id, create)
-		switch {
-		case err == nil && m.Family == &f.Family:
-			return m, nil
-		case errors.Is(err, mailbox.ErrClosed):
-			return nil, ErrClosed
-		case err != nil:
-			return nil, fmt.Errorf("%w: MaxLive is %d: %w", ErrTooManyAggregates, s.options.MaxLive, err)
-		}
-		holder := liveOf(m)
-		if holder.at.Load() > 0 || tries > maxTakeovers {
-			return nil, otherRoot(id, holder.family.name, f.name)
-		}
-		if err := s.takeOver(ctx, holder, tries); err != nil {
-			return nil, err
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -47,7 +48,7 @@ func NewRoot[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 		sup: sup, name: k.Name, saves: k.Idle.Snapshot, knows: k.knows,
 		Family: mailbox.Family{
 			Size: sup.options.MailboxSize, Refuse: sup.options.RefuseWhenFull, MaxBatch: sup.options.MaxBatch,
-			Hibernate: k.Idle.hibernate(), Exit: k.Idle.exit(),
+			Hibernate: cmp.Or(k.Idle.Hibernate, DefaultHibernate), Exit: cmp.Or(k.Idle.Exit, DefaultExit),
 		},
 	}
 	sup.registry.Add(&r.family.Family)

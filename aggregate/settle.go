@@ -32,33 +32,36 @@ func (c *core[S]) commit(ctx context.Context, commit store.Commit, line store.Ow
 		}
 		return err
 	case c.tx != nil:
-		return commitOnce(ctx, c.tx.Commit, commit)
-	case line != nil:
-		return c.seeThrough(ctx, commit, func(ctx context.Context, commit store.Commit) error {
-			if err := line.Stage(commit); err != nil {
-				return err
-			}
-			return line.End(ctx)
-		})
+		return commitOnce(func() error { return c.tx.Commit(ctx, commit) })
 	}
-	return c.seeThrough(ctx, commit, c.family.sup.store.Commit)
-}
-
-// seeThrough commits, at first by way of first, and goes on until the outcome is known.
-func (c *core[S]) seeThrough(ctx context.Context, commit store.Commit, first func(context.Context, store.Commit) error) error {
 	sup := c.family.sup
 	ctx = c.background(ctx)
-	doubt := commitOnce(ctx, first, commit)
+	doubt := commitOnce(func() error {
+		if line == nil {
+			return sup.store.Commit(ctx, commit)
+		}
+		if err := line.Stage(commit); err != nil {
+			return err
+		}
+		return line.End(ctx)
+	})
 	if !errors.Is(doubt, store.ErrOutcomeUnknown) {
 		return sup.orClosed(doubt)
 	}
-	sup.log.Warn("the answer to a commit got lost", "root", c.family.name, "aggregate", c.ID, "events", len(commit.Events), "err", doubt)
-	outcome, err := sup.settle(ctx, commit, func() error { return commitOnce(ctx, sup.store.Commit, commit) })
+	sup.log.Warn("the answer to a commit got lost",
+		"root", c.family.name, "aggregate", c.ID, "events", len(commit.Events), "err", doubt)
+	outcome, err := sup.settle(ctx, commit, func() error { return sup.store.Commit(ctx, commit) })
 	if outcome == stillUnknown {
 		return doubt
 	}
 	sup.log.Info("a commit in doubt is settled", "root", c.family.name, "aggregate", c.ID, "outcome", outcome)
 	return err
+}
+
+// commitOnce commits. A panic of the adapter leaves the outcome open.
+func commitOnce(commit func() error) (err error) {
+	defer panics.Recover(&err, store.ErrOutcomeUnknown)
+	return commit()
 }
 
 // settle finds out what became of a commit whose answer got lost, or gives up after a while.
@@ -73,7 +76,7 @@ func (s *Supervisor) settle(ctx context.Context, commit store.Commit, again func
 		if !s.pause(n, doubtPause, maxDoubtPause) || time.Now().After(deadline) {
 			return stillUnknown, nil
 		}
-		err := again()
+		err := commitOnce(again)
 		switch {
 		case err == nil:
 			return storedAgain, nil
@@ -118,18 +121,34 @@ const (
 	others
 )
 
-// whose tells who has the place of a commit.
+// whose tells who has the place of a commit. Its events are told by their timestamps: another
+// process' event at the same sequence has another one. Type and body are for clocks that share a
+// node id by mistake, whose timestamps can be the same.
 func (s *Supervisor) whose(ctx context.Context, commit store.Commit) holder {
-	ours, occupied, err := inLog(ctx, s.store, commit, s.options.ReadTimeout)
-	switch {
-	case err != nil, ours && flush(ctx, s.store, commit.AggregateID, s.options.ReadTimeout) != nil:
-		return unclear
-	case ours:
-		return us
-	case occupied:
-		return others
+	read, cancel := context.WithTimeout(ctx, s.options.ReadTimeout)
+	defer cancel()
+	defer func() { _ = recover() }() // a panic of the adapter leaves it unclear
+	ours, found := commit.Events, 0
+	in := store.Range{After: ours[0].Sequence - 1, Max: ours[len(ours)-1].Sequence}
+	for e, err := range s.store.Events(read, commit.AggregateID, in) {
+		if err != nil {
+			return unclear
+		}
+		if found == len(ours) || e.Timestamp != ours[found].Timestamp || e.Type != ours[found].Type ||
+			!body.Same(e.Body, ours[found].Body) {
+			return others
+		}
+		found++
 	}
-	return nobody
+	switch {
+	case found == 0:
+		return nobody
+	case found < len(ours):
+		return others
+	case flush(ctx, s.store, commit.AggregateID, s.options.ReadTimeout) != nil:
+		return unclear
+	}
+	return us
 }
 
 // flush makes sure that what was read of an aggregate is as durable as what was acknowledged.
@@ -142,34 +161,6 @@ func flush(ctx context.Context, a store.Adapter, id hlc.Timestamp, timeout time.
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return f.Flush(ctx, id)
-}
-
-// commitOnce commits once. A panic of the adapter leaves the outcome open.
-func commitOnce(ctx context.Context, commit func(context.Context, store.Commit) error, c store.Commit) (err error) {
-	defer panics.Recover(&err, store.ErrOutcomeUnknown)
-	return commit(ctx, c)
-}
-
-// inLog reports whether the log has the commit's events, by their timestamps, and whether it has
-// any in their place: another process' event at the same sequence has another timestamp. Type and
-// body are for clocks that share a node id by mistake, whose timestamps can be the same.
-func inLog(ctx context.Context, a store.Adapter, commit store.Commit, timeout time.Duration) (ours, occupied bool, err error) {
-	defer panics.Recover(&err)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	first, last := commit.Events[0].Sequence, commit.Events[len(commit.Events)-1].Sequence
-	i := 0
-	for e, err := range a.Events(ctx, commit.AggregateID, store.Range{After: first - 1, Max: last}) {
-		if err != nil {
-			return false, false, err
-		}
-		if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp || e.Type != commit.Events[i].Type ||
-			!body.Same(e.Body, commit.Events[i].Body) {
-			return false, true, nil
-		}
-		i++
-	}
-	return i == len(commit.Events), i > 0, nil
 }
 
 // Lookup returns those events of an aggregate that have one of the timestamps, in the order of

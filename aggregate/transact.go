@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventmaestro/maestro/hlc"
+	"github.com/eventmaestro/maestro/internal/mailbox"
 	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 )
@@ -86,14 +87,12 @@ type transaction struct {
 
 	members []member       // the aggregates of all attempts so far
 	held    []*live        // those that are reserved
-	highest hlc.Timestamp  // among held
 	commits []store.Commit // of the present attempt
 	runs    int            // of the function, so far
 	failed  error          // why the present attempt can only be aborted
 	used    bool           // it, or the application, has sent something, and so may hold locks
 
-	line  bool             // aggregates are to be locked first: others were faster
-	wants bool             // its members are noted as wanted
+	line  bool             // others were faster: its aggregates are wanted, and locked first
 	look  bool             // command IDs are to be looked up first: one was used before
 	doubt [][]store.Commit // of earlier attempts whose answer got lost, and which may still arrive
 }
@@ -146,7 +145,12 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 		m.ended(ctx, start, err)
 	}
 	again = t.refused(err)
-	t.line = t.line || raced(err) || errors.Is(err, store.ErrDeadlock) && !errors.Is(err, errReserved)
+	if !t.line && (raced(err) || errors.Is(err, store.ErrDeadlock) && !errors.Is(err, errReserved)) {
+		t.line = true
+		for _, m := range t.members {
+			m.place().wanted.Add(1) // rounds of the aggregate take turns with the transaction now
+		}
+	}
 	t.look = t.look || errors.Is(err, store.ErrDuplicateCommand)
 	return err, again
 }
@@ -164,9 +168,9 @@ func beginTx(ctx context.Context, begins store.Transactor) (tx store.OwnTx, err 
 	return tx, nil
 }
 
-// end commits. A panic of the adapter leaves the outcome open.
+// end commits.
 func (t *transaction) end(ctx context.Context) error {
-	err := commitOnce(ctx, func(ctx context.Context, _ store.Commit) error { return t.OwnTx.End(ctx) }, store.Commit{})
+	err := commitOnce(func() error { return t.OwnTx.End(ctx) })
 	if err == nil || raced(err) || errors.Is(err, store.ErrOutcomeUnknown) {
 		return err
 	}
@@ -216,7 +220,7 @@ var errReserved = fmt.Errorf("%w: another transaction of this process has the ag
 func (t *transaction) reserve(ctx context.Context, m *live) error {
 	var err error
 	switch {
-	case m.ID.Compare(t.highest) < 0:
+	case slices.ContainsFunc(t.held, func(h *live) bool { return m.ID.Compare(h.ID) < 0 }):
 		if !m.reserved.TryLock() {
 			err = errReserved
 		}
@@ -234,9 +238,6 @@ func (t *transaction) reserve(ctx context.Context, m *live) error {
 	}
 	if err == nil {
 		t.held = append(t.held, m)
-		if m.ID.Compare(t.highest) > 0 {
-			t.highest = m.ID
-		}
 	}
 	return err
 }
@@ -244,7 +245,6 @@ func (t *transaction) reserve(ctx context.Context, m *live) error {
 // reserveAll reserves what earlier attempts needed, in order.
 func (t *transaction) reserveAll(ctx context.Context) error {
 	slices.SortFunc(t.members, func(a, b member) int { return a.place().ID.Compare(b.place().ID) })
-	t.want()
 	for _, m := range t.members {
 		if err := t.reserve(ctx, m.place()); err != nil {
 			return err
@@ -263,19 +263,7 @@ func (t *transaction) release() {
 	for _, m := range t.held {
 		m.reserved.Unlock()
 	}
-	t.held, t.highest = nil, hlc.Timestamp{}
-}
-
-// want makes rounds of the members' aggregates take turns with the transaction, from the first time
-// on that somebody was faster.
-func (t *transaction) want() {
-	if !t.line || t.wants {
-		return
-	}
-	t.wants = true
-	for _, m := range t.members {
-		m.place().wanted.Add(1)
-	}
+	t.held = nil
 }
 
 // longestTurn bounds the wait of a round for a transaction whose function takes its time.
@@ -296,7 +284,7 @@ func (c *core[S]) giveWay(ctx context.Context) bool {
 // leave ends the visits.
 func (t *transaction) leave() {
 	for _, m := range t.members {
-		if t.wants {
+		if t.line {
 			m.place().wanted.Add(-1)
 		}
 		m.place().EndVisit()
@@ -317,13 +305,13 @@ func memberOf[S any](ctx context.Context, t *transaction, r *Root[S], id hlc.Tim
 		}
 		return nil, otherRoot(id, m.place().family.name, r.family.name)
 	}
-	host, err := r.visit(ctx, id)
+	host, err := r.reach(ctx, id, (*mailbox.Mailbox).Visit)
 	if err != nil {
 		return nil, err
 	}
 	c := host.guest()
 	t.members = append(t.members, c)
-	if t.wants {
+	if t.line {
 		c.place().wanted.Add(1)
 	}
 	if err = t.reserve(ctx, c.place()); err == nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/eventmaestro/maestro/internal/panics"
 	"github.com/eventmaestro/maestro/store"
 )
 
@@ -32,8 +31,7 @@ func (t *transaction) settle(ctx context.Context, doubt error) error {
 }
 
 // tryOut stores a commit and takes it back.
-func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) (err error) {
-	defer panics.Recover(&err) // an adapter's panic
+func tryOut(ctx context.Context, begins store.Transactor, c store.Commit) error {
 	tx, err := beginTx(ctx, begins)
 	if err != nil {
 		return err

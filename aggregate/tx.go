@@ -48,7 +48,7 @@ func (r *Root[S]) answerIn(q *request, tx store.Tx) error {
 		}
 		return c.answerHere(q)
 	}
-	host, err := r.visit(q.Ctx, q.command.AggregateID)
+	host, err := r.reach(q.Ctx, q.command.AggregateID, (*mailbox.Mailbox).Visit)
 	if err != nil {
 		return err
 	}
@@ -64,11 +64,6 @@ func (r *Root[S]) answerIn(q *request, tx store.Tx) error {
 		host.nudge()
 	}
 	return err
-}
-
-// visit returns the live core of an aggregate, which stays in memory until EndVisit is called.
-func (r *Root[S]) visit(ctx context.Context, id hlc.Timestamp) (*core[S], error) {
-	return r.reach(ctx, id, (*mailbox.Mailbox).Visit)
 }
 
 // guest returns a core for a transaction.

@@ -15,8 +15,8 @@ type Family struct {
 	Size      int           // how many requests have room
 	Refuse    bool          // whoever finds no room, instead of letting it wait
 	MaxBatch  int           // how many requests are delivered together, at most
-	Hibernate time.Duration // after how long an idle mailbox gives its goroutine back; 0 is never
-	Exit      time.Duration // after how long it leaves memory; 0 is never
+	Hibernate time.Duration // after how long an idle mailbox gives its goroutine back; 0 or less is never
+	Exit      time.Duration // after how long it leaves memory; 0 or less is never
 
 	registry *Registry
 	parked   idleQueue // those with a goroutine

@@ -67,21 +67,23 @@ var roundMutants = []mutant{
 
 var settleMutants = []mutant{
 	{"aggregate/settle.go", "a lost answer is not looked into", `	if !errors.Is(doubt, store.ErrOutcomeUnknown) {`, `	if true {`, aggregateSuites},
-	{"aggregate/settle.go", "a conflict in doubt counts as our own", `	case ours:
-		return us`, `	case ours || occupied:
+	{"aggregate/settle.go", "a conflict in doubt counts as our own", `	case found < len(ours):
+		return others`, `	case found < len(ours):
 		return us`, aggregateSuites},
-	{"aggregate/settle.go", "a conflict in doubt counts as another's", `	case ours:
-		return us`, `	case ours:
-		return others`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as another's", `	return us
+}`, `	return others
+}`, aggregateSuites},
 	{"aggregate/settle.go", "a refusal of the repeat counts for the first attempt", `		case err == nil:
 			return storedAgain, nil
 		case errors.Is(err, store.ErrConflict):`, `		case err == nil || errors.Is(err, store.ErrUnavailable):
 			return storedAgain, err
 		case errors.Is(err, store.ErrConflict):`, aggregateSuites},
-	{"aggregate/settle.go", "the log is compared by sequence alone", `if i >= len(commit.Events) || e.Timestamp != commit.Events[i].Timestamp ||`, `if i >= len(commit.Events) ||`, aggregateSuites},
+	{"aggregate/settle.go", "the log is compared by sequence alone", `if found == len(ours) || e.Timestamp != ours[found].Timestamp ||`, `if found == len(ours) ||`, aggregateSuites},
 	{"aggregate/settle.go", "an event with our timestamp is ours, whatever it says", ` ||
-			!body.Same(e.Body, commit.Events[i].Body) {`, ` {`, aggregateSuites},
-	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `return i == len(commit.Events), i > 0, nil`, `return i == len(commit.Events) || i == 0, i > 0, nil`, aggregateSuites},
+			!body.Same(e.Body, ours[found].Body) {`, ` {`, aggregateSuites},
+	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `	case found == 0:
+		return nobody`, `	case found == 0:
+		return us`, aggregateSuites},
 	{"aggregate/settle.go", "a panic of the store counts as a refusal", `	defer panics.Recover(&err, store.ErrOutcomeUnknown)`, `	defer panics.Recover(&err, store.ErrUnavailable)`, aggregateSuites},
 	{"aggregate/settle.go", "doubt goes on after its end", `time.Now().After(deadline)`, `time.Now().After(deadline.Add(5*time.Second))`, aggregateSuites},
 	{"aggregate/settle.go", "a used ID is not taken for an answer while in doubt", `		case errors.Is(err, store.ErrDuplicateCommand):`, `		case false:`, aggregateSuites},
