@@ -22,15 +22,13 @@ type core[S any] struct {
 	root *Root[S]
 	draft[S]
 	saved types.Sequence // that of the last snapshot known to be stored or on its way
-	had   types.Sequence // that of a state which a round that came to nothing took with it; 0 once it is read again
+	had   types.Sequence // that of a state which a failed round took with it; 0 once it is read again
 	round *round         // that Serve is at work on
 
 	host   *core[S]     // of a transaction's core; else nil
 	tx     store.Tx     // of a transaction's core; else nil
 	own    *transaction // where the library began tx; else nil
 	staged bool         // own keeps events of this aggregate that were not sent yet
-
-	stagedCommands, stagedEvents int // of the present attempt of own
 
 	// guarded counts the rounds for which a state that refers to memory is copied
 	// before it is worked on, because other processes were first lately.

@@ -89,7 +89,7 @@ func lookUp(ctx context.Context, log store.CommandLog, id hlc.Timestamp, want *s
 	record, err := log.LookupCommand(ctx, id, want.ID)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("aggregate: look up the command id: %w", err)
+		return nil, during("look up the command id", err)
 	case record != nil && record.Fingerprint != want.Fingerprint:
 		return record, &CommandReusedError{AggregateID: id, CommandID: want.ID, After: record.After, Last: record.Last}
 	}
@@ -103,7 +103,7 @@ func eventsOf(ctx context.Context, a store.Adapter, id hlc.Timestamp, record *st
 	}
 	for e, err := range a.Events(ctx, id, store.Range{After: record.After, Max: record.Last}) {
 		if err != nil {
-			return nil, fmt.Errorf("aggregate: read events: %w", err)
+			return nil, during("read events", err)
 		}
 		events = append(events, e)
 	}

@@ -2,7 +2,7 @@ package aggregate
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"iter"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -39,7 +39,7 @@ func (c *core[S]) readOn(ctx context.Context, rival hlc.Timestamp) (news bool, _
 	c.yield()
 	events, more, err := readTogether(read, together, c.ID, max(1, began))
 	if err != nil {
-		return false, c.family.sup.orClosed(fmt.Errorf("aggregate: read events: %w", err))
+		return false, c.family.sup.orClosed(during("read events", err))
 	}
 	err = c.learnAll(ctx, began, events, more, rest, rival)
 	return c.seq != began || c.last != last, err
@@ -65,6 +65,31 @@ func (c *core[S]) learnAll(ctx context.Context, began types.Sequence, events []t
 		}
 	}
 	_, err := c.learn(ctx, rest(), rival)
+	return err
+}
+
+// learnFrom brings the state to what a refusal says of the log.
+func (c *core[S]) learnFrom(ctx context.Context, r *round, cause error) error {
+	if err := c.ensure(ctx); err != nil { // the round may have dropped it
+		return err
+	}
+	if c.fresh {
+		return nil
+	}
+	var rival hlc.Timestamp
+	if len(r.log) > 0 {
+		rival = r.log[0].Timestamp
+	}
+	refusal, ok := errors.AsType[*store.ConflictError](cause)
+	// Where a transaction of this process has moved the state on meanwhile, the refusal doesn't
+	// reach as far, which proves nothing.
+	if ok && len(refusal.Events) > 0 && refusal.Events[len(refusal.Events)-1].Sequence >= c.seq {
+		if _, err := c.learn(ctx, each(refusal.Events), rival); err != nil || !refusal.More {
+			return err
+		}
+		c.fresh = false
+	}
+	_, err := c.readOn(ctx, rival)
 	return err
 }
 
@@ -101,6 +126,27 @@ func (c *core[S]) learn(ctx context.Context, events iter.Seq2[types.Event, error
 	c.fresh = true
 	c.rivals.learned(n)
 	return c.seq != began || c.last != last, nil // also where a transaction of this process was quicker
+}
+
+// each yields events that are there already.
+func each(events []types.Event) iter.Seq2[types.Event, error] {
+	return func(yield func(types.Event, error) bool) {
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// missing reports whether a refusal says that the log does not have the event that the commit was
+// decided on, the one at seq.
+func missing(err error, seq types.Sequence, last hlc.Timestamp) bool {
+	if errors.Is(err, store.ErrNoPredecessor) {
+		return true
+	}
+	refusal, ok := errors.AsType[*store.ConflictError](err)
+	return ok && seq > 0 && len(refusal.Events) > 0 && refusal.Events[0].Timestamp != last
 }
 
 // lost drops a state that the log does not have, the one that ended with last, and tells of it.

@@ -19,7 +19,6 @@ type family struct {
 	mailbox.Family
 	sup   *Supervisor
 	name  string
-	saves bool // a snapshot before an exit
 	knows func(eventType string) bool
 }
 
@@ -28,7 +27,7 @@ type live struct {
 	mailbox.Mailbox
 	family *family
 
-	turn     mailbox.Turn // held while handlers run: a transaction can decide while the goroutine waits for the database
+	turn     mailbox.Turn // held while handlers run, not while the goroutine waits for the database
 	reserved mailbox.Turn // held by a transaction of the library until it ends
 	wanted   atomic.Int32 // transactions that rounds were faster than: these take turns with them
 
@@ -89,7 +88,7 @@ func (r *Root[S]) reach(ctx context.Context, id hlc.Timestamp, enter func(*mailb
 		return nil, ErrInvalidID
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("aggregate: before the mailbox: %w", err)
+		return nil, during("before the mailbox", err)
 	}
 	for takeovers := 1; ; {
 		m, err := r.sup.registry.Get(ctx, id, func() *mailbox.Mailbox { return r.newCore(id) })
@@ -164,13 +163,9 @@ func (s *Supervisor) takeOver(ctx context.Context, l *live, tries int) error {
 	}
 	q := s.newRequest(ctx)
 	q.run = func(mailbox.Owner) error { return nil } // is answered once what is under way is
-	if l.Put(&q.Request) != mailbox.Delivered {
-		s.free(q)
-	} else {
+	if l.Put(&q.Request) == mailbox.Delivered {
 		err := q.wait(l)
-		if q.Phase() == mailbox.Answered {
-			s.free(q)
-		}
+		s.free(q)
 		if err != nil {
 			return err
 		}

@@ -25,8 +25,8 @@ type loaded[S any] struct {
 // premise is what has to be true of the log where a snapshot is used.
 type premise struct {
 	at      string // the timestamp at the snapshot's sequence; empty: not known
-	beside  bool   // the snapshot stands beside a newer one of another shape, so events before that one are to be read
-	foreign bool   // somebody else made the snapshot, perhaps by applying the events in the order of their timestamps
+	beside  bool   // a newer snapshot of another shape hides the events up to its own sequence
+	foreign bool   // somebody else made the snapshot, perhaps in the order of the timestamps
 }
 
 // hydrate reads an aggregate from nothing up to the sequence max, 0 for all of it.
@@ -38,7 +38,7 @@ func (k *kind[S]) hydrate(ctx context.Context, a store.Adapter, id hlc.Timestamp
 	for entry, err := range a.Load(ctx, id, store.Range{Max: limit}) {
 		switch {
 		case err != nil:
-			return l, fmt.Errorf("aggregate: load: %w", err)
+			return l, during("load", err)
 		case entry.Snapshot != nil:
 			l.unused = k.adopt(&l, id, entry.Snapshot)
 		default:
@@ -90,7 +90,7 @@ func (k *kind[S]) goOn(l *loaded[S], id hlc.Timestamp, e *types.Event) error {
 func (k *kind[S]) readRest(ctx context.Context, a store.Adapter, l *loaded[S], id hlc.Timestamp, limit types.Sequence) error {
 	for e, err := range a.Events(ctx, id, store.Range{After: l.snapshot - 1, Max: limit}) {
 		if err != nil {
-			return fmt.Errorf("aggregate: read events: %w", err)
+			return during("read events", err)
 		}
 		if err := k.goOn(l, id, &e); err != nil {
 			return err
@@ -125,14 +125,14 @@ func rises(ctx context.Context, a store.Adapter, id hlc.Timestamp, r store.Range
 	if c, ok := a.(store.Chronology); ok {
 		rise, err := c.Rises(ctx, id, r)
 		if err != nil {
-			return false, fmt.Errorf("aggregate: look at the timestamps: %w", err)
+			return false, during("look at the timestamps", err)
 		}
 		return rise, nil
 	}
 	var last hlc.Timestamp
 	for e, err := range a.Events(ctx, id, r) {
 		if err != nil {
-			return false, fmt.Errorf("aggregate: read events: %w", err)
+			return false, during("read events", err)
 		}
 		if last.Compare(e.Timestamp) >= 0 {
 			return false, nil
@@ -151,7 +151,7 @@ func (k *kind[S]) replay(ctx context.Context, a store.Adapter, id hlc.Timestamp,
 	}
 	for e, err := range a.Events(ctx, id, store.Range{Max: limit}) {
 		if err != nil {
-			return d, n, fmt.Errorf("aggregate: read events: %w", err)
+			return d, n, during("read events", err)
 		}
 		if stop != nil && stop(e) {
 			break
@@ -184,7 +184,7 @@ func (k *kind[S]) follow(events iter.Seq2[types.Event, error], id hlc.Timestamp,
 		proved = proved || began == 0 && d.seq == 0
 		switch {
 		case err != nil:
-			return n, proved, fmt.Errorf("aggregate: read events: %w", err)
+			return n, proved, during("read events", err)
 		case proved, e.AggregateID != id:
 			if err := k.applyStored(d, id, &e); err != nil {
 				return n, proved, err

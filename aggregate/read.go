@@ -64,7 +64,11 @@ func (r *Root[S]) Exists(ctx context.Context, id hlc.Timestamp) (bool, error) {
 
 // FetchExisting is FetchInstance, and ErrNoAggregate for an aggregate without events.
 func (r *Root[S]) FetchExisting(ctx context.Context, id hlc.Timestamp) (Instance[S], error) {
-	return existing(r.instance(ctx, id, true))
+	current, err := r.instance(ctx, id, true)
+	if err == nil && current.Sequence == 0 {
+		err = fmt.Errorf("%w: %v has no events", ErrNoAggregate, id)
+	}
+	return current, err
 }
 
 // GetExisting is Get with the sequence, and ErrNoAggregate for an aggregate without events. It
@@ -74,13 +78,6 @@ func (r *Root[S]) GetExisting(ctx context.Context, id hlc.Timestamp) (Instance[S
 	current, err := r.instance(ctx, id, false)
 	if err == nil && current.Sequence == 0 {
 		return r.FetchExisting(ctx, id)
-	}
-	return current, err
-}
-
-func existing[S any](current Instance[S], err error) (Instance[S], error) {
-	if err == nil && current.Sequence == 0 {
-		return current, fmt.Errorf("%w: %v has no events", ErrNoAggregate, current.ID)
 	}
 	return current, err
 }
@@ -149,7 +146,7 @@ func (r *Root[S]) History(ctx context.Context, id hlc.Timestamp, in store.Range)
 		}
 		for e, err := range pastOf(r.sup.store).Events(ctx, id, in) {
 			if err != nil {
-				yield(types.Event{}, fmt.Errorf("aggregate: history: %w", err))
+				yield(types.Event{}, during("history", err))
 				return
 			}
 			if !yield(e, nil) {

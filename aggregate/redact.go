@@ -177,7 +177,7 @@ func (k *kind[S]) rewritten(ctx context.Context, a store.Adapter, id hlc.Timesta
 	}
 	for e, err := range a.Events(ctx, id, store.Range{}) {
 		if err != nil {
-			return w, fmt.Errorf("aggregate: read events: %w", err)
+			return w, during("read events", err)
 		}
 		was := e
 		was.Body = bytes.Clone(e.Body)

@@ -74,8 +74,12 @@ func (s *Supervisor) newRequest(ctx context.Context) *request {
 	return r
 }
 
-// free gives the request back. Only the caller may, and only after its answer.
+// free gives the request back. Only its caller may do that, and only after the answer: until then
+// the mailbox may hold it.
 func (s *Supervisor) free(r *request) {
+	if r.Phase() != mailbox.Answered {
+		return
+	}
 	r.Prepare(context.Background(), nil)
 	r.wish = wish{}
 	s.requests.Put(r)
@@ -98,16 +102,12 @@ func (r *request) claim(events []types.Event) bool {
 	return r.Claim()
 }
 
-// wait returns the request's answer, or an earlier end of its context.
+// wait returns the request's answer. If its context ends first, the caller takes the request back,
+// as far as that is still possible.
 func (r *request) wait(l *live) error {
 	if r.Wait() {
 		return r.Err
 	}
-	return r.leave(l)
-}
-
-// leave takes the request back as far as that is still possible.
-func (r *request) leave(l *live) error {
 	cause := r.Ctx.Err()
 	for {
 		switch r.Phase() {
@@ -116,7 +116,7 @@ func (r *request) leave(l *live) error {
 				if full {
 					return fmt.Errorf("%w: %w", ErrMailboxFull, cause)
 				}
-				return fmt.Errorf("aggregate: waiting in the mailbox: %w", cause)
+				return during("waiting in the mailbox", cause)
 			}
 		case mailbox.Begun:
 			stuck := l.current.Load() == r
@@ -124,7 +124,7 @@ func (r *request) leave(l *live) error {
 				if stuck {
 					l.reportStuck(r)
 				}
-				return fmt.Errorf("aggregate: before the commit: %w", cause)
+				return during("before the commit", cause)
 			}
 		case mailbox.Claimed:
 			unknown := r.unknown(l.ID, fmt.Errorf("%w: %w", store.ErrOutcomeUnknown, cause))

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -45,7 +44,7 @@ func NewRoot[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	}
 	r := &Root[S]{sup: sup, kind: k}
 	r.family = family{
-		sup: sup, name: k.Name, saves: k.Idle.Snapshot, knows: k.knows,
+		sup: sup, name: k.Name, knows: k.knows,
 		Family: mailbox.Family{
 			Size: sup.options.MailboxSize, Refuse: sup.options.RefuseWhenFull, MaxBatch: sup.options.MaxBatch,
 			Hibernate: cmp.Or(k.Idle.Hibernate, DefaultHibernate), Exit: cmp.Or(k.Idle.Exit, DefaultExit),
@@ -57,34 +56,26 @@ func NewRoot[S any](sup *Supervisor, d Definition[S]) (*Root[S], error) {
 	return r, nil
 }
 
-// warnOfForeignProjections speaks up when a root has projections and the store runs none of them.
-// Some for other stores beside its own are the normal case: the form for tests stands beside the
-// form for production.
+// warnOfForeignProjections speaks up when a root has projections and the store, or what it wraps,
+// runs none of them. Some for other stores beside its own are the normal case: the form for tests
+// stands beside the form for production.
 func (s *Supervisor) warnOfForeignProjections(root string, projections []store.Projection) {
-	runs, known := projectionsRun(s.store)
-	if !known || len(projections) == 0 {
-		return
+	runs := ""
+	for a := s.store; a != nil && runs == ""; a = unwrap(a) {
+		if p, ok := a.(store.Projector); ok {
+			runs = p.StoreKind()
+		}
 	}
 	var kinds []string
 	for _, p := range projections {
-		if p.StoreKind() == runs {
-			return
-		}
 		kinds = append(kinds, p.StoreKind())
+	}
+	if runs == "" || len(kinds) == 0 || slices.Contains(kinds, runs) {
+		return
 	}
 	slices.Sort(kinds)
 	s.log.Warn("no projection of this root runs: all are for other stores; list one for this store, or none",
 		"root", root, "store", runs, "projections", slices.Compact(kinds))
-}
-
-// projectionsRun says of which store the projections are that a store runs, or one that it wraps.
-func projectionsRun(a store.Adapter) (of string, known bool) {
-	for ; a != nil; a = unwrap(a) {
-		if p, ok := a.(store.Projector); ok {
-			return p.StoreKind(), true
-		}
-	}
-	return "", false
 }
 
 // Name returns the root's name as it stands in errors, logs and hooks: Definition.Name, or that of
@@ -95,14 +86,14 @@ func (r *Root[S]) Name() string { return r.family.name }
 // if the clock fails or the supervisor is closed.
 func (r *Root[S]) NewID(ctx context.Context) (hlc.Timestamp, error) {
 	if err := ctx.Err(); err != nil {
-		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)
+		return hlc.Timestamp{}, during("new", err)
 	}
 	if r.sup.registry.Closed() {
 		return hlc.Timestamp{}, ErrClosed
 	}
 	id, err := r.sup.clock.Now()
 	if err != nil {
-		return hlc.Timestamp{}, fmt.Errorf("aggregate: new: %w", err)
+		return hlc.Timestamp{}, during("new", err)
 	}
 	return id, nil
 }
@@ -256,8 +247,6 @@ func (r *Root[S]) do(ctx context.Context, id hlc.Timestamp, f func(c *core[S]) e
 	q := r.sup.newRequest(ctx)
 	q.run = func(o mailbox.Owner) error { return f(o.(*core[S])) }
 	err := r.deliver(q, id)
-	if q.Phase() == mailbox.Answered {
-		r.sup.free(q)
-	}
+	r.sup.free(q)
 	return err
 }

@@ -3,12 +3,10 @@ package aggregate
 import (
 	"context"
 	"errors"
-	"fmt"
-	"iter"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/store"
 	"github.com/eventmaestro/maestro/types"
 )
@@ -41,9 +39,7 @@ func (r *round) free() {
 	clear(r.log)
 	clear(r.records)
 	r.all, r.batch, r.open = r.all[:0], nil, nil
-	if cap(r.log) <= 1024 {
-		rounds.Put(r)
-	}
+	rounds.Put(r)
 }
 
 // commands makes attempts until all commands in r.open have an answer.
@@ -74,18 +70,10 @@ func (c *core[S]) attempt(ctx context.Context, r *round) {
 	if c.wanted.Load() > 0 && c.giveWay(ctx) {
 		defer c.reserved.Unlock()
 	}
-	line, err := c.lineUp(ctx)
+	d, line, err := c.begin(ctx)
 	if line != nil {
 		defer line.Abort(c.background(ctx))
 	}
-	if err == nil {
-		err = c.hold(ctx)
-	}
-	if err != nil {
-		c.answerAll(r, err)
-		return
-	}
-	d, err := c.begin()
 	if err != nil {
 		c.answerAll(r, err)
 		return
@@ -135,32 +123,26 @@ func (c *core[S]) attempt(ctx context.Context, r *round) {
 	}
 }
 
-// missing reports whether a refusal says that the log does not have the event that the commit was
-// decided on, the one at seq.
-func missing(err error, seq types.Sequence, last hlc.Timestamp) bool {
-	if errors.Is(err, store.ErrNoPredecessor) {
-		return true
-	}
-	told, ok := errors.AsType[*store.ConflictError](err)
-	return ok && seq > 0 && len(told.Events) > 0 && told.Events[0].Timestamp != last
-}
-
 // raced reports whether a commit failed because the log is not what it was decided on.
 func raced(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrDuplicateTimestamp) || errors.Is(err, store.ErrNoPredecessor)
 }
 
-// begin returns the draft on which a round works.
-func (c *core[S]) begin() (draft[S], error) {
-	d := c.draft
-	c.copied = c.guarded > 0 && c.root.kind.clone != nil
-	if !c.copied {
-		return d, nil
+// begin waits in the server's line, if it has to, takes the turn, and returns the draft to work on
+// and what has the place in the line.
+func (c *core[S]) begin(ctx context.Context) (d draft[S], line store.OwnTx, err error) {
+	if line, err = c.lineUp(ctx); err == nil {
+		err = c.hold(ctx)
 	}
-	c.guarded--
-	var err error
-	d.state, err = c.root.kind.copied(d.state)
-	return d, err
+	if err != nil {
+		return d, line, err
+	}
+	d, c.copied = c.draft, c.guarded > 0 && c.root.kind.clone != nil
+	if c.copied {
+		c.guarded--
+		d.state, err = c.root.kind.copied(d.state)
+	}
+	return d, line, err
 }
 
 // rollback makes sure that a round which came to nothing leaves no trace. Where events were
@@ -221,7 +203,7 @@ func (c *core[S]) exclude(r *round, q *request, base types.Sequence, kept []*req
 // evaluate evaluates one command.
 func (c *core[S]) evaluate(q *request, d *draft[S], base types.Sequence, log []types.Event) ([]types.Event, error) {
 	if err := q.Ctx.Err(); err != nil {
-		return log, fmt.Errorf("aggregate: before the commit: %w", err)
+		return log, during("before the commit", err)
 	}
 	if q.excluded != nil && q.excludedAt == d.seq && q.excludedOn == base {
 		return log, q.excluded
@@ -255,7 +237,7 @@ func (c *core[S]) confirm(ctx context.Context, r *round) bool {
 	var news bool
 	var err error
 	if c.staged {
-		err = c.own.send(ctx) // which shows whether the events before this command were decided on the latest state
+		err = c.own.send(ctx) // shows whether what came before was decided on the latest state
 	} else {
 		news, err = c.refresh(ctx)
 	}
@@ -290,56 +272,18 @@ func (c *core[S]) again(ctx context.Context, r *round, cause error) {
 	}
 }
 
-// learnFrom brings the state to what a refusal says of the log.
-func (c *core[S]) learnFrom(ctx context.Context, r *round, cause error) error {
-	if err := c.ensure(ctx); err != nil { // the round may have dropped it
-		return err
-	}
-	if c.fresh {
-		return nil
-	}
-	var rival hlc.Timestamp
-	if len(r.log) > 0 {
-		rival = r.log[0].Timestamp
-	}
-	told, ok := errors.AsType[*store.ConflictError](cause)
-	// Where a transaction of this process has moved the state on meanwhile, the refusal doesn't
-	// reach as far, which proves nothing.
-	if ok && len(told.Events) > 0 && told.Events[len(told.Events)-1].Sequence >= c.seq {
-		if _, err := c.learn(ctx, each(told.Events), rival); err != nil || !told.More {
-			return err
-		}
-		c.fresh = false
-	}
-	_, err := c.readOn(ctx, rival)
-	return err
-}
-
-// each yields events that are there already.
-func each(events []types.Event) iter.Seq2[types.Event, error] {
-	return func(yield func(types.Event, error) bool) {
-		for _, e := range events {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
 // spend answers the commands that had their last attempt, and reports whether others are left.
 func (c *core[S]) spend(ctx context.Context, r *round, cause error) bool {
-	kept, most := r.open[:0], 0
-	for _, q := range r.open {
+	most := 0
+	r.open = slices.DeleteFunc(r.open, func(q *request) bool {
 		// Not q.tries: evaluations that neighbours in the batch are the cause of don't count.
-		if q.conflicts++; q.conflicts >= c.family.sup.options.MaxAttempts {
-			q.Answer(retriesSpent(c.ID, q.conflicts, cause))
-			continue
+		if q.conflicts++; q.conflicts < c.family.sup.options.MaxAttempts {
+			most = max(most, q.conflicts)
+			return false
 		}
-		most = max(most, q.conflicts)
-		kept = append(kept, q)
-	}
-	clear(r.open[len(kept):])
-	r.open = kept
-	c.reportConflict(ctx, len(kept), most)
-	return len(kept) > 0
+		q.Answer(retriesSpent(c.ID, q.conflicts, cause))
+		return true
+	})
+	c.reportConflict(ctx, len(r.open), most)
+	return len(r.open) > 0
 }

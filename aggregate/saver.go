@@ -19,8 +19,6 @@ type saver struct {
 	empty   chan struct{} // a token when the last worker ended
 }
 
-func (s *saver) init(sup *Supervisor) { s.sup, s.empty = sup, make(chan struct{}, 1) }
-
 // do reports whether there was room for the job.
 func (s *saver) do(job func()) bool {
 	s.mu.Lock()

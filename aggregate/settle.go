@@ -25,11 +25,7 @@ func (c *core[S]) commit(ctx context.Context, commit store.Commit, line store.Ow
 	switch {
 	case c.own != nil:
 		err := c.own.stage(commit)
-		if err == nil {
-			c.staged = true
-			c.stagedCommands++
-			c.stagedEvents += len(commit.Events)
-		}
+		c.staged = c.staged || err == nil
 		return err
 	case c.tx != nil:
 		return commitOnce(func() error { return c.tx.Commit(ctx, commit) })
@@ -115,7 +111,7 @@ const (
 type holder int8
 
 const (
-	unclear holder = iota // the log could not be read, or not be made as durable as an acknowledged commit
+	unclear holder = iota // the log could not be read, or not be made durable
 	nobody
 	us
 	others

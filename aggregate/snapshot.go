@@ -3,7 +3,6 @@ package aggregate
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/eventmaestro/maestro/hlc"
 	"github.com/eventmaestro/maestro/internal/panics"
@@ -81,7 +80,7 @@ func (c *core[S]) saveIfDue() {
 
 // BeforeExit saves what the policy wants saved before an aggregate leaves memory.
 func (c *core[S]) BeforeExit() bool {
-	if !c.family.saves || !c.loaded || c.saved >= c.seq {
+	if !c.root.kind.Idle.Snapshot || !c.loaded || c.saved >= c.seq {
 		return true
 	}
 	c.save()
@@ -111,7 +110,7 @@ func (r *Root[S]) writeSnapshot(ctx context.Context, current material[S]) (size 
 	}
 	present, err := r.sup.store.LatestSnapshot(ctx, current.ID, store.Range{})
 	if err != nil {
-		return 0, fmt.Errorf("aggregate: store the snapshot: %w", err)
+		return 0, during("store the snapshot", err)
 	}
 	s := types.Snapshot{AggregateID: current.ID, Sequence: current.Sequence, Body: state}
 	if present != nil {
@@ -134,7 +133,7 @@ func (r *Root[S]) writeSnapshot(ctx context.Context, current material[S]) (size 
 		err = r.sup.store.CommitSnapshot(ctx, s)
 	}
 	if err != nil {
-		err = fmt.Errorf("aggregate: store the snapshot: %w", err)
+		err = during("store the snapshot", err)
 	}
 	return len(s.Body), err
 }
@@ -148,7 +147,7 @@ func (r *Root[S]) void(ctx context.Context, present *types.Snapshot, now types.S
 	at := store.MarkOf(present.Body).At
 	for e, err := range r.sup.store.Events(ctx, present.AggregateID, store.Range{After: present.Sequence - 1, Max: present.Sequence}) {
 		if err != nil {
-			return false, fmt.Errorf("aggregate: read events: %w", err)
+			return false, during("read events", err)
 		}
 		return at != "" && at != store.Stamp(e.Timestamp), nil
 	}

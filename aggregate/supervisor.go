@@ -106,7 +106,7 @@ func NewSupervisor(a store.Adapter, o *Options) (*Supervisor, error) {
 	s.options.fill()
 	s.clock, s.log = s.options.Clock, s.options.Logger
 	s.base, s.cancel = context.WithCancel(context.Background())
-	s.saver.init(s)
+	s.saver.sup, s.saver.empty = s, make(chan struct{}, 1)
 	s.registry.Init(mailbox.Config{
 		MaxLive: s.options.MaxLive, Ended: s.base.Done(),
 		Staying: s.saver.full, // whoever left then could not save its snapshot

@@ -56,7 +56,7 @@ func (t *transaction) repeat(ctx context.Context, begins store.Transactor, f fun
 	s := t.sup
 	for attempt := 1; ; attempt++ {
 		if err := ctx.Err(); err != nil {
-			return t.orDoubt(ctx, fmt.Errorf("aggregate: before the commit: %w", err))
+			return t.orDoubt(ctx, during("before the commit", err))
 		}
 		if s.registry.Closed() {
 			return t.orDoubt(ctx, ErrClosed)
@@ -99,10 +99,17 @@ type transaction struct {
 
 // member is the core of an aggregate in a transaction.
 type member interface {
-	place() *live                                        // of the live aggregate
-	join(ctx context.Context, t *transaction) error      // at the beginning of an attempt
-	sent()                                               // what was staged is in the database
-	ended(ctx context.Context, start time.Time, e error) // of an attempt that came to its end
+	// place is that of the live aggregate.
+	place() *live
+
+	// join begins an attempt of t.
+	join(ctx context.Context, t *transaction) error
+
+	// sent says that what was staged is in the database.
+	sent()
+
+	// ended ends an attempt of t, also for a member that could not join it. Its commit began at start.
+	ended(ctx context.Context, t *transaction, start time.Time, err error)
 }
 
 // Unwrap is called by who hands the database's own transaction to the application.
@@ -133,7 +140,7 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 		return err, t.OwnTx.Repeatable(err)
 	case err != nil: // what was staged was refused when the application used the transaction
 	case ctx.Err() != nil:
-		return fmt.Errorf("aggregate: before the commit: %w", ctx.Err()), false
+		return during("before the commit", ctx.Err()), false
 	case t.overtaken():
 		err = store.ErrConflict // arrived tells whose events these are
 	default:
@@ -142,7 +149,7 @@ func (t *transaction) run(ctx context.Context, begins store.Transactor, f func(c
 		}
 	}
 	for _, m := range t.members {
-		m.ended(ctx, start, err)
+		m.ended(ctx, t, start, err)
 	}
 	again = t.refused(err)
 	if !t.line && (raced(err) || errors.Is(err, store.ErrDeadlock) && !errors.Is(err, errReserved)) {
@@ -208,8 +215,8 @@ func (t *transaction) send(ctx context.Context) (err error) {
 	return nil
 }
 
-// Bounds of the wait for an aggregate that another transaction of this process has reserved, for
-// one that may hold locks which that one waits for.
+// reservedPause bounds the wait for an aggregate that another transaction of this process has
+// reserved, for one that may hold locks which that one waits for.
 const reservedPause = 100 * time.Millisecond
 
 // errReserved is the deadlock that no database has a part in.
@@ -218,28 +225,24 @@ var errReserved = fmt.Errorf("%w: another transaction of this process has the ag
 // reserve makes others of this process wait for the aggregate. Who comes in the order of the ids
 // waits, as nobody can wait for it; who doesn't is told at once, and comes back in order.
 func (t *transaction) reserve(ctx context.Context, m *live) error {
-	var err error
-	switch {
-	case slices.ContainsFunc(t.held, func(h *live) bool { return m.ID.Compare(h.ID) < 0 }):
-		if !m.reserved.TryLock() {
-			err = errReserved
+	bounded, late := ctx, slices.ContainsFunc(t.held, func(h *live) bool { return m.ID.Compare(h.ID) < 0 })
+	if late || t.used {
+		limit := reservedPause
+		if late {
+			limit = 0
 		}
-	case t.used:
-		bounded, cancel := context.WithTimeout(ctx, reservedPause)
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
-		if m.reserved.Lock(bounded) != nil {
-			err = errReserved
-		}
-	default:
-		err = m.reserved.Lock(ctx)
 	}
-	if ctx.Err() != nil && err != nil {
-		return fmt.Errorf("aggregate: waiting for another transaction: %w", ctx.Err())
-	}
-	if err == nil {
+	switch err := m.reserved.Lock(bounded); {
+	case err == nil:
 		t.held = append(t.held, m)
+		return nil
+	case ctx.Err() != nil:
+		return during("waiting for another transaction", ctx.Err())
 	}
-	return err
+	return errReserved
 }
 
 // reserveAll reserves what earlier attempts needed, in order.
@@ -339,12 +342,19 @@ func (c *core[S]) sent() {
 }
 
 // ended moves the host's state to what was committed.
-func (c *core[S]) ended(ctx context.Context, start time.Time, err error) {
-	if c.stagedEvents+c.stagedCommands > 0 {
-		c.reportCommit(ctx, c.stagedCommands, c.stagedEvents, start, err)
+func (c *core[S]) ended(ctx context.Context, t *transaction, start time.Time, err error) {
+	commands, events := 0, 0
+	for _, commit := range t.commits {
+		if commit.AggregateID == c.ID {
+			commands++
+			events += len(commit.Events)
+		}
+	}
+	if commands > 0 {
+		c.reportCommit(ctx, commands, events, start, err)
 	}
 	if raced(err) {
-		c.reportConflict(ctx, c.stagedCommands, c.own.runs)
+		c.reportConflict(ctx, commands, t.runs)
 	}
 	if err != nil || !c.loaded || c.torn || c.hold(context.WithoutCancel(ctx)) != nil {
 		return

@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"github.com/eventmaestro/maestro/hlc"
@@ -19,7 +18,7 @@ func (c *core[S]) hold(ctx context.Context) error {
 		ctx = context.Background() // whoever has it holds it while a handler runs, no longer
 	}
 	if err := c.turn.Lock(ctx); err != nil {
-		return fmt.Errorf("aggregate: waiting for another handler: %w", err)
+		return during("waiting for another handler", err)
 	}
 	c.holding = true
 	return nil

@@ -73,7 +73,6 @@ func (c *core[S]) guest() *core[S] { return &core[S]{live: c.live, root: c.root,
 // core reads it by itself.
 func (c *core[S]) copyHost(ctx context.Context) (err error) {
 	c.draft, c.loaded, c.fresh, c.staged = draft[S]{}, false, false, false
-	c.stagedCommands, c.stagedEvents = 0, 0
 	if err := c.hold(ctx); err != nil {
 		return err
 	}
@@ -108,14 +107,11 @@ func (c *core[S]) nudge() {
 	q := c.family.sup.newRequest(context.Background())
 	q.run = func(o mailbox.Owner) error {
 		live := o.(*core[S])
-		if _, err := live.refresh(q.Ctx); err != nil {
-			return err
+		_, err := live.refresh(q.Ctx)
+		if err == nil {
+			live.saveIfDue()
 		}
-		if err := live.hold(q.Ctx); err != nil {
-			return err
-		}
-		live.saveIfDue()
-		return nil
+		return err
 	}
 	c.Put(&q.Request)
 }

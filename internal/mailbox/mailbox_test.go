@@ -208,7 +208,7 @@ func TestATurnIsGivenInTheOrderOfArrival(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var turn Turn
-		require.True(t, turn.TryLock())
+		require.NoError(t, turn.Lock(t.Context()))
 		var order []int
 		for i := range 3 {
 			go func() {
@@ -225,6 +225,6 @@ func TestATurnIsGivenInTheOrderOfArrival(t *testing.T) {
 		turn.Unlock()
 		synctest.Wait()
 		require.Equal(t, []int{0, 1, 2}, order)
-		require.True(t, turn.TryLock())
+		require.NoError(t, turn.Lock(t.Context()))
 	})
 }

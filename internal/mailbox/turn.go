@@ -13,7 +13,7 @@ type Turn struct {
 	waiting []chan struct{} // guarded by mu
 }
 
-// Lock waits for the turn, or for the end of ctx.
+// Lock waits for the turn, or for the end of ctx. A free turn it takes in any case.
 func (t *Turn) Lock(ctx context.Context) error {
 	t.mu.Lock()
 	if !t.held {
@@ -39,17 +39,6 @@ func (t *Turn) Lock(ctx context.Context) error {
 	}
 	t.handOver() // it was handed over at that very moment
 	return ctx.Err()
-}
-
-// TryLock takes the turn if it is free.
-func (t *Turn) TryLock() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.held {
-		return false
-	}
-	t.held = true
-	return true
 }
 
 // Unlock gives the turn back.

@@ -46,7 +46,7 @@ var roundMutants = []mutant{
 		q.Unclaim()
 	}
 	if errors.Is(cause`, `	if errors.Is(cause`, aggregateSuites},
-	{"aggregate/round.go", "retries have no bound", `q.conflicts >= c.family.sup.options.MaxAttempts`, `q.conflicts < 0`, aggregateSuites},
+	{"aggregate/round.go", "retries have no bound", `q.conflicts < c.family.sup.options.MaxAttempts`, `q.conflicts > 0`, aggregateSuites},
 	{"aggregate/round.go", "a clock keeps an id that another has", `	if errors.Is(cause, store.ErrDuplicateTimestamp) {
 		c.renewClock()
 	}`, ``, aggregateSuites},
