@@ -72,7 +72,6 @@ func New(pool *pgxpool.Pool, o *Options) (*Store, error) {
 	s.projected = s.newCombiner(s.runProjected)
 	s.joint = s.newCombiner(s.runJoint)
 	s.follows = s.newCombiner(s.runFollow)
-	s.follows.bounds = func() (int, int) { return 1, s.o.MaxBatch }
 	s.crowd = s.newCombiner(s.runRouted)
 	many := max(s.o.Committers, min(manyRouted, int(pool.Config().MaxConns)-1)) // which leaves one to the application
 	s.crowd.bounds = func() (int, int) { return many, min(s.o.MaxBatch, max(1, routedDepth/many)) }
