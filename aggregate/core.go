@@ -217,3 +217,39 @@ func (c *core[S]) renewClock() {
 	c.family.sup.log.Warn("another clock has the same node id; this one has a new id now",
 		"root", c.family.name, "aggregate", c.ID, "node", old, "renewed", renewed)
 }
+
+// reading is the context of a read. What several callers wait for must not end with one of them; a
+// transaction has one caller.
+func (c *core[S]) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.tx != nil {
+		return context.WithCancel(ctx)
+	}
+	sup := c.family.sup
+	return context.WithTimeoutCause(c.background(ctx), sup.options.ReadTimeout, sup.overdue)
+}
+
+// background is a context with the supervisor's life and the values of a caller's, such as
+// the span it is part of: what several callers wait for must not end with one of them.
+func (c *core[S]) background(values context.Context) context.Context {
+	if c.tx != nil {
+		return values
+	}
+	if values == context.Background() {
+		return c.family.sup.base
+	}
+	return &valuesOf{Context: c.family.sup.base, values: values}
+}
+
+type valuesOf struct {
+	context.Context
+	values context.Context
+}
+
+// Value looks in the caller's context, but not for its cancellation: package context would
+// find that in place of the supervisor's, and start a goroutine for each context that is derived.
+func (v *valuesOf) Value(key any) any {
+	if found := context.WithoutCancel(v.values).Value(key); found != nil {
+		return found
+	}
+	return v.Context.Value(key)
+}

@@ -14,7 +14,7 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// family is what the aggregates of one root share that does not depend on the type of their state.
+// family is the part of a root that does not depend on the type of the state.
 type family struct {
 	mailbox.Family
 	sup   *Supervisor
@@ -22,7 +22,7 @@ type family struct {
 	knows func(eventType string) bool
 }
 
-// live is what of a live aggregate does not depend on the type of its state.
+// live is the part of a live aggregate that does not depend on the type of its state.
 type live struct {
 	mailbox.Mailbox
 	family *family
@@ -35,7 +35,7 @@ type live struct {
 	at      atomic.Int64            // the sequence of the state in memory
 }
 
-// place is of the aggregate that a core works on.
+// place returns the live aggregate that a core works on.
 func (l *live) place() *live { return l }
 
 // liveOf returns the aggregate of a mailbox, whatever its root is.

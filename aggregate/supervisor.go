@@ -81,6 +81,7 @@ type Supervisor struct {
 
 	base    context.Context // ends when a shutdown has no time left
 	cancel  context.CancelFunc
+	overdue error        // why a read took too long: no context error, for no caller set that bound
 	stuckAt atomic.Int64 // when a stuck handler was last reported
 
 	requests sync.Pool // of *request
@@ -106,6 +107,8 @@ func NewSupervisor(a store.Adapter, o *Options) (*Supervisor, error) {
 	s.options.fill()
 	s.clock, s.log = s.options.Clock, s.options.Logger
 	s.base, s.cancel = context.WithCancel(context.Background())
+	s.overdue = &explained{sentinel: store.ErrUnavailable, text: fmt.Sprintf(
+		"%v: no answer within %v (Options.ReadTimeout)", store.ErrUnavailable, s.options.ReadTimeout)}
 	s.saver.sup, s.saver.empty = s, make(chan struct{}, 1)
 	s.registry.Init(mailbox.Config{
 		MaxLive: s.options.MaxLive, Ended: s.base.Done(),

@@ -222,8 +222,9 @@ const reservedPause = 100 * time.Millisecond
 // errReserved is the deadlock that no database has a part in.
 var errReserved = fmt.Errorf("%w: another transaction of this process has the aggregate", store.ErrDeadlock)
 
-// reserve makes others of this process wait for the aggregate. Who comes in the order of the ids
-// waits, as nobody can wait for it; who doesn't is told at once, and comes back in order.
+// reserve makes other transactions of this process wait for the aggregate. In the order of the ids
+// it waits for them, and so never in a circle. Out of order it fails at once, and the next attempt
+// reserves in order.
 func (t *transaction) reserve(ctx context.Context, m *live) error {
 	bounded, late := ctx, slices.ContainsFunc(t.held, func(h *live) bool { return m.ID.Compare(h.ID) < 0 })
 	if late || t.used {
