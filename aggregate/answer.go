@@ -48,13 +48,10 @@ func (c *core[S]) answerSenders(r *round, cause error, unknown bool) {
 	if unknown {
 		c.drop()
 	}
-	kept := r.open[:0]
-	for _, q := range r.open {
+	r.open = slices.DeleteFunc(r.open, func(q *request) bool {
 		switch {
 		case q.Phase() != mailbox.Claimed:
-			if !q.Left() {
-				kept = append(kept, q)
-			}
+			return q.Left()
 		case unknown:
 			q.Answer(q.unknown(c.ID, cause))
 		case errors.Is(cause, store.ErrDuplicateCommand):
@@ -65,9 +62,8 @@ func (c *core[S]) answerSenders(r *round, cause error, unknown bool) {
 		default:
 			q.Answer(refusedAtCommit(cause))
 		}
-	}
-	clear(r.open[len(kept):])
-	r.open = kept
+		return true
+	})
 }
 
 // refusedAtCommit is what a command is told whose commit was refused. Where a projection says that
