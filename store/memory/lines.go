@@ -20,42 +20,53 @@ var tableLine hlc.Timestamp
 // take waits until tx is the first in a line, in the order of arrival, and stays there until its
 // end.
 func (tx *Tx) take(ctx context.Context, id hlc.Timestamp) error {
+	first, err := tx.arrive(id)
+	if first || err != nil {
+		return err
+	}
+	timer := time.NewTimer(lockTimeout)
+	defer timer.Stop()
+	select {
+	case <-tx.turn:
+		return nil
+	case <-ctx.Done():
+		err = ended(ctx, "lock")
+	case <-timer.C:
+		err = fmt.Errorf("memory: lock: %w: somebody else has it for more than %v", store.ErrUnavailable, lockTimeout)
+	}
 	s := tx.store
-	wait, cancel := context.WithTimeout(ctx, lockTimeout)
-	defer cancel()
-	defer context.AfterFunc(wait, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.moved.Broadcast()
-	})()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Contains(s.lines[id], tx) {
-		return nil
-	}
-	line := append(s.lines[id], tx)
-	for first := line[0]; first.waits != nil; { // does the first wait, through others or not, for tx?
-		if first = s.lines[*first.waits][0]; first == tx {
-			tx.broken = true
-			return store.ErrDeadlock
-		}
-	}
-	s.lines[id] = line
-	if line[0] == tx {
-		return nil
-	}
-	for tx.waits = &id; tx.waits != nil && wait.Err() == nil; {
-		s.moved.Wait()
-	}
 	if tx.waits == nil {
-		return nil
+		return nil // its turn has come just now
 	}
 	tx.broken, tx.waits = true, nil
 	s.lines[id] = slices.DeleteFunc(s.lines[id], func(other *Tx) bool { return other == tx })
-	if err := ended(ctx, "lock"); err != nil {
-		return err
+	return err
+}
+
+// arrive puts tx at the end of a line, unless it is there or the first in it waits for tx, through
+// others or not. It reports whether tx is the first.
+func (tx *Tx) arrive(id hlc.Timestamp) (first bool, err error) {
+	s := tx.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := s.lines[id]
+	if len(line) == 0 {
+		s.lines[id] = []*Tx{tx}
+		return true, nil
 	}
-	return fmt.Errorf("memory: lock: %w: somebody else has it for more than %v", store.ErrUnavailable, lockTimeout)
+	if line[0] == tx {
+		return true, nil
+	}
+	for holder := line[0]; holder.waits != nil; {
+		if holder = s.lines[*holder.waits][0]; holder == tx {
+			tx.broken = true
+			return false, store.ErrDeadlock
+		}
+	}
+	s.lines[id], tx.waits, tx.turn = append(line, tx), &id, make(chan struct{})
+	return false, nil
 }
 
 // release gives back all that tx holds.
@@ -69,10 +80,10 @@ func (tx *Tx) release() {
 		case len(line) == 1:
 			delete(s.lines, id)
 		default:
+			close(line[1].turn)
 			line[1].waits, s.lines[id] = nil, line[1:]
 		}
 	}
-	s.moved.Broadcast()
 }
 
 // Waiting returns how many transactions wait for a lock, or for the right to write into tables, at

@@ -35,13 +35,12 @@ type Store struct {
 	kept  content                 // guarded by mu, like all that follows
 	epoch int                     // how often the store went back
 	lines map[hlc.Timestamp][]*Tx // who has an aggregate locked, and who waits for it
-	moved sync.Cond               // tells those who wait in lines to look again
 }
 
 // New returns an empty store. Two supervisors on one store are like two processes on one database.
 func New() *Store {
 	s := &Store{kept: newContent(), lines: make(map[hlc.Timestamp][]*Tx)}
-	s.view, s.moved.L = view{store: s, ready: ended}, &s.mu
+	s.view = view{store: s, ready: ended}
 	s.tails = NewTable[string, place](s)
 	return s
 }

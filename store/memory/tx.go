@@ -39,6 +39,7 @@ type Tx struct {
 	epoch  int            // the store's, when the transaction began
 	staged []store.Commit // what it has yet to look at
 	waits  *hlc.Timestamp // the line it waits in, or nil; guarded by Store.mu
+	turn   chan struct{}  // closed when it is the first there
 	ended  bool
 	broken bool // it can only be aborted
 }

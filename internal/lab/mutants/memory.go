@@ -28,6 +28,6 @@ var memoryMutants = []mutant{
 			return err`, `			return err`, memorySuites},
 	{"store/memory/tx.go", "a transaction that was aborted keeps its locks", `	tx.release()
 `, ``, memorySuites},
-	{"store/memory/lines.go", "a deadlock is not noticed", `first == tx {`, `first == tx && len(line) > 99 {`, memorySuites},
+	{"store/memory/lines.go", "a deadlock is not noticed", `holder == tx {`, `holder == tx && len(line) > 99 {`, memorySuites},
 	{"store/memory/lines.go", "who gives up stays in line", `return other == tx })`, `return false })`, memorySuites},
 }
