@@ -8,9 +8,15 @@ import (
 // Turn is a lock whose wait a context can end; who waits gets it in the order of arrival. The zero
 // value is free.
 type Turn struct {
-	mu      sync.Mutex
-	held    bool            // guarded by mu
-	waiting []chan struct{} // guarded by mu
+	mu    sync.Mutex
+	held  bool    // guarded by mu
+	first *waiter // guarded by mu; a list, as an aggregate has two turns that mostly nobody waits for
+}
+
+// waiter is somebody in the line.
+type waiter struct {
+	ready chan struct{}
+	next  *waiter
 }
 
 // Lock waits for the turn, or for the end of ctx. A free turn it takes in any case.
@@ -21,19 +27,23 @@ func (t *Turn) Lock(ctx context.Context) error {
 		t.mu.Unlock()
 		return nil
 	}
-	mine := make(chan struct{}, 1)
-	t.waiting = append(t.waiting, mine)
+	mine := &waiter{ready: make(chan struct{}, 1)}
+	end := &t.first
+	for *end != nil {
+		end = &(*end).next
+	}
+	*end = mine
 	t.mu.Unlock()
 	select {
-	case <-mine:
+	case <-mine.ready:
 		return nil
 	case <-ctx.Done():
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, w := range t.waiting {
-		if w == mine {
-			t.waiting = append(t.waiting[:i], t.waiting[i+1:]...)
+	for at := &t.first; *at != nil; at = &(*at).next {
+		if *at == mine {
+			*at = mine.next
 			return ctx.Err()
 		}
 	}
@@ -50,13 +60,11 @@ func (t *Turn) Unlock() {
 
 // handOver gives the turn to who waits longest, if anybody does. t.mu is held.
 func (t *Turn) handOver() {
-	if len(t.waiting) == 0 {
+	next := t.first
+	if next == nil {
 		t.held = false
 		return
 	}
-	next := t.waiting[0]
-	if t.waiting = t.waiting[1:]; len(t.waiting) == 0 {
-		t.waiting = nil
-	}
-	next <- struct{}{}
+	t.first = next.next
+	next.ready <- struct{}{}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // marks are the two lines between which a table stands.
@@ -53,7 +54,7 @@ func table(rows map[string]string, facts []note, results []result, now time.Time
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s.\n\n", now.UTC().Format("2006-01-02 15:04 MST"))
 	for _, f := range facts {
-		fmt.Fprintf(&b, "- %s: %s\n", f.key, f.value)
+		b.WriteString(wrapped("- " + f.key + ": " + f.value))
 	}
 	b.WriteString("\n| case | what | ours | limit | ratio | to reach | p50, p99 | limit's | CPU, limit's | notes |\n")
 	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
@@ -91,4 +92,25 @@ func (r result) row() string {
 	return fmt.Sprintf("| `%s` | %s; limit: %s | %s | %s | %s | %.2f | %s | %s | %s | %s |",
 		r.name, r.what, r.benchmark.limit, r.unit.format(r.ours.value), r.unit.format(r.outcome.limit.value),
 		ratio, r.target, pair(r.ours), pair(r.outcome.limit), cpu, strings.Join(notes, ", "))
+}
+
+// wrapped is an item of a list in lines of the documents' width.
+func wrapped(item string) string {
+	const width = 100
+	var b strings.Builder
+	at := 0
+	for i, word := range strings.Fields(item) {
+		switch n := utf8.RuneCountInString(word); {
+		case i == 0:
+			at = n
+		case at+1+n > width:
+			b.WriteString("\n  ")
+			at = 2 + n
+		default:
+			b.WriteByte(' ')
+			at += 1 + n
+		}
+		b.WriteString(word)
+	}
+	return b.String() + "\n"
 }

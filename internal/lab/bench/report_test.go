@@ -91,3 +91,16 @@ func TestChooseTakesNamesInOrderAndRefusesOthers(t *testing.T) {
 	_, err = choose("one,none")
 	require.ErrorContains(t, err, `"none"`)
 }
+
+func TestItemsOfTheTableHaveTheWidthOfTheDocuments(t *testing.T) {
+	item := "- settings: " + strings.Repeat("a=b ", 50) + "end=of_it"
+	text := wrapped(item)
+	require.Equal(t, strings.Fields(item), strings.Fields(text))
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	require.Greater(t, len(lines), 2)
+	for i, line := range lines {
+		require.LessOrEqual(t, len(line), 100)
+		require.Equal(t, i > 0, strings.HasPrefix(line, "  "))
+	}
+	require.Equal(t, "- go: go1.26\n", wrapped("- go: go1.26"))
+}
