@@ -91,7 +91,8 @@ func TestEraseForgetsSomebodyEverywhere(t *testing.T) {
 	})
 }
 
-// TestNoOtherProcessUndoesAnErasure: one that has the aggregate in memory stores a snapshot later, at a higher sequence.
+// TestNoOtherProcessUndoesAnErasure: one that has the aggregate in memory stores a snapshot later,
+// at a higher sequence.
 func TestNoOtherProcessUndoesAnErasure(t *testing.T) {
 	t.Parallel()
 	for _, redact := range []bool{false, true} {
@@ -159,7 +160,8 @@ func TestAnErasureReadsAndWritesOnce(t *testing.T) {
 	require.Zero(t, traces(t, s, id, "x"))
 }
 
-// TestAStateWithoutASnapshotHoldsItsPlace: the generation has to stand somewhere, also where a snapshot would lose something.
+// TestAStateWithoutASnapshotHoldsItsPlace: the generation has to stand somewhere, also where a
+// snapshot would lose something.
 func TestAStateWithoutASnapshotHoldsItsPlace(t *testing.T) {
 	t.Parallel()
 	s := memory.New()

@@ -113,8 +113,8 @@ func ExampleRoot_EvaluateTx() {
 	// <nil> 5
 }
 
-// Two counters move together, or neither does. Against Postgres, postgres.TxOf(ctx, tx) is the driver's
-// transaction, for statements of your own.
+// Two counters move together, or neither does. Against Postgres, postgres.TxOf(ctx, tx) is the
+// driver's transaction, for statements of your own.
 func ExampleSupervisor_Transact() {
 	ctx := context.Background()
 	sup, _ := aggregate.NewSupervisor(memory.New(), nil)

@@ -17,8 +17,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Losers of a race get a raw 23505 or 40001 instead of a conflict; on a partitioned table a conflict
-// has another constraint name, and is not retried.
+// Losers of a race get a raw 23505 or 40001 instead of a conflict; on a partitioned table a
+// conflict has another constraint name, and is not retried.
 func TestFaultLosersOfARaceGetAConflict(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
@@ -115,7 +115,8 @@ func TestFaultAppendsToDifferentAggregatesDoNotMeet(t *testing.T) {
 	}
 }
 
-// ON CONFLICT DO NOTHING without counting rows loses the events that were in the way and keeps the others.
+// ON CONFLICT DO NOTHING without counting rows loses the events that were in the way and keeps the
+// others.
 func TestFaultACommitIsStoredWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
@@ -145,8 +146,8 @@ func TestFaultACommitIsStoredWholeOrNotAtAll(t *testing.T) {
 	})
 }
 
-// The driver's "safe to retry" on a commit is true although the server committed. Here the answer to a commit, or
-// the acknowledgement of its write, gets lost after the server did its work.
+// The driver's "safe to retry" on a commit is true although the server committed. Here the answer
+// to a commit, or the acknowledgement of its write, gets lost after the server did its work.
 func TestFaultALostAnswerIsNotAFailure(t *testing.T) {
 	t.Parallel()
 	for name, arm := range map[string]func(*cutter){

@@ -18,8 +18,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// The tests in the files faults_*.go each stand for a fault that was seen in a library of this kind, or
-// in the original. docs/lab/faults.md has the list, and how each was put in to see its test fail.
+// The tests in the files faults_*.go each stand for a fault that was seen in a library of this
+// kind, or in the original. docs/lab/faults.md has the list, and how each was put in to see its
+// test fail.
 
 // A retry that repeats the save instead of the decision stores what was decided on an old state, or
 // nothing at all.
@@ -129,7 +130,8 @@ func TestFaultAPanicStaysInItsCommand(t *testing.T) {
 	evaluate(t, root, adds(id, 1), adds(other, 1))
 }
 
-// A request that meets an exiting aggregate fails: that is TestCommandsAtTheInstantOfAnExitAreNotLost.
+// A request that meets an exiting aggregate fails: that is
+// TestCommandsAtTheInstantOfAnExitAreNotLost.
 
 // The clock fails outright at 65,536 timestamps in a millisecond.
 func TestFaultAMillisecondHasRoomForManyEvents(t *testing.T) {

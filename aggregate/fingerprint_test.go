@@ -118,7 +118,8 @@ func TestACommandSaysItselfWhatMakesItTheSame(t *testing.T) {
 	require.ErrorIs(t, root.Evaluate(t.Context(), pay(id, struct{ At time.Time }{now.Add(1)})), aggregate.ErrCommandReused)
 }
 
-// TestWhatAHandlerCanTellApartIsNotTheSame: zero is left out for fields only, whose absence is the same.
+// TestWhatAHandlerCanTellApartIsNotTheSame: zero is left out for fields only, whose absence is the
+// same.
 func TestWhatAHandlerCanTellApartIsNotTheSame(t *testing.T) {
 	t.Parallel()
 	type data struct {

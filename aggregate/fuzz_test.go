@@ -14,8 +14,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// FuzzCommandData sends JSON from outside as a command's data: it is decoded strictly, or refused with
-// a typed error and nothing stored.
+// FuzzCommandData sends JSON from outside as a command's data: it is decoded strictly, or refused
+// with a typed error and nothing stored.
 func FuzzCommandData(f *testing.F) {
 	for _, s := range []string{`{"By": 1}`, `{"by": 1}`, `{"By": 1, "x": 2}`, `{"By": 1} {}`, `null`, `[]`, `{"By": 1e99}`, "\xff", ``, `{"By":-1}`} {
 		f.Add([]byte(s))
@@ -36,8 +36,8 @@ func FuzzCommandData(f *testing.F) {
 	})
 }
 
-// FuzzEventBody lets a handler return any body: it is stored and reads back the same, or the command is
-// refused and nothing is stored.
+// FuzzEventBody lets a handler return any body: it is stored and reads back the same, or the
+// command is refused and nothing is stored.
 func FuzzEventBody(f *testing.F) {
 	for _, s := range []string{`{"By": 1}`, `{"By": 1.5}`, `{"By":"x"}`, `{"By":1,"By":2}`, `"\u0000"`, `{"\ud800":1}`, `{"By":1e400}`, `nul`, ``, `{"b":1,"aa":[{}]}`} {
 		f.Add([]byte(s))
@@ -59,8 +59,8 @@ func FuzzEventBody(f *testing.F) {
 	})
 }
 
-// FuzzSnapshot puts any body at any sequence into the snapshots: it is used or passed over, and never
-// makes the aggregate unreadable or puts it ahead of its log.
+// FuzzSnapshot puts any body at any sequence into the snapshots: it is used or passed over, and
+// never makes the aggregate unreadable or puts it ahead of its log.
 func FuzzSnapshot(f *testing.F) {
 	f.Add([]byte(`{"total": 2}`), int64(2))
 	f.Add([]byte(`{"total":`), int64(1))

@@ -68,7 +68,8 @@ func recordDefinition() aggregate.Definition[record] {
 	}
 }
 
-// jsonTexts generates JSON as people write it: white space, escapes, odd numbers, keys twice and in any order.
+// jsonTexts generates JSON as people write it: white space, escapes, odd numbers, keys twice and in
+// any order.
 func jsonTexts(depth int) *rapid.Generator[string] {
 	leaf := rapid.OneOf(
 		rapid.SampledFrom([]string{

@@ -17,9 +17,11 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Law 6, for snapshots: a cold start from one gives the very state that it was made of, whatever Initial is.
+// Law 6, for snapshots: a cold start from one gives the very state that it was made of, whatever
+// Initial is.
 
-// shaped has each of the shapes in which a JSON that leaves something out used to keep what Initial has.
+// shaped has each of the shapes in which a JSON that leaves something out used to keep what Initial
+// has.
 type shaped struct {
 	Left    int            `json:",omitempty"`
 	Until   time.Time      `json:",omitzero"`

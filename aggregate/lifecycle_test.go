@@ -17,8 +17,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// lifecycleCommands is how many commands the lifecycle tests send; MAESTRO_TEST_LIFECYCLE=1000000 is the
-// long form.
+// lifecycleCommands is how many commands the lifecycle tests send; MAESTRO_TEST_LIFECYCLE=1000000
+// is the long form.
 func lifecycleCommands(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("MAESTRO_TEST_LIFECYCLE")
@@ -73,7 +73,8 @@ func TestCommandsAtTheInstantOfAnExitAreNotLost(t *testing.T) {
 				ids[i] = newID(t, root)
 			}
 			each := lifecycleCommands(t) / workers / 3 // at least
-			// How many leave in that time depends on the machine: it goes on until the test has tested something.
+			// How many leave in that time depends on the machine: it goes on until the test has tested
+			// something.
 			enough := func() bool { return exits.Load()+sleeps.Load() > 4*aggregates }
 			var done [aggregates]atomic.Int64
 			var all sync.WaitGroup

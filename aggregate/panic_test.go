@@ -17,8 +17,8 @@ type badJSON struct{}
 
 func (badJSON) MarshalJSON() ([]byte, error) { panic("marshal") }
 
-// TestAPanicRefusesItsCommandAndNothingElse puts a panic everywhere where the application's code runs in a
-// command.
+// TestAPanicRefusesItsCommandAndNothingElse puts a panic everywhere where the application's code
+// runs in a command.
 func TestAPanicRefusesItsCommandAndNothingElse(t *testing.T) {
 	t.Parallel()
 	projection := memory.Projection(func(_ context.Context, _ *memory.ProjectionTx, e types.Event) error {

@@ -24,8 +24,8 @@ const (
 	loadCommands   = 150
 )
 
-// Two processes work on the same aggregates in 64 partitions: every command is there once, every log
-// is without gap or repeat, and a read of one aggregate looks at one partition.
+// Two processes work on the same aggregates in 64 partitions: every command is there once, every
+// log is without gap or repeat, and a read of one aggregate looks at one partition.
 func TestSixtyFourPartitionsUnderLoad(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.With(t, &migrations.Options{Partitions: loadPartitions}, func(c *pgxpool.Config) { c.MaxConns = 8 })

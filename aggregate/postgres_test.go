@@ -16,8 +16,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// onEveryStore runs a test on memory, on the plain tables and on partitioned ones. open makes another
-// adapter of the same store, as another process would.
+// onEveryStore runs a test on memory, on the plain tables and on partitioned ones. open makes
+// another adapter of the same store, as another process would.
 func onEveryStore(t *testing.T, test func(t *testing.T, open func() store.Adapter)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {

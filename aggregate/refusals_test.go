@@ -32,8 +32,8 @@ func textOf(e types.Event) (string, error) {
 	return n.Text, err
 }
 
-// onEveryRefusal runs a test with projections that keep the texts of notes unique, in every form that there is. open makes
-// another process.
+// onEveryRefusal runs a test with projections that keep the texts of notes unique, in every form
+// that there is. open makes another process.
 func onEveryRefusal(t *testing.T, test func(t *testing.T, open func() process)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {

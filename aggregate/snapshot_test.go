@@ -169,8 +169,8 @@ func TestAVersionByHandIsTheShape(t *testing.T) {
 // foreign99 is a snapshot as Maestro writes them.
 const foreign99 = `{"total": 99, "notes": null, "marks": null}`
 
-// TestASnapshotThatIsOfNoUseIsPassedOver puts a snapshot of a wrong state beside a log that adds up to
-// 3: whoever used it would be seen.
+// TestASnapshotThatIsOfNoUseIsPassedOver puts a snapshot of a wrong state beside a log that adds up
+// to 3: whoever used it would be seen.
 func TestASnapshotThatIsOfNoUseIsPassedOver(t *testing.T) {
 	t.Parallel()
 	refuse := func(e error) func(*aggregate.Definition[tally]) {

@@ -17,7 +17,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// Who leaves during a commit looks its timestamps up later, so they must be those of the events that may be stored.
+// Who leaves during a commit looks its timestamps up later, so they must be those of the events
+// that may be stored.
 
 func stampsOf(events []types.Event) (list []hlc.Timestamp) {
 	for _, e := range events {
@@ -53,7 +54,8 @@ func TestWhoLeavesDuringASecondAttemptIsToldOnlyItsTimestamps(t *testing.T) {
 	}
 }
 
-// TestAnErrorWithTimestampsDoesNotKeepTheCommand is about those who keep such errors until they have looked.
+// TestAnErrorWithTimestampsDoesNotKeepTheCommand is about those who keep such errors until they
+// have looked.
 func TestAnErrorWithTimestampsDoesNotKeepTheCommand(t *testing.T) {
 	t.Parallel()
 	s := newTap()
@@ -86,7 +88,8 @@ func TestAnErrorWithTimestampsDoesNotKeepTheCommand(t *testing.T) {
 	require.Equal(t, stampsOf(logOf(t, s, id)), unknown.Timestamps)
 }
 
-// TestTheTimestampsOfACommitWhoseGoroutineEndedStayRight uses requests again after one of them had the list.
+// TestTheTimestampsOfACommitWhoseGoroutineEndedStayRight uses requests again after one of them had
+// the list.
 func TestTheTimestampsOfACommitWhoseGoroutineEndedStayRight(t *testing.T) {
 	t.Parallel()
 	s := newTap()
@@ -130,8 +133,8 @@ func TestNoCommitHasMoreCommandsThanMaxBatch(t *testing.T) {
 	})
 }
 
-// TestACrowdThatIsAnsweredAsksAgainTogether measures, so it may try often: a machine that is busy with something else
-// scatters a crowd. One that nobody waits for comes back one by one.
+// TestACrowdThatIsAnsweredAsksAgainTogether measures, so it may try often: a machine that is busy
+// with something else scatters a crowd. One that nobody waits for comes back one by one.
 func TestACrowdThatIsAnsweredAsksAgainTogether(t *testing.T) {
 	const callers, rounds = 16, 100
 	together := 0.0 // commands a commit

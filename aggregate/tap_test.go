@@ -12,8 +12,9 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// tap is a memory store whose methods can be tapped: each function, if it is not nil, is called
-// in the method's place and calls next to go on. The functions may be changed while the store is in use.
+// tap is a memory store whose methods can be tapped: each function, if it is not nil, is called in
+// the method's place and calls next to go on. The functions may be changed while the store is in
+// use.
 type tap struct {
 	*memory.Store
 

@@ -94,7 +94,8 @@ func TestTheTextsOfErrors(t *testing.T) {
 	}
 }
 
-// TestTheTextsThatEvaluateReturns pins them as they come out of a store, through all that wraps them.
+// TestTheTextsThatEvaluateReturns pins them as they come out of a store, through all that wraps
+// them.
 func TestTheTextsThatEvaluateReturns(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {

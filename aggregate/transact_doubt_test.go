@@ -60,8 +60,8 @@ func (tx *answerlessTx) Abort(ctx context.Context) {
 	}
 }
 
-// An attempt whose answer got lost arrives while the next one is on its way: before that looks at the
-// aggregates, between two of them, at its end, or when it has been stored.
+// An attempt whose answer got lost arrives while the next one is on its way: before that looks at
+// the aggregates, between two of them, at its end, or when it has been stored.
 func TestALateAttemptOfATransactionIsStoredInPlaceOfTheNextOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	onEveryTransactor(t, func(t *testing.T, open func() store.Adapter) {
@@ -106,8 +106,8 @@ func TestALateAttemptOfATransactionIsStoredInPlaceOfTheNextOrNotAtAll(t *testing
 	})
 }
 
-// The first aggregate of an attempt in doubt stays where it was; a stranger takes the place of the second one. So the
-// attempt can't arrive any more, and the next one does not wait for that.
+// The first aggregate of an attempt in doubt stays where it was; a stranger takes the place of the
+// second one. So the attempt can't arrive any more, and the next one does not wait for that.
 func TestAnAttemptInDoubtOfWhichOnePlaceIsTakenIsForgotten(t *testing.T) {
 	t.Parallel()
 	onEveryTransactor(t, func(t *testing.T, open func() store.Adapter) {

@@ -18,8 +18,8 @@ import (
 	"github.com/eventmaestro/maestro/store/postgres"
 )
 
-// A transaction that is rolled back, by an error, a panic, a refusal or its caller, is as if it had never been: in memory, in
-// snapshots and for hooks.
+// A transaction that is rolled back, by an error, a panic, a refusal or its caller, is as if it had
+// never been: in memory, in snapshots and for hooks.
 func TestARolledBackTransactionLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	onEveryTransactor(t, func(t *testing.T, open func() store.Adapter) {
@@ -85,8 +85,9 @@ func TestARolledBackTransactionLeavesNoTrace(t *testing.T) {
 // noDetector keeps the server from ending a deadlock.
 func noDetector(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["deadlock_timeout"] = "1h" }
 
-// crossing lets two processes, or one, run a transaction each: of a and b, and of b and a. Each has its first aggregate, and sends it
-// if send says so, before either asks for its second. It returns how often the functions ran.
+// crossing lets two processes, or one, run a transaction each: of a and b, and of b and a. Each has
+// its first aggregate, and sends it if send says so, before either asks for its second. It returns
+// how often the functions ran.
 func crossing(t *testing.T, p, q process, a, b hlc.Timestamp, send bool) (runs int32) {
 	t.Helper()
 	var ran atomic.Int32
@@ -138,8 +139,9 @@ func TestOfTwoTransactionsInOppositeOrderOneRunsTwice(t *testing.T) {
 	require.EqualValues(t, 3, crossing(t, p, p, a, b, true), "with the rows of the first taken already")
 }
 
-// Between two processes it is the rows: who waits for one out of order gives up after a tenth of a second. Transactions that send
-// nothing before their end take their rows in order, and can't meet so.
+// Between two processes it is the rows: who waits for one out of order gives up after a tenth of a
+// second. Transactions that send nothing before their end take their rows in order, and can't meet
+// so.
 func TestOfTwoProcessesInOppositeOrderOneRunsTwice(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, fewConnections, noDetector)

@@ -21,8 +21,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// onEveryTransactor runs a test with the library's transactions. open makes another adapter of the same
-// store, as another process would.
+// onEveryTransactor runs a test with the library's transactions. open makes another adapter of the
+// same store, as another process would.
 func onEveryTransactor(t *testing.T, test func(t *testing.T, open func() store.Adapter)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
@@ -107,8 +107,8 @@ func TestACommandOfATransactionThatIsRefusedForAStaleStateIsDecidedAgain(t *test
 	})
 }
 
-// The state in memory follows transactions, so that no command reads what it has seen, and snapshots
-// are taken.
+// The state in memory follows transactions, so that no command reads what it has seen, and
+// snapshots are taken.
 func TestATransactionMovesTheCacheAndTakesSnapshots(t *testing.T) {
 	t.Parallel()
 	onEveryTransactor(t, func(t *testing.T, open func() store.Adapter) {
@@ -191,8 +191,8 @@ func TestATransactionWithCommandIDsIsCarriedOutOnce(t *testing.T) {
 	})
 }
 
-// Transaction 1, transaction 2 and transaction 1 again on one aggregate: nobody waits for more than the
-// row that transaction 1 holds.
+// Transaction 1, transaction 2 and transaction 1 again on one aggregate: nobody waits for more than
+// the row that transaction 1 holds.
 func TestACommandOfATransactionDoesNotHoldTheMailbox(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Plain(t, fewConnections)

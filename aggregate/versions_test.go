@@ -67,8 +67,9 @@ func TestAVersionWithAnotherStateReplaysWithoutASnapshotVersion(t *testing.T) {
 	})
 }
 
-// TestTwoVersionsEachHaveTheirSnapshot: there is one row an aggregate. Whoever writes it keeps the other's, so that neither
-// replays again and again, whichever is first, and however they take turns.
+// TestTwoVersionsEachHaveTheirSnapshot: there is one row an aggregate. Whoever writes it keeps the
+// other's, so that neither replays again and again, whichever is first, and however they take
+// turns.
 func TestTwoVersionsEachHaveTheirSnapshot(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {
@@ -138,7 +139,8 @@ func TestAnOlderSnapshotGoesBesideANewerOne(t *testing.T) {
 	require.EqualValues(t, 4, load.Snapshot)
 }
 
-// TestAStateThatIsNoObjectCarriesItsMarkAround: the mark has no room in an array, or in an object that has the key.
+// TestAStateThatIsNoObjectCarriesItsMarkAround: the mark has no room in an array, or in an object
+// that has the key.
 func TestAStateThatIsNoObjectCarriesItsMarkAround(t *testing.T) {
 	t.Parallel()
 	comesBack(t, []int{1, 2})
@@ -160,8 +162,8 @@ func comesBack[S any](t *testing.T, state S) {
 	require.EqualValues(t, 1, load.Snapshot, "%T", state)
 }
 
-// TestASnapshotAheadOfALogThatWentBackIsReplaced: the database is an older one now; the snapshot of what never was must
-// neither be used when the log has grown past it nor keep newer ones out.
+// TestASnapshotAheadOfALogThatWentBackIsReplaced: the database is an older one now; the snapshot of
+// what never was must neither be used when the log has grown past it nor keep newer ones out.
 func TestASnapshotAheadOfALogThatWentBackIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
@@ -209,8 +211,9 @@ func (a *asked) Rises(ctx context.Context, id hlc.Timestamp, r store.Range) (boo
 	return a.Store.Rises(ctx, id, r)
 }
 
-// TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises: Maestro applies events in the order of their timestamps. Where
-// those fall, its snapshot may be of other events than its sequence says, and there is nothing in it to see that by.
+// TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises: Maestro applies events in the order of
+// their timestamps. Where those fall, its snapshot may be of other events than its sequence says,
+// and there is nothing in it to see that by.
 func TestASnapshotThatMaestroWroteIsUsedOnlyWhereTimeRises(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -291,7 +294,8 @@ func TestAnInspectionComparesMaestrosSnapshotWithAReplay(t *testing.T) {
 	require.False(t, in.OK())
 }
 
-// A version that is warm meets an event of a newer one: commands say so, and Get serves what it has.
+// A version that is warm meets an event of a newer one: commands say so, and Get serves what it
+// has.
 func TestAWarmVersionServesWhatItHasWhereANewerOneWrote(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, open func() store.Adapter) {

@@ -21,8 +21,8 @@ import (
 // checkpoint keeps what is stored, and returns what goes back to it.
 type checkpoint func() (goBack func())
 
-// onEveryLostLog runs a test on stores of which goBack drops what was stored after keep was called, as
-// the promotion of a standby does that lacks the last commits.
+// onEveryLostLog runs a test on stores of which goBack drops what was stored after keep was called,
+// as the promotion of a standby does that lacks the last commits.
 func onEveryLostLog(t *testing.T, test func(t *testing.T, s store.Adapter, keep checkpoint)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
@@ -88,7 +88,8 @@ func TestACommandAfterTheLogWentBackIsDecidedOnTheLog(t *testing.T) {
 	})
 }
 
-// Others may have written at the lost sequences, up to the very one at which the state in memory is.
+// Others may have written at the lost sequences, up to the very one at which the state in memory
+// is.
 func TestAStateOfALostHistoryIsDroppedAlsoWhereTheLogHasGrownAgain(t *testing.T) {
 	t.Parallel()
 	onEveryLostLog(t, func(t *testing.T, s store.Adapter, keep checkpoint) {
@@ -169,7 +170,8 @@ func (g *gated) holdNext() (waits, goOn chan struct{}) {
 	return waits, goOn
 }
 
-// A transaction finds out that the log went back, and drops the state, while the aggregate reads what follows it.
+// A transaction finds out that the log went back, and drops the state, while the aggregate reads
+// what follows it.
 func TestAStateThatIsDroppedDuringAReadIsReadFromTheStart(t *testing.T) {
 	t.Parallel()
 	s := &gated{Store: memory.New()}
@@ -218,8 +220,8 @@ func (s *slowNews) Commit(ctx context.Context, c store.Commit) error {
 	return err
 }
 
-// A transaction of the same process moves the state on while a commit is under way; what the commit's refusal tells is older
-// then than the state, and no sign of a log that went back.
+// A transaction of the same process moves the state on while a commit is under way; what the
+// commit's refusal tells is older then than the state, and no sign of a log that went back.
 func TestARefusalThatIsOlderThanTheStateIsNoLogThatWentBack(t *testing.T) {
 	t.Parallel()
 	s := &slowNews{Store: memory.New()}
@@ -248,8 +250,8 @@ func TestARefusalThatIsOlderThanTheStateIsNoLogThatWentBack(t *testing.T) {
 	require.Equal(t, bell{4}, state)
 }
 
-// A rejection was decided on an old state, and a transaction of the same process moves that on while the rejection is
-// confirmed: it is decided again.
+// A rejection was decided on an old state, and a transaction of the same process moves that on
+// while the rejection is confirmed: it is decided again.
 func TestARejectionIsNotConfirmedByWhatATransactionLearnedMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := &gated{Store: memory.New()}

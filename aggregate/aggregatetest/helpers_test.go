@@ -14,7 +14,8 @@ import (
 	"github.com/eventmaestro/maestro/types"
 )
 
-// cart is the state of the tests' aggregate. It refers to memory, so that whoever shares it is found out.
+// cart is the state of the tests' aggregate. It refers to memory, so that whoever shares it is
+// found out.
 type cart struct {
 	Items  map[string]int
 	Log    []string

@@ -9,9 +9,10 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 )
 
-// AsyncAPI returns the descriptions as an AsyncAPI 3.0 document, in JSON: for each aggregate a channel of commands, which
-// the application receives, and one of events, which it sends. Nothing in it says how they travel: that is
-// the application's own matter. https://www.asyncapi.com/docs/reference/specification/v3.0.0
+// AsyncAPI returns the descriptions as an AsyncAPI 3.0 document, in JSON: for each aggregate a
+// channel of commands, which the application receives, and one of events, which it sends. Nothing
+// in it says how they travel: that is the application's own matter.
+// https://www.asyncapi.com/docs/reference/specification/v3.0.0
 func AsyncAPI(title string, all ...aggregate.Description) []byte {
 	doc := document{
 		AsyncAPI: "3.0.0", Info: info{Title: title, Version: "0"},
@@ -101,7 +102,8 @@ func (doc *document) message(channel, name, summary string, schema json.RawMessa
 	doc.Channels[channel].Messages[id(name)] = reference{"#/components/messages/" + key}
 }
 
-// hoist moves the schemas of types that contain themselves to where references within the document find them.
+// hoist moves the schemas of types that contain themselves to where references within the document
+// find them.
 func (doc *document) hoist(key string, schema json.RawMessage) json.RawMessage {
 	var with struct {
 		Defs map[string]json.RawMessage `json:"$defs"`

@@ -11,8 +11,8 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 )
 
-// Markdown returns a document with a section for each aggregate: its commands, events, upcasts and projections,
-// and the JSON Schema of data and bodies.
+// Markdown returns a document with a section for each aggregate: its commands, events, upcasts and
+// projections, and the JSON Schema of data and bodies.
 func Markdown(title string, all ...aggregate.Description) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %s\n\nWhat is taken and stored. A field that is missing is zero; a command with another field is refused.\n", title)

@@ -10,8 +10,8 @@ import (
 	"github.com/eventmaestro/maestro/aggregate"
 )
 
-// Run is the program that an application calls with its command line, as args, and descriptions of its aggregates. It
-// writes to standard output, or
+// Run is the program that an application calls with its command line, as args, and descriptions of
+// its aggregates. It writes to standard output, or
 //
 //	-markdown FILE   writes the Markdown to FILE
 //	-asyncapi FILE   writes the AsyncAPI to FILE

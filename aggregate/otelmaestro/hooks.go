@@ -23,18 +23,20 @@ import (
 // Scope names the tracer and the meter.
 const Scope = "github.com/eventmaestro/maestro"
 
-// Options are what Hooks can be told. The zero value is right where the program has set the global providers.
+// Options are what Hooks can be told. The zero value is right where the program has set the global
+// providers.
 type Options struct {
 	// Tracers and Meters make the tracer and the meter. Nil means the global provider.
 	Tracers trace.TracerProvider
 	Meters  metric.MeterProvider
 
-	// Store is the supervisor's. It tells db.system.name: postgresql, or the store's own kind. Nil means postgresql.
+	// Store is the supervisor's. It tells db.system.name: postgresql, or the store's own kind. Nil
+	// means postgresql.
 	Store store.Adapter
 }
 
-// Hooks returns the hooks of a supervisor. o may be nil. It fails where the meter refuses an instrument. Spans are made when their work
-// is over, with the times that it began and ended.
+// Hooks returns the hooks of a supervisor. o may be nil. It fails where the meter refuses an
+// instrument. Spans are made when their work is over, with the times that it began and ended.
 func Hooks(o *Options) (aggregate.Hooks, error) {
 	if o == nil {
 		o = &Options{}
@@ -100,7 +102,8 @@ type watcher struct {
 	live                                   metric.Int64UpDownCounter
 }
 
-// Bounds of the histograms, in seconds. What is warm takes microseconds, which the conventions' own bounds don't tell apart.
+// Bounds of the histograms, in seconds. What is warm takes microseconds, which the conventions' own
+// bounds don't tell apart.
 var bounds = metric.WithExplicitBucketBoundaries(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
 func (w *watcher) instruments(m metric.Meter) error {

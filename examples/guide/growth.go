@@ -15,7 +15,8 @@ func BusyAccounts() aggregate.Definition[Account] {
 	return d
 }
 
-// OldAccounts are read from logs that began with whole units of money, and another word for opening.
+// OldAccounts are read from logs that began with whole units of money, and another word for
+// opening.
 func OldAccounts() aggregate.Definition[Account] {
 	d := BusyAccounts()
 	d.Upcasts = aggregate.Upcasts{

@@ -26,8 +26,8 @@ func (b *Bank) Handler() http.Handler {
 	return mux
 }
 
-// create makes an account. A client that repeats itself, at whichever replica, gets the first answer again: both the
-// id and the command's ID are derived from its key.
+// create makes an account. A client that repeats itself, at whichever replica, gets the first
+// answer again: both the id and the command's ID are derived from its key.
 func (b *Bank) create(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
@@ -37,7 +37,8 @@ func (b *Bank) create(w http.ResponseWriter, r *http.Request) {
 	b.do(w, r, types.Command{AggregateID: b.accounts.IDFor(key), Type: "open_account", ID: key})
 }
 
-// change does what the path says: deposit_money or withdraw_money. If-Match asks that nothing has changed since.
+// change does what the path says: deposit_money or withdraw_money. If-Match asks that nothing has
+// changed since.
 func (b *Bank) change(w http.ResponseWriter, r *http.Request) {
 	id, err := hlc.Parse(r.PathValue("id"))
 	if err != nil {

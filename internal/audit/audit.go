@@ -1,5 +1,6 @@
-// Package audit says what is wrong with the order of a log and with the place of a snapshot in it. It is what Root.Inspect, which
-// applies the events, and the program maestro-inspect, which may know no definition, have in common.
+// Package audit says what is wrong with the order of a log and with the place of a snapshot in it.
+// It is what Root.Inspect, which applies the events, and the program maestro-inspect, which may
+// know no definition, have in common.
 package audit
 
 import (
@@ -64,8 +65,8 @@ func (l *Log) Row(s types.Sequence, at hlc.Timestamp) (findings []Finding) {
 	return findings
 }
 
-// JudgeSnapshot says what is wrong with the snapshot's place, after the last row. made is the timestamp in its mark, at its
-// sequence; empty where it has none.
+// JudgeSnapshot says what is wrong with the snapshot's place, after the last row. made is the
+// timestamp in its mark, at its sequence; empty where it has none.
 func (l *Log) JudgeSnapshot(made string) error {
 	switch {
 	case l.there.IsZero() && l.Snapshot > l.High:

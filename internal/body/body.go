@@ -1,5 +1,6 @@
-// Package body knows the stored form of an event's body: JSON as PostgreSQL's jsonb type prints it, which package jsonb
-// makes of any JSON. Package flatjson is the fast way there and back for the structs that most bodies are.
+// Package body knows the stored form of an event's body: JSON as PostgreSQL's jsonb type prints it,
+// which package jsonb makes of any JSON. Package flatjson is the fast way there and back for the
+// structs that most bodies are.
 package body
 
 import (
@@ -32,7 +33,8 @@ var errBytes = errors.New("it is a []byte, which JSON writes as base64: use json
 // plainBody is the size up to which a plain body costs one allocation.
 const plainBody = 256
 
-// Encode returns the JSON of v in the form in which every store returns it. A json.RawMessage is JSON already, and nothing is {}.
+// Encode returns the JSON of v in the form in which every store returns it. A json.RawMessage is
+// JSON already, and nothing is {}.
 func Encode(v any) (json.RawMessage, error) {
 	if _, ok := v.([]byte); ok {
 		return nil, errBytes
@@ -59,7 +61,8 @@ func Encode(v any) (json.RawMessage, error) {
 	return canonical, err
 }
 
-// Same compares JSON in the form that all stores give it, whatever form this one does; what is no JSON, byte by byte.
+// Same compares JSON in the form that all stores give it, whatever form this one does; what is no
+// JSON, byte by byte.
 func Same(a, b json.RawMessage) bool {
 	if bytes.Equal(a, b) {
 		return true

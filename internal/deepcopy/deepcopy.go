@@ -1,5 +1,5 @@
-// Package deepcopy copies values of any Go type so that copy and original share no memory that can be changed. What a type
-// needs is worked out once, and what can't be copied is named by its field.
+// Package deepcopy copies values of any Go type so that copy and original share no memory that can
+// be changed. What a type needs is worked out once, and what can't be copied is named by its field.
 package deepcopy
 
 import (
@@ -58,7 +58,8 @@ type fixers struct {
 	home  string // the package of the whole value's type
 }
 
-// immutable are the types of the standard library that refer to memory which nobody can change: assignment copies them.
+// immutable are the types of the standard library that refer to memory which nobody can change:
+// assignment copies them.
 var immutable = map[reflect.Type]bool{
 	reflect.TypeFor[time.Time]():      true,
 	reflect.TypeFor[*time.Location](): true,

@@ -1,5 +1,6 @@
-// Package jsonform knows what becomes of a Go value on its way to JSON and back, as a snapshot takes it: what encoding/json would
-// lose, whether what came back is what went in, which shape a type has, and when two values say the same.
+// Package jsonform knows what becomes of a Go value on its way to JSON and back, as a snapshot
+// takes it: what encoding/json would lose, whether what came back is what went in, which shape a
+// type has, and when two values say the same.
 package jsonform
 
 import (
@@ -57,8 +58,8 @@ func lost(t reflect.Type, path string, seen []reflect.Type) *deepcopy.Fault {
 	return nil
 }
 
-// lostInStruct looks at the fields of a struct and of those that it embeds, which share the names of one JSON object. named
-// leads from a name to the field that has it.
+// lostInStruct looks at the fields of a struct and of those that it embeds, which share the names
+// of one JSON object. named leads from a name to the field that has it.
 func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[string]string) *deepcopy.Fault {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -97,8 +98,8 @@ func lostInStruct(t reflect.Type, path string, seen []reflect.Type, named map[st
 	return nil
 }
 
-// lostToPromotion names the first field of a struct whose JSON form is that of a type it embeds: what the embedded
-// type's method writes has no room for the fields beside it.
+// lostToPromotion names the first field of a struct whose JSON form is that of a type it embeds:
+// what the embedded type's method writes has no room for the fields beside it.
 func lostToPromotion(t reflect.Type, path string) *deepcopy.Fault {
 	if t.Kind() != reflect.Struct {
 		return nil
@@ -178,8 +179,8 @@ func isKeyInJSON(t reflect.Type) bool {
 	return t.Implements(textMarshalerType)
 }
 
-// Lacking names the first field of t that a decoded JSON value has not, or returns nothing. JSON's null has them all: it says
-// that there is nothing.
+// Lacking names the first field of t that a decoded JSON value has not, or returns nothing. JSON's
+// null has them all: it says that there is nothing.
 func Lacking(t reflect.Type, v any) string { return lacking(t, v, "S") }
 
 func lacking(t reflect.Type, v any, path string) string {

@@ -13,7 +13,8 @@ import (
 	"github.com/eventmaestro/maestro/hlc"
 )
 
-// The functions behind New and the snapshots are tested on types here: a root of each would take the compiler a second.
+// The functions behind New and the snapshots are tested on types here: a root of each would take
+// the compiler a second.
 
 type (
 	embA struct{ N int }
@@ -94,8 +95,8 @@ type moment struct {
 
 func (m moment) Equal(o moment) bool { return m.At == o.At }
 
-// TestValuesWithSeveralFormsAreAlike: a type that hides its fields says itself what is equal, and raw JSON is
-// a value, however it is written.
+// TestValuesWithSeveralFormsAreAlike: a type that hides its fields says itself what is equal, and
+// raw JSON is a value, however it is written.
 func TestValuesWithSeveralFormsAreAlike(t *testing.T) {
 	t.Parallel()
 	type formed struct {

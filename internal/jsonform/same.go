@@ -14,10 +14,11 @@ import (
 	"github.com/eventmaestro/maestro/internal/deepcopy"
 )
 
-// Unlike names the first place where a state that a snapshot gave back is not the one that it was made of, or returns nil. It
-// is stricter than equality for what a handler can tell apart: a nil map from an empty one, -0 from 0, an int in an any
-// from a float64. It is looser for what has several forms of one value: raw JSON, and a type that hides its fields and has an
-// Equal method. It names no values, for they go into logs.
+// Unlike names the first place where a state that a snapshot gave back is not the one that it was
+// made of, or returns nil. It is stricter than equality for what a handler can tell apart: a nil
+// map from an empty one, -0 from 0, an int in an any from a float64. It is looser for what has
+// several forms of one value: raw JSON, and a type that hides its fields and has an Equal method.
+// It names no values, for they go into logs.
 func Unlike[S any](was, back S) *deepcopy.Fault {
 	c := comparison{met: map[[2]any]bool{}}
 	return c.values("S", reflect.ValueOf(&was).Elem(), reflect.ValueOf(&back).Elem())

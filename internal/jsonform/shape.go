@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Shape names the shape of a state: the names, tags and types of its fields, however deep. Two versions of a
-// program whose states have the same shape have the same name for it, so that either may start from the other's snapshots.
+// Shape names the shape of a state: the names, tags and types of its fields, however deep. Two
+// versions of a program whose states have the same shape have the same name for it, so that either
+// may start from the other's snapshots.
 func Shape(t reflect.Type) string {
 	var b strings.Builder
 	describe(&b, t, map[reflect.Type]int{})
@@ -16,8 +17,8 @@ func Shape(t reflect.Type) string {
 	return fmt.Sprintf("%x", sum[:8])
 }
 
-// describe writes a type down. One that has a name is written with it, for its methods may say what its JSON is, and a second
-// time only by the number of its first.
+// describe writes a type down. One that has a name is written with it, for its methods may say what
+// its JSON is, and a second time only by the number of its first.
 func describe(b *strings.Builder, t reflect.Type, seen map[reflect.Type]int) {
 	if t.Name() != "" {
 		b.WriteString(t.String())

@@ -16,8 +16,9 @@ type field struct {
 	depth  int
 }
 
-// fieldsOf returns the fields that encoding/json knows of a struct, those of embedded structs in place. Of several with one
-// name the one that is embedded least deep is it, then the one with a tag; where that leaves more than one, none is.
+// fieldsOf returns the fields that encoding/json knows of a struct, those of embedded structs in
+// place. Of several with one name the one that is embedded least deep is it, then the one with a
+// tag; where that leaves more than one, none is.
 func fieldsOf(t reflect.Type) []field {
 	all := collect(t, 0, nil)
 	var fields []field

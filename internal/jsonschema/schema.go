@@ -1,6 +1,6 @@
-// Package jsonschema says in JSON Schema what encoding/json makes of a Go type. It is small because it knows one
-// source: fields, tags and the types of the standard library, as encoding/json goes by them. Next: package
-// aggregate/catalogue, which shows what it makes.
+// Package jsonschema says in JSON Schema what encoding/json makes of a Go type. It is small because
+// it knows one source: fields, tags and the types of the standard library, as encoding/json goes by
+// them. Next: package aggregate/catalogue, which shows what it makes.
 package jsonschema
 
 import (
@@ -14,9 +14,10 @@ import (
 	"time"
 )
 
-// Of returns the JSON Schema (draft 2020-12) of what encoding/json reads into a t, and writes of it. No field is required,
-// because a reader takes one that is missing for its zero. strict says that an object with another field is refused.
-// Types that contain themselves stand in $defs, all others in place.
+// Of returns the JSON Schema (draft 2020-12) of what encoding/json reads into a t, and writes of
+// it. No field is required, because a reader takes one that is missing for its zero. strict says
+// that an object with another field is refused. Types that contain themselves stand in $defs, all
+// others in place.
 func Of(t reflect.Type, strict bool) json.RawMessage {
 	g := &generator{strict: strict, names: map[reflect.Type]string{}}
 	s := g.of(t)
@@ -138,7 +139,8 @@ func encodesItself(t reflect.Type) bool {
 	return is
 }
 
-// likeZero says of which kind of JSON a type's zero value is, in the hope that the others are of the same.
+// likeZero says of which kind of JSON a type's zero value is, in the hope that the others are of
+// the same.
 func likeZero(t reflect.Type) (s object) {
 	defer func() {
 		if recover() != nil {

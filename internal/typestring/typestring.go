@@ -1,4 +1,5 @@
-// Package typestring says which strings can name a type of command or event. Command IDs are held to the same.
+// Package typestring says which strings can name a type of command or event. Command IDs are held
+// to the same.
 package typestring
 
 import (

@@ -12,8 +12,8 @@ import (
 	"github.com/eventmaestro/maestro/internal/body/jsonb"
 )
 
-// BenchmarkCanonical puts AppendCanonical beside json.Compact, which also copies, and json.Valid, which only
-// reads, on the same texts.
+// BenchmarkCanonical puts AppendCanonical beside json.Compact, which also copies, and json.Valid,
+// which only reads, on the same texts.
 func BenchmarkCanonical(b *testing.B) {
 	order := func(i int) string {
 		return fmt.Sprintf(`{"sku":"A-%d","price":12.50,"title":"Caf\u00e9 \u003cnoir\u003e, whole beans","quantity":%d}`, i, i)

@@ -9,18 +9,19 @@ const (
 	// the stack when a query runs; encoding/json stops at 10,000.
 	MaxDepth = 5000
 
-	// MaxSize is the length in bytes that neither a text nor its canonical form may exceed; the form is
-	// measured before duplicate keys are dropped. A text of that length can't reach any of jsonb's own
-	// limits (268,435,455 bytes in a string or a container, 16,777,216 elements, 8,388,608 pairs), nor
-	// can a handful of bytes such as [1e131071,...] become a row that is too large to be read back.
+	// MaxSize is the length in bytes that neither a text nor its canonical form may exceed; the form
+	// is measured before duplicate keys are dropped. A text of that length can't reach any of jsonb's
+	// own limits (268,435,455 bytes in a string or a container, 16,777,216 elements, 8,388,608 pairs),
+	// nor can a handful of bytes such as [1e131071,...] become a row that is too large to be read
+	// back.
 	MaxSize = 32 << 20
 )
 
 // Canonical returns src in the form in which jsonb prints it, in a slice of its own.
 //
-// The error is an *Error that matches ErrInvalid or ErrRefused; the slice is nil then. Canonical does
-// not change src, and is safe for concurrent use. Its time and memory are linear in the length of src
-// and of the result, apart from the sorting of keys.
+// The error is an *Error that matches ErrInvalid or ErrRefused; the slice is nil then. Canonical
+// does not change src, and is safe for concurrent use. Its time and memory are linear in the length
+// of src and of the result, apart from the sorting of keys.
 func Canonical(src []byte) ([]byte, error) {
 	// A flat object grows by a space for each colon and comma; this is room for the usual ones.
 	out, err := AppendCanonical(make([]byte, 0, len(src)+len(src)/4+16), src)
@@ -30,11 +31,12 @@ func Canonical(src []byte) ([]byte, error) {
 	return out, nil
 }
 
-// AppendCanonical appends src, in the form in which jsonb prints it, to dst and returns the longer slice.
+// AppendCanonical appends src, in the form in which jsonb prints it, to dst and returns the longer
+// slice.
 //
-// It does not allocate if dst has room, except now and then for an object whose keys are out of order. The
-// error is that of Canonical; dst is returned as it came then, but the bytes between its length and its
-// capacity may have been written. dst and src must not share memory.
+// It does not allocate if dst has room, except now and then for an object whose keys are out of
+// order. The error is that of Canonical; dst is returned as it came then, but the bytes between its
+// length and its capacity may have been written. dst and src must not share memory.
 func AppendCanonical(dst, src []byte) ([]byte, error) {
 	p := parser{src: src, out: dst, base: len(dst)}
 	err := p.document()
@@ -50,8 +52,8 @@ func AppendCanonical(dst, src []byte) ([]byte, error) {
 	return p.out, nil
 }
 
-// parser reads src from pos and appends the canonical form to out, with the members of objects still in
-// the order of src; rearrange puts them into theirs.
+// parser reads src from pos and appends the canonical form to out, with the members of objects
+// still in the order of src; rearrange puts them into theirs.
 type parser struct {
 	src  []byte
 	pos  int
@@ -83,7 +85,8 @@ func (p *parser) fits(n int) error {
 	return nil
 }
 
-// value reads one value, inside of depth others. It and what it calls recurse at most MaxDepth times.
+// value reads one value, inside of depth others. It and what it calls recurse at most MaxDepth
+// times.
 func (p *parser) value(depth int) error {
 	switch c := p.peek(); c {
 	case '{':

@@ -131,7 +131,8 @@ func TestAppendCanonicalAllocatesNothingWhereThereIsRoom(t *testing.T) {
 		`{"note":null,"by":{"name":"Zoë","id":"1"},"at":[1,2.50,1e3],"by":2}`,
 	} {
 		dst, text := make([]byte, 0, 1024), []byte(src)
-		// The least of many runs: what is pooled may be gone at any time, and under the race detector often is.
+		// The least of many runs: what is pooled may be gone at any time, and under the race detector
+		// often is.
 		least := math.Inf(1)
 		for range 100 {
 			least = min(least, testing.AllocsPerRun(1, func() {

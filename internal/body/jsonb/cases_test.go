@@ -6,8 +6,8 @@ import (
 	"github.com/eventmaestro/maestro/internal/body/jsonb"
 )
 
-// accepted are texts with the form that jsonb prints. The expectations were written by hand; another test
-// asks a server for the same ones.
+// accepted are texts with the form that jsonb prints. The expectations were written by hand;
+// another test asks a server for the same ones.
 var accepted = []struct{ name, src, want string }{
 	{"a null", "null", "null"},
 	{"a true", "true", "true"},

@@ -43,7 +43,8 @@ func (p *parser) refused(offset int, reason string) error {
 	return &Error{Offset: offset, Reason: reason, Kind: ErrRefused}
 }
 
-// unexpected reports the byte at the current position, or the end of the text, where want should be.
+// unexpected reports the byte at the current position, or the end of the text, where want should
+// be.
 func (p *parser) unexpected(want string) error {
 	if p.pos >= len(p.src) {
 		return p.invalid(len(p.src), "unexpected end, want "+want)

@@ -36,8 +36,8 @@ func FuzzCanonical(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) { requireSound(t, src) })
 }
 
-// requireSound checks what must hold for any bytes: the form is its own canonical form and means what src
-// means, an error says the truth, and src is not touched.
+// requireSound checks what must hold for any bytes: the form is its own canonical form and means
+// what src means, an error says the truth, and src is not touched.
 func requireSound(t require.TestingT, src []byte) {
 	before := bytes.Clone(src)
 	out, err := jsonb.Canonical(src)

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// anyText generates JSON in all its spellings. Some texts hold what no string may hold, and some have one byte
-// spoilt; the others are such as jsonb takes.
+// anyText generates JSON in all its spellings. Some texts hold what no string may hold, and some
+// have one byte spoilt; the others are such as jsonb takes.
 func anyText() *rapid.Generator[[]byte] {
 	return rapid.Custom(func(t *rapid.T) []byte {
 		fault := rapid.SampledFrom([]string{"", "", "", "", "", "", "string", "byte"}).Draw(t, "fault")
@@ -27,8 +27,8 @@ func anyText() *rapid.Generator[[]byte] {
 	})
 }
 
-// writer writes JSON by the choices of a rapid test. It draws from lists and not from ranges wherever all choices
-// should be equally likely: in ranges rapid prefers small numbers.
+// writer writes JSON by the choices of a rapid test. It draws from lists and not from ranges
+// wherever all choices should be equally likely: in ranges rapid prefers small numbers.
 type writer struct {
 	*rapid.T
 	faulty bool

@@ -118,8 +118,8 @@ type decimal struct {
 	exponent        int
 }
 
-// lead returns the index of the first digit that is not zero, or -1. Indices run through whole and on
-// through fraction.
+// lead returns the index of the first digit that is not zero, or -1. Indices run through whole and
+// on through fraction.
 func (d *decimal) lead() int {
 	for i := range len(d.whole) + len(d.fraction) {
 		if d.digit(i) != '0' {

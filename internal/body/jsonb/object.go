@@ -81,8 +81,8 @@ func (p *parser) member(depth int) (m member, err error) {
 	return m, err
 }
 
-// compare orders two members by the length of their keys, then by the keys' bytes, both of the unescaped
-// UTF-8, as jsonb does.
+// compare orders two members by the length of their keys, then by the keys' bytes, both of the
+// unescaped UTF-8, as jsonb does.
 func (p *parser) compare(a, b member) int {
 	if a.key.length != b.key.length {
 		return a.key.length - b.key.length

@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// workspace remembers the members of the objects that are being read, and of those that turned out to be in
-// another order than jsonb's.
+// workspace remembers the members of the objects that are being read, and of those that turned out
+// to be in another order than jsonb's.
 //
-// Moving the members of each object when it ends was rejected: in nested objects the inner ones would be
-// moved once for every level around them. Here every byte is moved once, at the end.
+// Moving the members of each object when it ends was rejected: in nested objects the inner ones
+// would be moved once for every level around them. Here every byte is moved once, at the end.
 type workspace struct {
 	open    []member // of the objects still open, the innermost last
 	kept    []member // of the objects below, each object's in order and without duplicates
@@ -26,8 +26,8 @@ type object struct {
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
 
-// largestKept bounds the memory that a pooled workspace holds on to: this many elements of each slice, and 16
-// times as many bytes of text, make half a megabyte.
+// largestKept bounds the memory that a pooled workspace holds on to: this many elements of each
+// slice, and 16 times as many bytes of text, make half a megabyte.
 const largestKept = 4 << 10
 
 func (w *workspace) release() {
@@ -36,7 +36,8 @@ func (w *workspace) release() {
 	}
 }
 
-// empty makes a workspace ready for the next text, and reports whether it is small enough to be kept.
+// empty makes a workspace ready for the next text, and reports whether it is small enough to be
+// kept.
 func (w *workspace) empty() bool {
 	w.open, w.kept, w.objects, w.text = w.open[:0], w.kept[:0], w.objects[:0], w.text[:0]
 	return cap(w.open) <= largestKept && cap(w.kept) <= largestKept && cap(w.objects) <= largestKept &&
@@ -65,8 +66,8 @@ func (p *parser) pop(first int) {
 	}
 }
 
-// keep sorts the open members from the given one on, which belong to the object that starts at start and has
-// just ended, and keeps the last of each key for rearrange.
+// keep sorts the open members from the given one on, which belong to the object that starts at
+// start and has just ended, and keeps the last of each key for rearrange.
 func (p *parser) keep(start, first int) {
 	w, from := p.work, len(p.work.kept)
 	members := w.open[first:]
@@ -94,7 +95,8 @@ func (p *parser) rearrange() {
 	p.out = append(p.out[:p.base], w.text...)
 }
 
-// copy appends out[from:to] to the workspace's text. It recurses as deep as kept objects are nested.
+// copy appends out[from:to] to the workspace's text. It recurses as deep as kept objects are
+// nested.
 func (p *parser) copy(from, to int) {
 	w := p.work
 	next := func() int {

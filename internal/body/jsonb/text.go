@@ -58,13 +58,13 @@ const (
 	highs = 0x8080808080808080
 )
 
-// plain returns the first index from i on whose byte is not simply copied: a quote, a backslash, a control
-// character or the start of a multibyte one.
+// plain returns the first index from i on whose byte is not simply copied: a quote, a backslash, a
+// control character or the start of a multibyte one.
 func plain(src []byte, i int) int {
 	for ; i+8 <= len(src); i += 8 {
 		w := binary.LittleEndian.Uint64(src[i:])
-		// In a byte x below 0x80, x-n borrows into the high bit exactly if x < n, and (x^c)-1 if x == c. A
-		// borrow can only spoil bytes behind a hit, and only the first hit counts.
+		// In a byte x below 0x80, x-n borrows into the high bit exactly if x < n, and (x^c)-1 if x == c.
+		// A borrow can only spoil bytes behind a hit, and only the first hit counts.
 		quote, backslash := w^'"'*ones, w^'\\'*ones
 		hits := w | (w - ' '*ones) | (quote - ones) | (backslash - ones)
 		if hits &= highs; hits != 0 {
@@ -77,7 +77,8 @@ func plain(src []byte, i int) int {
 	return i
 }
 
-// multibyte returns the length of the multibyte characters that s begins with, or 0 if it begins with none.
+// multibyte returns the length of the multibyte characters that s begins with, or 0 if it begins
+// with none.
 func multibyte(s []byte) int {
 	n := 0
 	for n < len(s) && s[n] >= utf8.RuneSelf {
@@ -158,8 +159,8 @@ func (p *parser) hex() (rune, error) {
 
 const hexDigits = "0123456789abcdef"
 
-// appendRune appends an unescaped character as jsonb prints it, and returns how many bytes longer than
-// its UTF-8 that is.
+// appendRune appends an unescaped character as jsonb prints it, and returns how many bytes longer
+// than its UTF-8 that is.
 func (p *parser) appendRune(r rune) int {
 	short := byte(0)
 	switch r {

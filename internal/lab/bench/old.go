@@ -32,7 +32,8 @@ type versions struct{ old, new []figure }
 // memory of the other. The other program is made of this directory's files and the other version's
 // library:
 //
-//	git worktree add /tmp/old COMMIT && rm -r /tmp/old/internal/lab/bench /tmp/old/internal/lab/pgserver
+//	git worktree add /tmp/old COMMIT
+//	rm -r /tmp/old/internal/lab/bench /tmp/old/internal/lab/pgserver
 //	cp -r internal/lab/bench internal/lab/pgserver /tmp/old/internal/lab
 //	cd /tmp/old && go build -o /tmp/bench.old ./internal/lab/bench
 func beside(ctx context.Context, o options, chosen []benchmark, out io.Writer) error {

@@ -201,8 +201,8 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(a)
 }
 
-// contend increments the counters that another process increments too. A command that runs out of attempts
-// is a failure of that command, not of the measurement.
+// contend increments the counters that another process increments too. A command that runs out of
+// attempts is a failure of that command, not of the measurement.
 func contend(ctx context.Context, s *postgres.Store, t task) (answer, error) {
 	var failed, conflicts atomic.Int64
 	sup, err := aggregate.NewSupervisor(s, &aggregate.Options{Hooks: aggregate.Hooks{Conflict: func(_ context.Context, c aggregate.Conflict) {
@@ -225,7 +225,8 @@ func contend(ctx context.Context, s *postgres.Store, t task) (answer, error) {
 	return a, sup.Shutdown(ctx)
 }
 
-// excused counts what definitely failed, for want of attempts or of time, instead of ending the measurement.
+// excused counts what definitely failed, for want of attempts or of time, instead of ending the
+// measurement.
 func excused(do func() error, failed *atomic.Int64) func() error {
 	return func() error {
 		err := do()

@@ -208,29 +208,24 @@ func TestProseHasOneWidth(t *testing.T) {
 	require.Greater(t, seen, 1000)
 }
 
-// narrow are the folders whose comments have the width of documents, with all below.
-var narrow = []string{"store", "internal/tail"}
-
 func TestCommentsHaveTheWidthOfProse(t *testing.T) {
 	t.Parallel()
 	seen := 0
-	for _, dir := range narrow {
-		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || filepath.Ext(path) != ".go" {
-				return err
-			}
-			text, err := os.ReadFile(path)
-			output := false // what an example prints has the width that it has
-			for i, line := range strings.Split(string(text), "\n") {
-				comment := strings.HasPrefix(strings.TrimSpace(line), "//")
-				output = comment && (output || strings.HasSuffix(line, "// Output:"))
-				if comment && !output {
-					seen++
-					assert.LessOrEqual(t, utf8.RuneCountInString(line), columns, "%s:%d", path, i+1)
-				}
-			}
+	require.NoError(t, filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" {
 			return err
-		}))
-	}
+		}
+		text, err := os.ReadFile(path)
+		output := false // what an example prints has the width that it has
+		for i, line := range strings.Split(string(text), "\n") {
+			comment := strings.HasPrefix(strings.TrimSpace(line), "//")
+			output = comment && (output || strings.HasSuffix(line, "// Output:"))
+			if comment && !output {
+				seen++
+				assert.LessOrEqual(t, utf8.RuneCountInString(line), columns, "%s:%d", path, i+1)
+			}
+		}
+		return err
+	}))
 	require.Greater(t, seen, 1000)
 }
