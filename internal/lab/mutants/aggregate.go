@@ -80,7 +80,8 @@ var settleMutants = []mutant{
 		case errors.Is(err, store.ErrConflict):`, aggregateSuites},
 	{"aggregate/settle.go", "the log is compared by sequence alone", `if found == len(ours) || e.Timestamp != ours[found].Timestamp ||`, `if found == len(ours) ||`, aggregateSuites},
 	{"aggregate/settle.go", "an event with our timestamp is ours, whatever it says", ` ||
-			!body.Same(e.Body, ours[found].Body) {`, ` {`, aggregateSuites},
+			!body.Same(e.Body, ours[found].Body) {`, ` ||
+			!body.Same(e.Body, e.Body) {`, aggregateSuites},
 	{"aggregate/settle.go", "a conflict in doubt counts as ours where the log has nothing", `	case found == 0:
 		return nobody`, `	case found == 0:
 		return us`, aggregateSuites},
