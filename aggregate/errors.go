@@ -129,7 +129,9 @@ func (e *invalidDataError) Unwrap() error        { return e.err }
 // ofRoot adds the root's name to what a handler that Command made says of its data.
 func ofRoot(err error, root string) error {
 	if e, ok := err.(*invalidDataError); ok { //nolint:errorlint // one that a handler wrapped is its own
-		e.root = root
+		named := *e // a handler may return one error again and again
+		named.root = root
+		return &named
 	}
 	return err
 }
