@@ -39,7 +39,9 @@ func (r *round) free() {
 	clear(r.log)
 	clear(r.records)
 	r.all, r.batch, r.open = r.all[:0], nil, nil
-	rounds.Put(r)
+	if cap(r.log) <= 1024 { // one with room for 70,000 events would keep that for small ones
+		rounds.Put(r)
+	}
 }
 
 // commands makes attempts until all commands in r.open have an answer.
